@@ -1,0 +1,135 @@
+"""A data root on disk: where its catalogue, benchmarks, rounds and surveys are, and what has changed.
+
+Belongs here: paths, keys and fingerprints. Not here: the content of any file but the specifications.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from functools import cached_property
+from pathlib import Path
+
+from rga.errors import InputError, Problem
+from rga.microdata.catalogue import Catalogue, load_catalogue
+from rga.microdata.readers import sha256
+from rga.microdata.specification import RoundSpecification, SurveySpecification
+from rga.microdata.yaml_file import load_yaml
+
+SURVEY_ID = re.compile(r"^(?P<round>[0-9]{4}-r[0-9]+)_(?P<country>[A-Z]{3})$")
+
+
+class DataRoot:
+    """A folder of the shape that docs/add-a-survey.md describes."""
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        if not (self.path / "catalogue").is_dir():
+            raise InputError(
+                Problem("is not a data root: it has no catalogue/", "name another with --raw-data", file=str(path))
+            )
+
+    def survey_ids(self) -> list[str]:
+        """Keys such as `2020-r1_BGD` of all folders that hold a survey.yaml, sorted."""
+        found = (f"{path.parent.parent.name}_{path.parent.name}" for path in self.path.glob("*/*/survey.yaml"))
+        return sorted(key for key in found if SURVEY_ID.match(key))
+
+    def folder(self, survey_id: str) -> Path:
+        round_id, country = split_survey_id(survey_id)
+        return self.path / round_id / country
+
+    @cached_property
+    def _catalogue(self) -> Catalogue:
+        return load_catalogue(self.path / "catalogue")
+
+    def catalogue(self) -> Catalogue:
+        """The catalogue, read once. Raises InputError."""
+        return self._catalogue
+
+    def specification(self, survey_id: str) -> SurveySpecification:
+        """The survey's specification. Raises InputError."""
+        folder = self.folder(survey_id)
+        return load_yaml(folder / "survey.yaml", SurveySpecification, self.shown(folder / "survey.yaml"))
+
+    def round(self, round_id: str) -> RoundSpecification:
+        """The round's specification. Raises InputError."""
+        path = self.path / round_id / "round.yaml"
+        return load_yaml(path, RoundSpecification, self.shown(path))
+
+    def files(self, survey_id: str) -> dict[str, Path]:
+        """Paths of the survey's microdata files by name. Raises InputError for one outside the root, or absent."""
+        folder, root = self.folder(survey_id), self.path.resolve()
+        paths: dict[str, Path] = {}
+        for name, file in self.specification(survey_id).files.items():
+            path = folder / file.path
+            # The path as written must stay inside; a link that the user placed inside may lead out.
+            written = Path(*_normal(path.absolute().parts))
+            if Path(file.path).is_absolute() or not written.is_relative_to(self.path.absolute()):
+                raise InputError(
+                    Problem(
+                        f"`{file.path}` leaves the data root", "put the file in it", self.shown(folder / "survey.yaml")
+                    )
+                )
+            if not path.is_file():
+                raise InputError(
+                    Problem("there is no such file", "put the file there, or correct `files:`", self.shown(written))
+                )
+            if not path.resolve().is_relative_to(root) and not path.is_symlink():
+                raise InputError(
+                    Problem(f"`{file.path}` leaves the data root through a linked folder", "put the file in it")
+                )
+            paths[name] = path
+        return paths
+
+    def fingerprint(self, survey_id: str) -> str:
+        """Hash of everything the survey's respondents and estimates are made from; it never raises for a bad survey."""
+        folder = self.folder(survey_id)
+        digest = hashlib.sha256(code_fingerprint().encode())
+        parts = [
+            folder / "survey.yaml",
+            folder.parent / "round.yaml",
+            *sorted((self.path / "catalogue").glob("*.yaml")),
+        ]
+        try:
+            specification = self.specification(survey_id)
+            parts += self.files(survey_id).values()
+            if specification.population.benchmark:
+                parts += sorted((self.path / "benchmarks" / specification.population.benchmark).glob("*"))
+        except InputError as error:
+            digest.update(str(error).encode())
+        for path in parts:
+            digest.update(path.name.encode() + b"\0")
+            digest.update(sha256(path).encode() if path.is_file() else b"absent")
+        return digest.hexdigest()
+
+    def shown(self, path: Path) -> str:
+        """How messages name a file: from the data root on."""
+        return str(path.relative_to(self.path)) if path.is_relative_to(self.path) else str(path)
+
+
+def split_survey_id(survey_id: str) -> tuple[str, str]:
+    """`2020-r1_BGD` to round and country. Raises ValueError."""
+    match = SURVEY_ID.match(survey_id)
+    if not match:
+        raise ValueError(f"{survey_id!r} is not a survey key such as 2020-r1_BGD")
+    return match["round"], match["country"]
+
+
+def code_fingerprint() -> str:
+    """Hash of the library code that decides a survey's numbers: a changed estimator recomputes everything."""
+    library = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for part in ("microdata", "survey"):
+        for path in sorted((library / part).glob("*.py")):
+            digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _normal(parts: tuple[str, ...]) -> list[str]:
+    normal: list[str] = []
+    for part in parts:
+        if part == "..":
+            normal.pop()
+        else:
+            normal.append(part)
+    return normal

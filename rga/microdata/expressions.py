@@ -1,0 +1,75 @@
+"""SQL that people write in the catalogue and in specifications, checked before it is used.
+
+Belongs here: what such SQL may contain. Not here: running it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+_ALLOWED: tuple[type[exp.Expression], ...] = (
+    exp.Column, exp.Identifier, exp.Literal, exp.Boolean, exp.Null, exp.Paren,
+    exp.And, exp.Or, exp.Not, exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.In, exp.Between, exp.Is,
+    exp.Case, exp.If, exp.Coalesce, exp.Add, exp.Sub, exp.Mul, exp.Neg,
+)  # fmt: skip
+
+
+def check_expression(text: str, columns: Mapping[str, set[str] | None]) -> set[str]:
+    """Columns that the SQL expression ``text`` reads.
+
+    ``columns`` maps each known column to its codes (None: numeric). Only comparisons, logic, CASE, COALESCE and plain
+    arithmetic are allowed; a code compared with a categorical column must be one of its codes. Raises ValueError.
+    """
+    try:
+        tree = sqlglot.parse_one(text, dialect="duckdb")
+    except SqlglotError as error:
+        raise ValueError(f"not a valid SQL expression: {str(error).splitlines()[0]}") from None
+    for node in tree.walk():
+        if not isinstance(node, _ALLOWED):
+            raise ValueError(f"`{node.sql(dialect='duckdb')}` is not allowed in an expression")
+    read = {column.name for column in tree.find_all(exp.Column)}
+    for name in sorted(read - set(columns)):
+        near = get_close_matches(name, list(columns), n=1)
+        raise ValueError(f"unknown variable `{name}`" + (f"; did you mean `{near[0]}`?" if near else ""))
+    for node in tree.find_all(exp.EQ, exp.NEQ, exp.In):
+        _check_codes(node, columns)
+    return read
+
+
+def _check_codes(node: exp.Condition, columns: Mapping[str, set[str] | None]) -> None:
+    sides = [node.this, *node.expressions] if isinstance(node, exp.In) else [node.left, node.right]  # type: ignore[attr-defined]
+    names = [side.name for side in sides if isinstance(side, exp.Column)]
+    for name in names:
+        codes = columns[name]
+        for literal in (side for side in sides if isinstance(side, exp.Literal)):
+            if codes is None and literal.is_string:
+                raise ValueError(f"`{name}` is a number and is compared with the text '{literal.name}'")
+            if codes is not None and literal.name not in codes:
+                raise ValueError(f"`{name}` has no code '{literal.name}'; its codes: {', '.join(sorted(codes))}")
+
+
+def check_select(text: str, tables: set[str]) -> tuple[str, set[str]]:
+    """A survey's `respondents` statement: one SELECT over its own files, no functions that reach outside.
+
+    Returns the statement and the columns it names. Raises ValueError.
+    """
+    try:
+        trees = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
+    except SqlglotError as error:
+        raise ValueError(f"not a valid SQL statement: {str(error).splitlines()[0]}") from None
+    if len(trees) != 1 or not isinstance(trees[0], exp.Query):
+        raise ValueError("must be one SELECT statement")
+    tree = trees[0]
+    ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
+    for table in tree.find_all(exp.Table):
+        if not isinstance(table.this, exp.Identifier) or table.db or table.name not in tables | ctes:
+            raise ValueError(f"`{table.sql(dialect='duckdb')}` is not one of the files: {', '.join(sorted(tables))}")
+    columns = {column.name for column in tree.find_all(exp.Column)}
+    for join in tree.find_all(exp.Join):
+        columns |= {identifier.name for identifier in join.args.get("using") or []}
+    return text, columns

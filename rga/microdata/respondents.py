@@ -1,0 +1,194 @@
+"""One survey's files into harmonised respondents, one row each.
+
+Belongs here: the order of the steps, identifiers, design columns, who is in the population. Not here: recoding of
+a single variable (``harmonise``), weights.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import reduce
+
+import duckdb
+import pandas as pd
+
+from rga.errors import InputError, Problem
+from rga.microdata.catalogue import Catalogue
+from rga.microdata.data_root import DataRoot, split_survey_id
+from rga.microdata.harmonise import as_number, harmonise
+from rga.microdata.readers import one_row_per_respondent, sha256
+from rga.microdata.specification import SurveySpecification, canonical_code
+
+
+@dataclass(frozen=True)
+class Respondents:
+    """Harmonised respondents of one survey.
+
+    ``frame`` has survey_id, respondent_id, stratum, psu, base_weight and every column of the catalogue (null: missing
+    or not asked). ``item_nonresponse`` has variable, kind, n. ``excluded`` counts people outside the population.
+    """
+
+    frame: pd.DataFrame
+    item_nonresponse: pd.DataFrame
+    excluded: int
+    source_files: dict[str, str]
+
+
+def prepare(root: DataRoot, survey_id: str) -> Respondents:
+    """Read, join, harmonise and check one survey. Raises InputError with all that is wrong with it."""
+    catalogue, specification = root.catalogue(), root.specification(survey_id)
+    round_id, _ = split_survey_id(survey_id)
+    root.round(round_id)  # a survey without a valid round has no year
+    folder = root.shown(root.folder(survey_id))
+    _check_names(catalogue, specification, f"{folder}/survey.yaml")
+    paths = root.files(survey_id)
+    hashes = {name: sha256(path) for name, path in paths.items()}
+    for name, path in paths.items():
+        expected = specification.files[name].sha256
+        if expected and expected != hashes[name]:
+            raise InputError(
+                Problem(
+                    f"its content has changed: sha256 is {hashes[name][:12]}..., survey.yaml says {expected[:12]}...",
+                    "if the new file is the right one, write its sha256 into survey.yaml",
+                    file=root.shown(path),
+                )
+            )
+    source = one_row_per_respondent(paths, specification.respondents, specification.columns_read)
+    shown = " + ".join(f"{folder}/{path.name}" for path in paths.values())
+    if source.empty:
+        raise InputError(Problem("has no respondents", "check the file and `respondents:`", file=shown, rows=0))
+    design, problems = _design(source, specification, survey_id, shown)
+    harmonised, kinds, more = harmonise(source, catalogue, specification, shown)
+    if problems + more:
+        raise InputError(problems + more)
+    frame = _derive(pd.concat([design, harmonised], axis=1), catalogue)
+    inside = _in_population(frame, specification)
+    if not inside.any():
+        raise InputError(
+            Problem(
+                f"no respondent is {specification.population.age_min} or older",
+                "check `age` and `population.age_min`",
+                file=shown,
+                variable="age",
+                rows=len(frame),
+            )
+        )
+    counts = kinds[inside.to_numpy()].melt(var_name="variable", value_name="kind")
+    item_nonresponse = counts.groupby(["variable", "kind"], sort=True).size().rename("n").reset_index()
+    return Respondents(
+        frame=frame[inside].reset_index(drop=True),
+        item_nonresponse=item_nonresponse,
+        excluded=int((~inside).sum()),
+        source_files={paths[name].name: digest for name, digest in hashes.items()},
+    )
+
+
+def _check_names(catalogue: Catalogue, specification: SurveySpecification, file: str) -> None:
+    """The specification speaks of variables, items and codes that the catalogue knows."""
+    problems = []
+    for name, source in specification.variables.items():
+        variable = catalogue.variables.get(name)
+        if variable is None:
+            problems.append(
+                Problem("is not in catalogue/variables.yaml", "correct the name, or add the variable", file, name)
+            )
+            continue
+        if variable.derived:
+            problems.append(Problem("is derived by the catalogue", "remove it from `variables:`", file, name))
+        if bool(variable.items) != bool(source.columns):
+            word = "`columns: {item: column}`" if variable.items else "`column:`"
+            problems.append(Problem(f"needs {word}", f"the catalogue has it as {word}", file, name))
+        for item in sorted(set(source.columns) - set(variable.items)):
+            if variable.items:
+                problems.append(Problem(f"has no item `{item}`", f"items: {', '.join(variable.items)}", file, name))
+        if variable.codes and not source.codes:
+            problems.append(Problem("is categorical and needs `codes:`", "map each code of the file", file, name))
+        for code in sorted(set(source.codes.values()) - set(variable.codes)):
+            problems.append(
+                Problem(
+                    "is mapped to, but the catalogue has no such code",
+                    f"codes of {name}: {', '.join(variable.codes)}",
+                    file=file,
+                    variable=name,
+                    code=code,
+                )
+            )
+    for name in specification.absent:
+        if name not in catalogue.variables:
+            problems.append(Problem("is declared absent but not in the catalogue", "correct the name", file, name))
+    if problems:
+        raise InputError(problems)
+
+
+def _design(
+    source: pd.DataFrame, specification: SurveySpecification, survey_id: str, file: str
+) -> tuple[pd.DataFrame, list[Problem]]:
+    design, problems = specification.design, []
+    identifier = source[specification.id]
+    if identifier.isna().any():
+        problems.append(
+            Problem(
+                "respondents without an id", "every row needs one", file, specification.id,
+                rows=int(identifier.isna().sum()),
+            )
+        )  # fmt: skip
+    keys = identifier.map(canonical_code).astype("string")
+    if (twice := keys[keys.duplicated(keep=False) & identifier.notna()]).size:
+        problems.append(
+            Problem(
+                f"{twice.nunique():,} respondent ids appear more than once",
+                "make `id:` unique, or `respondents:` select one row per respondent",
+                file=file,
+                variable=specification.id,
+                rows=int(twice.size),
+            )
+        )
+    frame = pd.DataFrame({"survey_id": pd.Series(survey_id, index=source.index, dtype="string"), "respondent_id": keys})
+    if design.stratum:
+        frame["stratum"] = reduce(lambda left, right: left + "*" + right, (_label(source[c]) for c in design.stratum))
+    else:
+        frame["stratum"] = pd.Series(pd.NA, index=source.index, dtype="string")
+    frame["psu"] = _label(source[design.psu]) if design.psu else pd.Series(pd.NA, index=source.index, dtype="string")
+    if design.psu and source[design.psu].isna().any():
+        rows = int(source[design.psu].isna().sum())
+        problems.append(Problem("respondents without a PSU", "complete the column", file, design.psu, rows=rows))
+    frame["base_weight"] = 1.0
+    if design.weight:
+        weight, unread = as_number(source[design.weight])
+        for rows, what in (
+            (int(unread.sum()), "weights that are not numbers"),
+            (int(weight.isna().sum() - unread.sum()), "respondents without a weight"),
+            (int((weight < 0).sum()), "negative weights"),
+        ):
+            if rows:
+                remedy = "leave such rows out with `respondents:`, or ask the producer"
+                problems.append(Problem(what, remedy, file, design.weight, rows=rows))
+        frame["base_weight"] = weight
+        if not problems and not (weight > 0).any():
+            problems.append(Problem("every weight is zero", "name the right column", file, design.weight))
+    return frame, problems
+
+
+def _label(values: pd.Series) -> pd.Series:
+    """Design labels as text; a blank one is a stratum of its own rather than a lost respondent."""
+    return values.map(canonical_code, na_action="ignore").astype("string").fillna("(blank)")
+
+
+def _derive(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
+    """Fill the catalogue's derived columns, in the order it lists them."""
+    for name, variable in catalogue.variables.items():
+        if variable.derived:
+            type_name = "VARCHAR" if variable.codes else "DOUBLE"
+            with duckdb.connect() as connection:
+                connection.register("frame", frame)
+                values = connection.execute(f'SELECT CAST(({variable.derived}) AS {type_name}) AS "{name}" FROM frame')
+                frame[name] = values.df()[name].to_numpy()
+            frame[name] = frame[name].astype("string" if variable.codes else "float64")
+    return frame[["survey_id", "respondent_id", "stratum", "psu", "base_weight", *catalogue.columns]].copy()
+
+
+def _in_population(frame: pd.DataFrame, specification: SurveySpecification) -> pd.Series:
+    """Rows of people not known to be younger than the population's minimum age."""
+    if specification.population.age_min is None or "age" not in frame:
+        return pd.Series(True, index=frame.index)
+    return ~(frame["age"] < specification.population.age_min)

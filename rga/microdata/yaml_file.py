@@ -1,0 +1,139 @@
+"""YAML files into pydantic models, with messages that name file, line and key.
+
+Belongs here: safe loading and the translation of validation errors. Not here: what the models are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ValidationError
+
+from rga.errors import InputError, Problem
+
+Model = TypeVar("Model", bound=BaseModel)
+
+MAX_BYTES = 2_000_000
+
+
+class StrictModel(BaseModel):
+    """A model that refuses keys it does not know: a misspelt key is an error, not a silent default."""
+
+    model_config = {"extra": "forbid", "frozen": True}
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, without aliases (their expansion can exhaust memory), without repeated keys, and with `yes`/`no` as text.
+
+    YAML 1.1 reads `no` as false, which would turn an answer code (or Norway) into a boolean.
+    """
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark
+            raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not allowed here", mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        seen: set[Any] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "this cannot be a key", key_node.start_mark)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} appears twice", key_node.start_mark)
+            seen.add(key)
+        return super().construct_mapping(node, deep=deep)
+
+
+_BOOLEAN = "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [
+        (tag, pattern)
+        for tag, pattern in resolvers
+        if tag != _BOOLEAN or first in "tTfF"  # true and false remain booleans
+    ]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def load_yaml(path: Path, model: type[Model], shown: str | None = None) -> Model:
+    """Read ``path`` into ``model``; ``shown`` is how messages name the file.
+
+    Raises InputError with every problem found, each with its line.
+    """
+    name = shown or path.name
+    if not path.is_file():
+        raise InputError(Problem("there is no such file", f"create {name}", file=name))
+    if path.stat().st_size > MAX_BYTES:
+        raise InputError(Problem(f"larger than {MAX_BYTES:,} bytes", "keep specifications short", file=name))
+    try:
+        loader = _Loader(path.read_text(encoding="utf-8"))
+        try:
+            node = loader.get_single_node()
+            data = loader.construct_document(node) if node else None
+        finally:
+            loader.dispose()
+    except UnicodeDecodeError as error:
+        raise InputError(Problem(f"not UTF-8 text (byte {error.start})", "save it as UTF-8", file=name)) from None
+    except RecursionError:
+        raise InputError(Problem("nested too deeply", "keep specifications flat", file=name)) from None
+    except (yaml.YAMLError, ValueError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f"line {mark.line + 1}: " if mark else ""
+        what = getattr(error, "problem", None) or str(error)
+        raise InputError(
+            Problem(f"{line}not valid YAML: {what}", "check the indentation, colons and quotes near it", file=name)
+        ) from None
+    if not isinstance(data, dict):
+        raise InputError(Problem("empty, or not a list of `key: value` lines", "see docs/", file=name))
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        raise InputError([_problem(dict(item), node, model, name) for item in error.errors()]) from None
+
+
+def _problem(error: dict[str, Any], node: Any, model: type[BaseModel], name: str) -> Problem:
+    location = [part for part in error["loc"] if not str(part).endswith("Mapping")]
+    key = ".".join(str(part) for part in location)
+    line = _line(node, error["loc"])
+    kind, what, remedy = error["type"], error["msg"].removeprefix("Value error, "), ""
+    if kind == "extra_forbidden":
+        known = _known_keys(model, list(location[:-1]))
+        near = get_close_matches(str(location[-1]), known, n=1)
+        what = f"`{location[-1]}` is not a known key here"
+        remedy = f"did you mean `{near[0]}`?" if near else f"known keys: {', '.join(known)}" if known else "remove it"
+    elif kind == "missing":
+        what, remedy = f"`{location[-1]}` is missing", f"add `{location[-1]}:`"
+    else:
+        given = repr(error.get("input"))
+        if len(given) < 60 and not isinstance(error.get("input"), dict):
+            what = f"{what} (found {given})"
+    return Problem(f"line {line}: {key}: {what}" if line else f"{key}: {what}", remedy, file=name)
+
+
+def _line(node: Any, location: tuple[int | str, ...]) -> int | None:
+    """Line of the deepest part of ``location`` that stands in the file."""
+    line = node.start_mark.line + 1 if node is not None else None
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            found = next(((k, v) for k, v in node.value if getattr(k, "value", None) == str(part)), None)
+            if found is None:
+                continue
+            line, node = found[0].start_mark.line + 1, found[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+def _known_keys(model: Any, location: list[Any]) -> list[str]:
+    """Keys allowed at ``location``, as far as plain nesting of models lets one say."""
+    for part in location:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = field.annotation if field else None
+    return sorted(getattr(model, "model_fields", {}))

@@ -1,0 +1,222 @@
+"""From a file to harmonised respondents: nothing lost, nothing read that is not needed, errors that name the place."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import pandas as pd
+import pyreadstat
+import pytest
+
+from rga.errors import InputError
+from rga.microdata.data_root import DataRoot
+from rga.microdata.respondents import prepare
+
+SURVEY = """
+title: Test
+producer: Nobody
+citation: None
+licence: None
+simulated: true
+mode: sms
+population: {description: Adults, age_min: 18}
+files: {respondents: {path: FILE}}
+id: ID
+design: {weight: w, stratum: [region, place], psu: ea}
+weighting: []
+variables:
+  sex: {column: q1, codes: {1: M, 2: F}, missing: {9: refused}}
+  age: {column: q2, missing: {-99: dont_know}}
+  chores: {columns: {cook: q3a, clean: q3b}, codes: {1: more, 2: less}}
+"""
+CATALOGUE = {
+    "variables": """
+        variables:
+          sex: {label: Sex, module: r, codes: {F: Women, M: Men}}
+          age: {label: Age, module: r, minimum: 0, maximum: 120}
+          old: {label: Old, module: r, codes: {y: Yes, n: No}, 
+                derived: "CASE age < 60 WHEN TRUE THEN 'n' WHEN FALSE THEN 'y' END"}
+          chores: {label: Chores, module: u, items: {cook: Cooking, clean: Cleaning}, codes: {more: More, less: Less}}
+          never: {label: Never asked, module: u, codes: {a: A}}
+        """,
+    "indicators": "indicators:\n  COOK: {title: Cooks more, module: u, numerator: chores_cook = 'more'}\n",
+    "breakdowns": "breakdowns: [total, sex]\n",
+}
+
+
+def rows() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "ID": [1, 2, 3, 4],
+            "w": [1.5, 2.0, 0.0, 3.0],
+            "region": ["N", "N", "S", "S"],
+            "place": [1, 2, 1, 2],
+            "ea": [11, 12, 21, 22],
+            "q1": [1, 2, 9, 2],
+            "q2": [30, 65, -99, 17],
+            "q3a": [1, 2, 1, None],
+            "q3b": [2, 2, None, 1],
+            "phone": ["0171", "0172", "0173", "0174"],
+        }
+    )
+
+
+def data_root(tmp_path: Path, frame: pd.DataFrame, survey: str = SURVEY, file: str = "data.csv") -> DataRoot:
+    folder = tmp_path / "2020-r1" / "BGD"
+    folder.mkdir(parents=True)
+    (tmp_path / "catalogue").mkdir()
+    for name, text in CATALOGUE.items():
+        (tmp_path / "catalogue" / f"{name}.yaml").write_text(textwrap.dedent(text))
+    (folder.parent / "round.yaml").write_text("title: One\nyear: 2020\n")
+    (folder / "survey.yaml").write_text(survey.replace("FILE", file))
+    match Path(file).suffix:
+        case ".csv":
+            frame.to_csv(folder / file, index=False)
+        case ".xlsx":
+            frame.to_excel(folder / file, index=False)
+        case ".parquet":
+            frame.to_parquet(folder / file)
+        case ".dta":
+            pyreadstat.write_dta(frame, folder / file)
+        case ".sav":
+            pyreadstat.write_sav(frame, folder / file)
+    return DataRoot(tmp_path)
+
+
+@pytest.mark.parametrize("file", ["data.csv", "data.xlsx", "data.parquet", "data.dta", "data.sav"])
+def test_every_format_gives_the_same_respondents(tmp_path: Path, file: str) -> None:
+    result = prepare(data_root(tmp_path, rows(), file=file), "2020-r1_BGD")
+    frame = result.frame
+    assert frame.respondent_id.tolist() == ["1", "2", "3"] and result.excluded == 1  # the fourth is 17
+    assert frame.stratum.tolist() == ["N*1", "N*2", "S*1"] and frame.psu.tolist() == ["11", "12", "21"]
+    assert frame.sex.tolist()[:2] == ["M", "F"] and frame.sex.isna().tolist() == [False, False, True]
+    assert frame.age.tolist()[:2] == [30, 65] and frame.old.fillna("?").tolist() == ["n", "y", "?"]
+    assert frame.chores_cook.tolist() == ["more", "less", "more"] and frame.chores_clean.isna().sum() == 1
+    assert frame.never.isna().all() and "phone" not in frame
+    kinds = result.item_nonresponse.set_index(["variable", "kind"]).n.to_dict()
+    assert kinds[("sex", "refused")] == 1 and kinds[("age", "dont_know")] == 1 and kinds[("chores_clean", "blank")] == 1
+    assert not any(variable in {"never", "old"} for variable, _ in kinds)
+
+
+def test_answers_of_every_variable_add_up_to_the_respondents(tmp_path: Path) -> None:
+    result = prepare(data_root(tmp_path, rows()), "2020-r1_BGD")
+    assert (result.item_nonresponse.groupby("variable").n.sum() == len(result.frame)).all()
+
+
+def test_columns_neither_mapped_nor_design_are_never_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[str] = []
+    original = pyreadstat.read_sav
+
+    def spy(*args, **kwargs):  # type: ignore[no-untyped-def]
+        frame, meta = original(*args, **kwargs)
+        loaded.extend(frame.columns if len(frame) else [])
+        return frame, meta
+
+    root = data_root(tmp_path, rows(), file="data.sav")
+    monkeypatch.setattr(pyreadstat, "read_sav", spy)
+    prepare(root, "2020-r1_BGD")
+    assert loaded and "phone" not in loaded
+
+
+def problem(tmp_path: Path, frame: pd.DataFrame, survey: str = SURVEY) -> str:
+    with pytest.raises(InputError) as caught:
+        prepare(data_root(tmp_path, frame, survey), "2020-r1_BGD")
+    return str(caught.value)
+
+
+def test_an_unknown_code_is_named_with_file_variable_code_and_rows(tmp_path: Path) -> None:
+    message = problem(tmp_path, rows().assign(q1=[1, 7, 7, 2]))
+    for part in ("2020-r1/BGD/data.csv", "sex", "q1", "code 7", "2 rows", "what to do"):
+        assert part in message
+
+
+def test_a_declared_missing_code_is_no_unknown_code(tmp_path: Path) -> None:
+    message = problem(tmp_path, rows().assign(q1=[1, 9, 9, 3]))
+    assert "code 3" in message and "code 9" not in message
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({"ID": [1, 1, 2, 3]}, ["ids appear more than once", "ID", "2 rows"]),
+        ({"ID": [1, None, 2, 3]}, ["without an id", "1 row"]),
+        ({"w": [1, -1, -2, 3]}, ["negative weights", "2 rows"]),
+        ({"w": [1, None, 2, 3]}, ["without a weight", "1 row"]),
+        ({"w": ["1", "heavy", "2", "3"]}, ["weights that are not numbers", "1 row"]),
+        ({"w": [0, 0, 0, 0]}, ["every weight is zero"]),
+        ({"ea": [1, None, 2, 3]}, ["without a PSU", "1 row"]),
+        ({"q2": [30, 300, 40, 50]}, ["outside 0 to 120: 300", "age", "1 row"]),
+        ({"q2": ["30", "old", "40", "50"]}, ["not numbers: 'old'", "1 row"]),
+        ({"q2": [3, 4, 5, 6]}, ["no respondent is 18 or older", "4 rows"]),
+    ],
+)
+def test_bad_values_are_named_with_their_rows(tmp_path: Path, change: dict[str, list], expected: list[str]) -> None:
+    message = problem(tmp_path, rows().assign(**change))
+    assert all(part in message for part in [*expected, "data.csv"]), message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("column: q1", "column: q11", ["no such column", "did you mean `q1`", "data.csv"]),
+        ("2: F", "2: W", ["the catalogue has no such code", "code W", "F, M"]),
+        ("  sex:", "  gender:", ["gender", "not in catalogue"]),
+        ("cook: q3a", "cooking: q3a", ["no item `cooking`"]),
+        ("path: FILE", "path: ../../../data.csv", ["leaves the data root"]),
+        ("path: FILE", "path: gone.csv", ["no such file"]),
+        ("path: FILE", f"path: FILE, sha256: '{'0' * 64}'", ["content has changed", "data.csv"]),
+        ("mode: sms", "mode: pigeon", ["line 7", "mode", "sms"]),
+    ],
+)
+def test_bad_specifications_are_named(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
+    message = problem(tmp_path, rows(), SURVEY.replace(old, new))
+    assert all(part in message for part in expected), message
+
+
+@pytest.mark.parametrize("file", ["data.sav", "data.dta", "data.xlsx", "data.parquet"])
+def test_a_truncated_file_is_an_error_naming_it(tmp_path: Path, file: str) -> None:
+    root = data_root(tmp_path, rows(), file=file)
+    path = tmp_path / "2020-r1" / "BGD" / file
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    with pytest.raises(InputError, match=file):
+        prepare(root, "2020-r1_BGD")
+
+
+def test_sql_joins_files_and_cannot_read_others(tmp_path: Path) -> None:
+    survey = SURVEY.replace("files: {respondents: {path: FILE}}", "files: {a: {path: FILE}, b: {path: b.csv}}")
+    join = survey + "respondents: SELECT a.*, b.q1 FROM a JOIN b ON a.ID = b.person WHERE b.keep = '1'\n"
+    root = data_root(tmp_path, rows().drop(columns="q1"), join)
+    folder = tmp_path / "2020-r1" / "BGD"
+    pd.DataFrame({"person": [1, 2, 3], "q1": [1, 2, 2], "keep": [1, 1, 0]}).to_csv(folder / "b.csv", index=False)
+    assert prepare(root, "2020-r1_BGD").frame.sex.tolist() == ["M", "F"]
+    (folder / "survey.yaml").write_text(
+        join.split("respondents: SELECT")[0].replace("FILE", "data.csv")
+        + "respondents: SELECT * FROM read_csv('b.csv')\n"
+    )
+    with pytest.raises(InputError, match="not one of the files"):
+        prepare(root, "2020-r1_BGD")
+
+
+def test_the_fingerprint_follows_the_content_and_nothing_else(tmp_path: Path) -> None:
+    root = data_root(tmp_path, rows(), SURVEY.replace("FILE", "data.csv"))
+    before = root.fingerprint("2020-r1_BGD")
+    (tmp_path / "2020-r1" / "BGD" / "data.csv").touch()
+    assert DataRoot(tmp_path).fingerprint("2020-r1_BGD") == before
+    with (tmp_path / "2020-r1" / "BGD" / "survey.yaml").open("a") as file:
+        file.write("notes: more\n")
+    assert DataRoot(tmp_path).fingerprint("2020-r1_BGD") != before
+    (tmp_path / "2020-r1" / "BGD" / "survey.yaml").write_text("broken: [")
+    assert DataRoot(tmp_path).fingerprint("2020-r1_BGD")  # a broken survey has a fingerprint too
+
+
+def test_stata_extended_and_spss_user_missing_are_told_apart(tmp_path: Path) -> None:
+    survey = SURVEY.replace("missing: {9: refused}", "missing: {.r: refused, .d: dont_know}")
+    frame = rows().astype({"q1": object})
+    frame["q1"] = [1.0, "r", "d", 2.0]
+    root = data_root(tmp_path, frame, survey)
+    folder = tmp_path / "2020-r1" / "BGD"
+    pyreadstat.write_dta(frame, folder / "data.dta", missing_user_values={"q1": ["r", "d"]})
+    (folder / "survey.yaml").write_text(survey.replace("FILE", "data.dta"))
+    kinds = prepare(root, "2020-r1_BGD").item_nonresponse.set_index(["variable", "kind"]).n.to_dict()
+    assert kinds[("sex", "refused")] == 1 and kinds[("sex", "dont_know")] == 1
