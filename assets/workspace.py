@@ -1,0 +1,60 @@
+"""What every asset is handed: where input and output are, one build at a time, and whom to tell how far it got.
+
+Belongs here: the interfaces of resources and the partitions of assets. Not here: which folders those are (``pipelines.resources``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+from pydantic import Field
+
+from rga.microdata.data_root import DataRoot
+from rga.warehouse.staging import Staging
+
+surveys = dg.DynamicPartitionsDefinition(name="survey")
+
+# Dagster sorts groups by name; the numbers make that the order in which the data flows.
+SURVEYS, ESTIMATES, RELEASE = "s1_surveys", "s2_estimates", "s3_release"
+
+
+class Paths(dg.ConfigurableResource):
+    """The data root that is read and the warehouse that is written."""
+
+    raw_data: str = Field(description="Data root: catalogue, benchmarks and one folder per round.")
+    warehouse: str = Field(description="Folder of releases, staging and Dagster's own state.")
+
+    def data_root(self) -> DataRoot:
+        """Raises InputError where the folder is no data root."""
+        return DataRoot(Path(self.raw_data))
+
+    def staging(self) -> Staging:
+        return Staging(Path(self.warehouse))
+
+
+class Workspace(dg.ConfigurableResource):
+    """The paths, held by one build: a second one in the same warehouse is refused for as long as the run lasts."""
+
+    paths: dg.ResourceDependency[Paths]
+    lock: bool = Field(default=True, description="False where the caller holds the lock already.")
+
+    @contextmanager
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workspace]:
+        if not self.lock:
+            yield self
+            return
+        with self.paths.staging().lock():
+            yield self
+
+
+class Progress:
+    """Told what is being done; in the Dagster UI, which shows progress itself, it keeps silent."""
+
+    def begin(self, stage: str, steps: int) -> None:
+        """A stage of ``steps`` steps starts."""
+
+    def step(self, label: str) -> None:
+        """One step of the stage, called ``label``, starts."""
