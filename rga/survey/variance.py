@@ -105,21 +105,15 @@ def check_lonely(strata: pd.DataFrame) -> None:
         raise InputError(
             [
                 Problem(
-                    f"{row.survey_id}: stratum {row.name or '(none)'} has only one PSU, so that its variance cannot be estimated",
+                    f"{survey_id}: stratum {name or '(none)'} has only one PSU, so that its variance cannot be estimated",
                     "merge it with a similar stratum, or choose `lonely_psu: adjust` under `design`",
                     file="survey.yaml",
                     variable="design.stratum",
-                    code=str(row.name),
+                    code=name,
                 )
-                for row in (_Stratum(s, n) for s, n in zip(lonely["survey_id"], lonely["name"], strict=True))
+                for survey_id, name in zip(lonely["survey_id"], lonely["name"], strict=True)
             ]
         )
-
-
-@dataclass(frozen=True)
-class _Stratum:
-    survey_id: str
-    name: str
 
 
 def _changes(codes: np.ndarray) -> np.ndarray:

@@ -30,7 +30,8 @@ def simulate(connection: duckdb.DuckDBPyConnection, rows: int) -> None:
         SELECT '2020-r1_' || chr(65 + (r % {SURVEYS})::INT) AS survey_id, r::VARCHAR AS respondent_id,
                (hash(r) % 8)::VARCHAR AS stratum, (hash(r) // 8 % 30)::VARCHAR AS psu, 500 + 2500 * random() AS weight,
                CASE WHEN random() < 0.52 THEN 'F' ELSE 'M' END AS sex, 'Y' || (5 * random())::INT AS age_group,
-               CASE WHEN random() < 0.45 THEN 'U' ELSE 'R' END AS residence, 'E' || (2 * random())::INT AS education, {answers}
+               CASE WHEN random() < 0.45 THEN 'U' ELSE 'R' END AS residence,
+               'E' || (2 * random())::INT AS education, {answers}
         FROM range({rows}) AS t(r)""").fetchall()
 
 

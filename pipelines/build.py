@@ -1,0 +1,142 @@
+"""The `build` job in one process: what `rga build` does.
+
+Belongs here: running the very definitions that the Dagster UI shows, and reading what became of them. Not here: words for people
+(``cli``), or any step of the work itself.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import dagster as dg
+from dagster._core.instance.ref import InstanceRef
+
+from assets.workspace import Paths, Progress, Workspace
+from pipelines.definitions import build_defs
+from pipelines.partitions import register
+from rga.errors import InputError, Problem
+
+COMMAND = {"rga/command": "build"}
+
+
+@dataclass(frozen=True)
+class SurveyOutcome:
+    """What became of one survey; ``message`` says why it failed."""
+
+    survey_id: str
+    status: Literal["built", "unchanged", "failed"]
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class BuildOutcome:
+    """What a build did: per survey, per stage (seconds), and the release it left live."""
+
+    surveys: list[SurveyOutcome]
+    estimates: int = 0
+    release: str | None = None
+    path: Path | None = None
+    new_release: bool = False
+    seconds: dict[str, float] = field(default_factory=dict)
+    error: str | None = None
+
+    def count(self, status: str) -> int:
+        return sum(survey.status == status for survey in self.surveys)
+
+
+def open_instance(warehouse: Path) -> dg.DagsterInstance:
+    """Dagster's state of one warehouse, the same that `make ui` shows."""
+    state = warehouse / "dagster"
+    state.mkdir(parents=True, exist_ok=True)
+    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
+    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(state), overrides={"telemetry": {"enabled": False}}))
+
+
+def close_killed_runs(instance: dg.DagsterInstance) -> int:
+    """Mark builds that a kill left behind as failed. Only for one who holds the warehouse's lock, so that none is alive.
+
+    Without it such a run stays "started" for ever, and the UI's queue, which lets one run at a time through, waits for it.
+    """
+    dead = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags=COMMAND))
+    for run in dead:
+        instance.report_run_failed(run, "The build was killed before it ended; the next one takes up where it stopped.")
+    return len(dead)
+
+
+def build(
+    paths: Paths, surveys: list[str] | None = None, force: bool = False, progress: Progress | None = None, debug: bool = False
+) -> BuildOutcome:
+    """Build ``surveys`` (all by default) into the warehouse, and a release of everything there.
+
+    ``force`` computes what did not change as well. Raises InputError where nothing can be done: no data root, a broken catalogue,
+    no survey, or another build at work in this warehouse. ``debug`` lets every other exception through.
+    """
+    root = paths.data_root()
+    root.catalogue()
+    if not root.survey_ids():
+        raise InputError(
+            Problem("holds no survey", "add <round>/<ISO3>/survey.yaml, or name another with --raw-data", file=str(root.path))
+        )
+    with ExitStack() as stack:
+        stack.enter_context(paths.staging().lock())
+        instance = stack.enter_context(open_instance(Path(paths.warehouse)))
+        close_killed_runs(instance)
+        partitions = register(instance, root)
+        wanted = [partitions.index(key) for key in surveys] if surveys else range(len(partitions))
+        definitions = build_defs(
+            resource_overrides={
+                "paths": paths,
+                "workspace": Workspace(paths=paths, lock=False),
+                "progress": progress or Progress(),
+            }
+        )
+        result = definitions.resolve_job_def("build").execute_in_process(
+            instance=instance,
+            raise_on_error=False,
+            tags={
+                **COMMAND,
+                "dagster/asset_partition_range_start": partitions[min(wanted)],
+                "dagster/asset_partition_range_end": partitions[max(wanted)],
+            },
+            run_config={
+                "ops": {"surveys": {"config": {"surveys": surveys or [], "force": force}}},
+                "loggers": {"console": {"config": {"log_level": "DEBUG" if debug else "CRITICAL"}}},
+            },
+        )
+        return _outcome(result, instance)
+
+
+def _outcome(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> BuildOutcome:
+    told = {
+        event.asset_key.to_user_string(): event.step_materialization_data.materialization.metadata
+        for event in result.all_events
+        if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key and event.partition is None
+    }
+    failures = [event for event in result.all_events if event.is_step_failure and event.step_key != "survey_outcomes"]
+    seconds = {
+        str(event.step_key): event.step_success_data.duration_ms / 1000
+        for event in result.all_events
+        if event.is_step_success
+    }
+    manifest, estimates, release = (told.get(name, {}) for name in ("manifest", "estimates", "release"))
+    outcomes = manifest["surveys"].value if manifest else {}
+    return BuildOutcome(
+        surveys=[SurveyOutcome(key, *value) for key, value in sorted(outcomes.items())],
+        estimates=int(estimates["rows"].value) if estimates else 0,
+        release=str(release["release_id"].value) if release else None,
+        path=Path(str(release["path"].value)) if release else None,
+        new_release=bool(release["new"].value) if release else False,
+        seconds=seconds,
+        error=_first_line(failures[0]) if failures else None if manifest else "The build stopped before its first step.",
+    )
+
+
+def _first_line(event: dg.DagsterEvent) -> str:
+    error = event.step_failure_data.error
+    while error is not None and error.cause is not None:
+        error = error.cause
+    return error.message.strip() if error else "unknown error"
