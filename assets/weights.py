@@ -20,19 +20,28 @@ from rga.survey import MISSING, OTHER, Raking, WeightDiagnostics, diagnose, join
 
 
 @dataclass(frozen=True)
+class Step:
+    """The weights after a step; where it calibrates, ``raking`` and ``missing``: respondents without a category on some margin."""
+
+    method: str
+    diagnostics: WeightDiagnostics
+    raking: Raking | None = None
+    missing: int | None = None
+
+
+@dataclass(frozen=True)
 class Weights:
-    """``frame`` has survey_id, respondent_id and weight; ``raking`` says how they were fitted, None where the file's were kept."""
+    """``frame`` has survey_id, respondent_id and weight; ``steps`` how it came about, the base weight first."""
 
     frame: pd.DataFrame
-    diagnostics: WeightDiagnostics
-    raking: Raking | None
+    steps: list[Step]
 
 
 def weigh(root: DataRoot, survey_id: str, respondents: Respondents) -> Weights:
     """Weigh ``respondents`` as the survey's specification says. Raises InputError where a margin cannot be met."""
     specification, frame = root.specification(survey_id), respondents.frame
     weight = frame["base_weight"].to_numpy(dtype=np.float64)
-    raking = None
+    steps = [Step("base", diagnose(weight))]
     for step in specification.weighting:
         if specification.population.benchmark is None:
             raise InputError(Problem("calibrates without a benchmark", "name `population.benchmark`", variable="weighting"))
@@ -42,8 +51,9 @@ def weigh(root: DataRoot, survey_id: str, respondents: Respondents) -> Weights:
         categories = pd.DataFrame({name: joint_categories(answers, name.split("*")) for name in step.margins})
         raking = rake(categories, weight, {name: _target(tables[name], name) for name in step.margins})
         weight = raking.weights
-    weights = frame[["survey_id", "respondent_id"]].assign(weight=weight)
-    return Weights(weights, diagnose(weight), raking)
+        missing = int((categories == MISSING).any(axis=1).sum())
+        steps.append(Step(step.method, diagnose(weight), raking, missing))
+    return Weights(frame[["survey_id", "respondent_id"]].assign(weight=weight), steps)
 
 
 def _target(table: pd.DataFrame, margin: str) -> dict[str, float]:

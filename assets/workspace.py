@@ -3,10 +3,10 @@
 Belongs here: the interfaces of resources and the partitions of assets. Not here: which folders those are (``pipelines.resources``).
 """
 
-from __future__ import annotations
-
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
@@ -42,7 +42,7 @@ class Workspace(dg.ConfigurableResource):
     lock: bool = Field(default=True, description="False where the caller holds the lock already.")
 
     @contextmanager
-    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator[Workspace]:
+    def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Workspace"]:
         if not self.lock:
             yield self
             return
@@ -58,3 +58,22 @@ class Progress:
 
     def step(self, label: str) -> None:
         """One step of the stage, called ``label``, starts."""
+
+
+def code_of(*folders: Path) -> str:
+    """Hash of the Python files in ``folders``."""
+    digest = hashlib.sha256()
+    for path in sorted(path for folder in folders for path in folder.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def fingerprint(root: DataRoot, survey_id: str) -> str:
+    """Hash of everything a survey's numbers come from, the code of this layer included."""
+    own = code_of(Path(__file__).resolve().parent)
+    return hashlib.sha256((root.fingerprint(survey_id) + own).encode()).hexdigest()
+
+
+def now() -> str:
+    """UTC, to the second, as the manifest writes it."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -56,12 +56,14 @@ def open_instance(warehouse: Path) -> dg.DagsterInstance:
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(state), overrides={"telemetry": {"enabled": False}}))
 
 
-def close_killed_runs(instance: dg.DagsterInstance) -> int:
+def close_killed_runs(instance: dg.DagsterInstance, of_anyone: bool = False) -> int:
     """Mark builds that a kill left behind as failed. Only for one who holds the warehouse's lock, so that none is alive.
 
     Without it such a run stays "started" for ever, and the UI's queue, which lets one run at a time through, waits for it.
+    By default runs of `rga build` only: one that the UI is just starting does not hold the lock yet. Returns how many.
     """
-    dead = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED], tags=COMMAND))
+    unfinished = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
+    dead = instance.get_runs(dg.RunsFilter(statuses=unfinished, tags={} if of_anyone else COMMAND))
     for run in dead:
         instance.report_run_failed(run, "The build was killed before it ended; the next one takes up where it stopped.")
     return len(dead)
@@ -107,10 +109,10 @@ def build(
                 "loggers": {"console": {"config": {"log_level": "DEBUG" if debug else "CRITICAL"}}},
             },
         )
-        return _outcome(result, instance)
+        return _outcome(result, paths)
 
 
-def _outcome(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) -> BuildOutcome:
+def _outcome(result: dg.ExecuteInProcessResult, paths: Paths) -> BuildOutcome:
     told = {
         event.asset_key.to_user_string(): event.step_materialization_data.materialization.metadata
         for event in result.all_events
@@ -118,15 +120,17 @@ def _outcome(result: dg.ExecuteInProcessResult, instance: dg.DagsterInstance) ->
     }
     failures = [event for event in result.all_events if event.is_step_failure and event.step_key != "survey_outcomes"]
     seconds = {
-        str(event.step_key): event.step_success_data.duration_ms / 1000
-        for event in result.all_events
-        if event.is_step_success
+        str(event.step_key): event.step_success_data.duration_ms / 1000 for event in result.all_events if event.is_step_success
     }
     manifest, estimates, release = (told.get(name, {}) for name in ("manifest", "estimates", "release"))
-    outcomes = manifest["surveys"].value if manifest else {}
+    errors = {key: entry.get("error") for key, entry in paths.staging().manifest().items()}
+    statuses = manifest["surveys"].value if manifest else {}
     return BuildOutcome(
-        surveys=[SurveyOutcome(key, *value) for key, value in sorted(outcomes.items())],
-        estimates=int(estimates["rows"].value) if estimates else 0,
+        surveys=[
+            SurveyOutcome(key, "failed" if errors.get(key) else status, str(errors.get(key) or ""))
+            for key, status in sorted(statuses.items())
+        ],
+        estimates=int(estimates["dagster/row_count"].value) if estimates else 0,
         release=str(release["release_id"].value) if release else None,
         path=Path(str(release["path"].value)) if release else None,
         new_release=bool(release["new"].value) if release else False,

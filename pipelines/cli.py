@@ -125,6 +125,19 @@ def check(raw_data: Path | None, debug: bool) -> None:
     sys.exit(DONE if not failed else SOME_FAILED if failed < len(keys) else NOTHING_DONE)
 
 
+@main.command()
+@raw_data_option
+@warehouse_option
+@click.option("--port", default=3000, show_default=True, help="Where on 127.0.0.1.")
+@debug_option
+def ui(raw_data: Path | None, warehouse: Path | None, port: int, debug: bool) -> None:
+    """Open the Dagster UI of a warehouse on 127.0.0.1."""
+    from pipelines.resources import paths
+    from pipelines.ui import serve
+
+    serve(paths(raw_data, warehouse), port)
+
+
 def _survey_ids(root: DataRoot, given: tuple[str, ...]) -> list[str]:
     """``given`` keys as survey ids; ends with exit code 2 and close matches where one is unknown."""
     known = root.survey_ids()

@@ -23,6 +23,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     where = overrides.get("paths") or paths()
     return dg.Definitions(
         assets=dg.load_assets_from_modules([survey_assets, estimates, release, outcomes]),
+        asset_checks=[outcomes.surveys_readable],
         jobs=[jobs.build],
         sensors=[sensors.raw_data],
         resources={"paths": where, "workspace": Workspace(paths=where), "progress": Progress()} | overrides,

@@ -3,8 +3,6 @@
 Belongs here: sensors. Not here: how folders become partitions (``partitions``).
 """
 
-from __future__ import annotations
-
 import dagster as dg
 
 from assets.workspace import Paths, surveys

@@ -25,9 +25,7 @@ class DataRoot:
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
         if not (self.path / "catalogue").is_dir():
-            raise InputError(
-                Problem("is not a data root: it has no catalogue/", "name another with --raw-data", file=str(path))
-            )
+            raise InputError(Problem("is not a data root: it has no catalogue/", "name another with --raw-data", file=str(path)))
 
     def survey_ids(self) -> list[str]:
         """Keys such as `2020-r1_BGD` of all folders that hold a survey.yaml, sorted."""
@@ -66,18 +64,12 @@ class DataRoot:
             written = Path(*_normal(path.absolute().parts))
             if Path(file.path).is_absolute() or not written.is_relative_to(self.path.absolute()):
                 raise InputError(
-                    Problem(
-                        f"`{file.path}` leaves the data root", "put the file in it", self.shown(folder / "survey.yaml")
-                    )
+                    Problem(f"`{file.path}` leaves the data root", "put the file in it", self.shown(folder / "survey.yaml"))
                 )
             if not path.is_file():
-                raise InputError(
-                    Problem("there is no such file", "put the file there, or correct `files:`", self.shown(written))
-                )
+                raise InputError(Problem("there is no such file", "put the file there, or correct `files:`", self.shown(written)))
             if not path.resolve().is_relative_to(root) and not path.is_symlink():
-                raise InputError(
-                    Problem(f"`{file.path}` leaves the data root through a linked folder", "put the file in it")
-                )
+                raise InputError(Problem(f"`{file.path}` leaves the data root through a linked folder", "put the file in it"))
             paths[name] = path
         return paths
 

@@ -37,9 +37,7 @@ def harmonise(
                 continue
             recode = _categorical if variable.codes else _numeric
             values[harmonised], kinds[harmonised], found = recode(source[column], variable, mapping)
-            problems += [
-                Problem(p.what, p.remedy, file, f"{harmonised} (column {column})", p.code, p.rows) for p in found
-            ]
+            problems += [Problem(p.what, p.remedy, file, f"{harmonised} (column {column})", p.code, p.rows) for p in found]
     return pd.DataFrame(values, index=source.index), pd.DataFrame(kinds, index=source.index), problems
 
 

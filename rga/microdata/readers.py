@@ -57,9 +57,7 @@ def _read(path: Path, columns: list[str] | None) -> pd.DataFrame:
     """``columns`` of a file; None: no rows, all names."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
-        raise InputError(
-            Problem(f"format {suffix or '(no ending)'} is not read", f"use {', '.join(sorted(FORMATS))}", path.name)
-        )
+        raise InputError(Problem(f"format {suffix or '(no ending)'} is not read", f"use {', '.join(sorted(FORMATS))}", path.name))
     if columns is not None and not columns:
         return pd.DataFrame()
     try:
@@ -103,7 +101,8 @@ def _with_duckdb(path: Path, columns: list[str] | None) -> pd.DataFrame:
             source = connection.read_parquet(str(path))
         if columns is None:
             return pd.DataFrame(columns=source.columns)
-        return source.select(*[duckdb.ColumnExpression(name) for name in columns]).df()
+        quoted = ['"' + name.replace('"', '""') + '"' for name in columns]
+        return source.project(", ".join(quoted)).df()
 
 
 def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted: list[str]) -> pd.DataFrame:
@@ -129,9 +128,7 @@ def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted
             frame = connection.execute(sql).df()
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
-            raise InputError(
-                Problem(f"respondents: {reason}", "correct the SQL in `respondents:`", file="survey.yaml")
-            ) from None
+            raise InputError(Problem(f"respondents: {reason}", "correct the SQL in `respondents:`", file="survey.yaml")) from None
     _complain_of_missing(wanted, list(frame.columns), "the result of `respondents:`")
     return frame[wanted]
 

@@ -89,9 +89,7 @@ def _check_names(catalogue: Catalogue, specification: SurveySpecification, file:
     for name, source in specification.variables.items():
         variable = catalogue.variables.get(name)
         if variable is None:
-            problems.append(
-                Problem("is not in catalogue/variables.yaml", "correct the name, or add the variable", file, name)
-            )
+            problems.append(Problem("is not in catalogue/variables.yaml", "correct the name, or add the variable", file, name))
             continue
         if variable.derived:
             problems.append(Problem("is derived by the catalogue", "remove it from `variables:`", file, name))

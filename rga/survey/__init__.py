@@ -1,6 +1,7 @@
 """Survey statistics: from weighted respondents to shares, gaps and their uncertainty; and the weights themselves.
 
-Belongs here: estimators and their formulas, on tables and arrays. Not here: files, YAML, releases, or anything about Dagster.
+Belongs here: estimators and their formulas, on tables and arrays. Not here: files, YAML, releases, or anything about
+Dagster.
 """
 
 from rga.survey.aggregation import Sums, aggregate

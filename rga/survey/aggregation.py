@@ -1,6 +1,7 @@
 """The one pass over respondents: sums of weights by survey, stratum, PSU and cell, for every indicator at once.
 
-Belongs here: the grouped-sum SQL and the arrays it becomes. Not here: what is computed from the sums, or where respondents are kept.
+Belongs here: the grouped-sum SQL and the arrays it becomes. Not here: what is computed from the sums, or where
+respondents are kept.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from rga.survey.design import MISSING, Share
 class Sums:
     """Sums over groups of respondents who share survey, stratum, PSU and cell. Everything else follows from these.
 
-    ``keys`` has one row per group: survey_id, ``stratum`` and ``psu`` (integers, unique across surveys; a PSU id that returns in
-    another stratum is another PSU), and one column per dimension (`_U` where not known). ``cases`` (respondents of positive
-    weight) and ``total_weight`` describe the groups whatever was answered. The matrices are groups x indicators, over those in
-    the indicator's base: ``n`` and ``numerator_n`` count respondents of positive weight, ``weight`` and ``weighted`` are the sums of
-    w and of w y. ``strata`` has one row per stratum, in the order of ``keys.stratum``: survey_id, name, and ``psus``, the number
-    of PSUs in the whole sample.
+    ``keys`` has one row per group: survey_id, ``stratum`` and ``psu`` (integers, unique across surveys; a PSU id that
+    returns in another stratum is another PSU), and one column per dimension (`_U` where not known). ``cases``
+    (respondents of positive weight) and ``total_weight`` describe the groups whatever was answered. The matrices are
+    groups x indicators, over those in the indicator's base: ``n`` and ``numerator_n`` count respondents of positive
+    weight, ``weight`` and ``weighted`` are the sums of w and of w y. ``strata`` has one row per stratum, in the order
+    of ``keys.stratum``: survey_id, name, and ``psus``, the number of PSUs in the whole sample.
     """
 
     indicators: tuple[str, ...]
@@ -52,9 +53,9 @@ class Sums:
 def aggregate(con: duckdb.DuckDBPyConnection, relation: str, shares: list[Share], dimensions: list[str]) -> Sums:
     """Sum weights in one grouped statement over every survey in ``relation``.
 
-    ``relation`` is a table or view with survey_id, respondent_id, stratum, psu, weight, the dimensions and whatever the shares
-    name. A respondent without weight is not in the sample; one without PSU is a PSU of its own; strata that are NULL are one.
-    Raises InputError where a weight is negative or not finite.
+    ``relation`` is a table or view with survey_id, respondent_id, stratum, psu, weight, the dimensions and whatever
+    the shares name. A respondent without weight is not in the sample; one without PSU is a PSU of its own; strata that
+    are NULL are one. Raises InputError where a weight is negative or not finite.
     """
     if not shares:
         raise ValueError("no share to estimate")
@@ -66,7 +67,11 @@ def aggregate(con: duckdb.DuckDBPyConnection, relation: str, shares: list[Share]
     new_stratum = _starts(codes[:2], len(frame))
     new_psu = _starts(codes, len(frame))
     keys = pd.DataFrame(
-        {"survey_id": frame["survey_id"].astype(str), "stratum": np.cumsum(new_stratum) - 1, "psu": np.cumsum(new_psu) - 1}
+        {
+            "survey_id": frame["survey_id"].astype(str),
+            "stratum": np.cumsum(new_stratum) - 1,
+            "psu": np.cumsum(new_psu) - 1,
+        }
         | {name: frame[f"d{j}"].astype(str) for j, name in enumerate(dimensions)}
     )
     first = np.flatnonzero(new_stratum)
@@ -105,10 +110,7 @@ def grouped_sums_sql(relation: str, shares: list[Share], dimensions: list[str]) 
         "CASE WHEN psu IS NULL THEN respondent_id END AS respondent",
         "CAST(weight AS DOUBLE) AS w",
         *(f"COALESCE(CAST({_quoted(name)} AS VARCHAR), '{MISSING}') AS d{j}" for j, name in enumerate(dimensions)),
-        *(
-            f"CASE WHEN ({share.universe.strip() or 'TRUE'}) THEN ({share.numerator}) END AS y{k}"
-            for k, share in enumerate(shares)
-        ),
+        *(f"CASE WHEN ({share.universe.strip() or 'TRUE'}) THEN ({share.numerator}) END AS y{k}" for k, share in enumerate(shares)),
     ]
     keys = ", ".join(["survey_id", "stratum", "psu", "respondent", *cells])
     outer = [
@@ -126,7 +128,8 @@ def grouped_sums_sql(relation: str, shares: list[Share], dimensions: list[str]) 
         ]
     select_inner, select_outer = ",\n    ".join(inner), ",\n  ".join(outer)
     return (
-        f"SELECT\n  {select_outer}\nFROM (\n  SELECT\n    {select_inner}\n  FROM {relation}\n  WHERE weight IS NOT NULL\n) AS answers\n"
+        f"SELECT\n  {select_outer}\n"
+        f"FROM (\n  SELECT\n    {select_inner}\n  FROM {relation}\n  WHERE weight IS NOT NULL\n) AS answers\n"
         f"GROUP BY {keys}\nORDER BY {keys}"
     )
 

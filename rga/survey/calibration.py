@@ -1,31 +1,34 @@
 """Fitting weights to what is known of the population.
 
-Belongs here: raking on the joint cells of categorical margins, and what makes it impossible. Not here: reading benchmarks,
-summaries of weights, standard errors.
+Belongs here: from respondents' categories and benchmarks to weights, and what makes that impossible. Not here: reading
+benchmarks, the solver (raking.py), summaries of weights, standard errors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
 from rga.survey.design import MISSING
+from rga.survey.raking import Fit, solve
 
-TOLERANCE = 1e-12
-TOTALS_TOLERANCE = 0.005
+TOTALS_TOLERANCE = 0.005  # relative difference of two margins' totals that rounding explains
+VANISHING = 1e-8  # a factor this small, of the median one, is on its way to zero
 
 
 @dataclass(frozen=True)
 class Raking:
     """Weights (NaN where the base weight is missing), and how they came about.
 
-    ``margins`` has one row per margin and category: n (respondents with a base weight), benchmark (as fitted: scaled), before
-    and after (sums of weights). ``missing`` counts respondents without a category by margin; ``scaled`` gives by margin the factor
-    that brought its total to that of the first. ``error`` is the largest relative error of a category.
+    ``margins`` has one row per margin and category: n (respondents with a base weight), benchmark (as fitted: scaled),
+    before and after (sums of weights). ``missing`` counts respondents without a category by margin, ``missing_any``
+    those without one on any margin; ``scaled`` gives by margin the factor that brought its total to that of the first.
+    ``error`` is the largest relative error of a category.
     """
 
     weights: np.ndarray
@@ -34,32 +37,39 @@ class Raking:
     error: float
     margins: pd.DataFrame
     missing: dict[str, int]
+    missing_any: int
     scaled: dict[str, float]
 
 
 def joint_categories(respondents: pd.DataFrame, variables: list[str]) -> pd.Series:
-    """The category of each respondent on the crossing of ``variables``: codes joined by `*`, or `_U` where one is missing."""
-    columns = [respondents[name] for name in variables]
-    missing = np.any([(column.isna() | (column == MISSING)).to_numpy() for column in columns], axis=0)
-    joined = columns[0].astype(str)
-    for column in columns[1:]:
-        joined = joined + "*" + column.astype(str)
-    return joined.mask(missing, MISSING)
+    """The category of each respondent on the crossing of ``variables``: codes joined by `*`, up to the first one missing.
+
+    `F*primary`; `F*_U` where only the second is missing; `_U` where the first is.
+    """
+    joined, open_ = pd.Series("", respondents.index, dtype="object"), np.ones(len(respondents), dtype=bool)
+    for position, name in enumerate(variables):
+        missing = (respondents[name].isna() | (respondents[name] == MISSING)).to_numpy()
+        codes = respondents[name].astype("object").mask(missing, MISSING).astype(str)
+        joined[open_] += ("*" if position else "") + codes[open_]
+        open_ &= ~missing
+    return joined.astype("str")
 
 
 def rake(
     categories: pd.DataFrame,
     base_weight: np.ndarray,
     targets: Mapping[str, Mapping[str, float]],
-    max_iterations: int = 10_000,
+    max_iterations: int = 1_000,
 ) -> Raking:
-    """Rake ``base_weight`` to ``targets`` by iterative proportional fitting (Deming and Stephan 1940).
+    """Rake ``base_weight`` to ``targets``.
 
-    ``categories`` has a row per respondent and a column per margin; ``targets`` maps margin -> category -> population total, and
-    the first margin's sum is the population. A respondent missing on a margin (`_U` or empty) keeps a place: the missing
-    category is held at its share of the base weight and the benchmark scaled to the rest. The answer is that of the limit: weights
-    are base weights times one factor per category, as R ``rake`` and ``calibrate(calfun = "raking")`` with tight tolerances.
-    Raises InputError naming margin, category and counts where the margins cannot be met.
+    ``categories`` has a row per respondent and a column per margin; ``targets`` maps margin -> category -> population
+    total, and the first margin's sum is the population. A respondent missing on a margin (`_U` or empty) keeps a
+    place: the missing category is held at its share of the base weight and the benchmark scaled to the rest; in a
+    crossing, `F*_U` at its share of F, so that margins which share a variable stay consistent. The answer is
+    that of the limit: weights are base weights times one factor per category, as R ``rake`` and
+    ``calibrate(calfun = "raking")`` with tight tolerances. Raises InputError naming margin, category and counts where
+    the margins cannot be met.
     """
     base = np.asarray(base_weight, dtype=np.float64)
     _check_base(base, len(categories))
@@ -72,58 +82,47 @@ def rake(
     cell = cell.reshape(-1)
     start = np.bincount(cell, weights=base, minlength=len(joint))
     wanted = [fitted[name].to_numpy() for name in names]
-    factor, iterations, error, worst = _iterate(start, joint, wanted, max_iterations)
-    if error >= TOLERANCE:
-        margin = names[worst[0]]
-        category = str(fitted[margin].index[worst[1]])
-        raise InputError(
-            Problem(
-                f"raking did not converge: after {iterations:,} iterations category {category} of margin {margin} is still "
-                f"{error:.2g} (relative) off its benchmark of {wanted[worst[0]][worst[1]]:,.0f}; the margins contradict each other "
-                "in cells without respondents",
-                f"merge {category} with a neighbouring category of {margin}, or leave one of the margins out",
-                variable=margin,
-                code=category,
-                rows=int(np.sum(codes[margin] == worst[1])),
-            )
-        )
+    fit = solve(start, joint, wanted, max_iterations)
+    if problem := _contradiction(fit, names, codes, fitted, joint):
+        raise InputError(problem)
     weights = np.full(len(known), np.nan)
-    weights[known] = base * factor[cell]
+    weights[known] = base * fit.factor[cell]
     margins = _margins_table(codes, fitted, base, weights[known])
-    missing = {name: int(np.sum(codes[name] == list(fitted[name].index).index(MISSING))) if MISSING in fitted[name].index else 0 for name in names}
-    return Raking(weights, iterations, True, error, margins, missing, scaled)
+    held = margins.loc[margins["category"].map(_is_missing)].groupby("margin")["n"].sum()
+    missing = {name: int(held.get(name, 0)) for name in names}
+    incomplete = [np.array([_is_missing(c) for c in fitted[name].index])[codes[name]] for name in names]
+    missing_any = int(np.sum(np.any(incomplete, axis=0)))
+    return Raking(weights, fit.iterations, fit.converged, fit.error, margins, missing, missing_any, scaled)
 
 
-def _iterate(
-    start: np.ndarray, joint: np.ndarray, wanted: list[np.ndarray], max_iterations: int
-) -> tuple[np.ndarray, int, float, tuple[int, int]]:
-    """Factors per joint cell; iterations; the largest relative error of a category, and its margin and number."""
-    factor = np.ones_like(start)
-    best, best_at = np.inf, 0
-    error, worst = np.inf, (0, 0)
-    for iteration in range(1, max_iterations + 1):
-        for column, target in enumerate(wanted):
-            sums = np.bincount(joint[:, column], weights=start * factor, minlength=len(target))
-            factor *= np.divide(target, sums, out=np.ones_like(target), where=sums > 0)[joint[:, column]]
-        error, worst = _largest_error(start * factor, joint, wanted)
-        if error < TOLERANCE:
-            break
-        if error < 0.99 * best:
-            best, best_at = error, iteration
-        elif iteration - best_at >= 200:  # it has stopped getting anywhere
-            break
-    return factor, iteration, error, worst
-
-
-def _largest_error(weight: np.ndarray, joint: np.ndarray, wanted: list[np.ndarray]) -> tuple[float, tuple[int, int]]:
-    error, worst = 0.0, (0, 0)
-    for column, target in enumerate(wanted):
-        sums = np.bincount(joint[:, column], weights=weight, minlength=len(target))
-        off = np.divide(np.abs(sums - target), target, out=np.zeros_like(target), where=target > 0)
-        at = int(np.argmax(off))
-        if off[at] > error:
-            error, worst = float(off[at]), (column, at)
-    return error, worst
+def _contradiction(
+    fit: Fit, names: list[str], codes: dict[str, np.ndarray], fitted: dict[str, pd.Series], joint: np.ndarray
+) -> Problem | None:
+    """What keeps the margins from being met, or None: no weights do, or only weights that leave some respondents
+    none."""
+    if not fit.converged:
+        margin = names[fit.worst[0]]
+        category, benchmark = str(fitted[margin].index[fit.worst[1]]), float(fitted[margin].iloc[fit.worst[1]])
+        return Problem(
+            f"raking did not converge: after {fit.iterations:,} iterations category {category} of margin {margin} "
+            f"is still {fit.error:.2g} (relative) off its benchmark of {benchmark:,.0f}; the margins contradict each "
+            "other in combinations of categories that no respondent has",
+            f"merge {category} with a neighbouring category of {margin}, or leave one of the margins out",
+            variable=margin,
+            code=category,
+            rows=int(np.sum(codes[margin] == fit.worst[1])),
+        )
+    least = int(np.argmin(fit.factor))
+    if fit.factor[least] >= VANISHING * np.median(fit.factor):
+        return None
+    cell = ", ".join(f"{fitted[m].index[c]} of {m}" for m, c in zip(names, joint[least], strict=True))
+    return Problem(
+        f"the margins can only be met by giving no weight to respondents in {cell}",
+        "merge one of these categories with a neighbouring one, or leave one of the margins out",
+        variable=names[0],
+        code=str(fitted[names[0]].index[joint[least][0]]),
+        rows=int(np.sum(np.all([codes[m] == c for m, c in zip(names, joint[least], strict=True)], axis=0))),
+    )
 
 
 def _check_base(base: np.ndarray, rows: int) -> None:
@@ -159,7 +158,7 @@ def _fit_benchmarks(
         total = float(sum(target.values()))
         values = categories[margin].astype(object).where(categories[margin].notna(), MISSING).astype(str).to_numpy()
         found = _margin_problems(margin, target, values, base)
-        if not found and abs(total / population - 1) > TOTALS_TOLERANCE:
+        if not found and abs(total - population) > TOTALS_TOLERANCE * population:
             found = [
                 Problem(
                     f"benchmark of margin {margin} adds up to {total:,.0f}, that of {first} to {population:,.0f}",
@@ -170,16 +169,35 @@ def _fit_benchmarks(
         if found:
             problems += found
             continue
-        missing_share = float(base[values == MISSING].sum() / base.sum())
         scaled[margin] = population / total
-        benchmark = {str(c): float(v) * scaled[margin] * (1 - missing_share) for c, v in target.items() if c != MISSING}
-        if (values == MISSING).any():
-            benchmark[MISSING] = population * missing_share
-        fitted[margin] = pd.Series(benchmark)
+        benchmark = {str(category): float(people) * scaled[margin] for category, people in target.items()}
+        fitted[margin] = pd.Series(_hold_missing(benchmark, values, base))
         codes[margin] = fitted[margin].index.get_indexer(pd.Index(values))
     if problems:
         raise InputError(problems)
     return codes, fitted, scaled
+
+
+def _hold_missing(benchmark: dict[str, float], values: np.ndarray, base: np.ndarray) -> dict[str, float]:
+    """The benchmark with the missing categories in ``values`` (`_U`, `F*_U`) added at their share of the base weight.
+
+    The share is that within the known part before it (F), whose other categories are scaled to the rest.
+    """
+    held = dict(benchmark)
+    for category in sorted(filter(_is_missing, set(values.tolist())), key=lambda c: c.count("*")):
+        stem = category.removesuffix(MISSING)  # "" or "F*"
+        within = np.char.startswith(values.astype(str), stem)
+        share = float(base[values == category].sum() / base[within].sum()) if base[within].sum() > 0 else 0.0
+        people = sum(total for other, total in held.items() if other.startswith(stem) and not _is_missing(other))
+        for other in held:
+            if other.startswith(stem) and not _is_missing(other):
+                held[other] *= 1 - share
+        held[category] = people * share
+    return held
+
+
+def _is_missing(category: str) -> bool:
+    return category == MISSING or category.endswith(f"*{MISSING}")
 
 
 def _margin_problems(margin: str, target: Mapping[str, float], values: np.ndarray, base: np.ndarray) -> list[Problem]:
@@ -188,28 +206,28 @@ def _margin_problems(margin: str, target: Mapping[str, float], values: np.ndarra
     n = dict(zip(present.tolist(), counts.tolist(), strict=True))
     for category, total in target.items():
         cases, weight = n.get(str(category), 0), float(base[values == str(category)].sum())
-        at = {"variable": margin, "code": str(category), "rows": int(cases)}
-        if not np.isfinite(total) or total < 0:
-            problems.append(Problem(f"benchmark of margin {margin} is {total}", "correct the benchmark", **at))
+        at = partial(Problem, variable=margin, code=str(category), rows=cases)
+        if not np.isfinite(total) or total < 0 or _is_missing(str(category)):
+            problems.append(at(f"benchmark of margin {margin} has {total} people in category {category}", "correct the benchmark"))
         elif total > 0 and weight == 0:
             who = "no respondent is" if not cases else "no respondent with a positive base weight is"
             problems.append(
-                Problem(
+                at(
                     f"{who} in category {category} of margin {margin}, which has {total:,.0f} people in the benchmark",
                     "merge it with a neighbouring category in the benchmark, or choose a coarser margin",
-                    **at,
                 )
             )
         elif total == 0 and weight > 0:
             problems.append(
-                Problem(
-                    f"the benchmark says that nobody is in category {category} of margin {margin}, the survey found some",
+                at(
+                    f"the benchmark has nobody in category {category} of margin {margin}, the survey has some",
                     "correct the benchmark, or set these answers to missing",
-                    **at,
                 )
             )
+    stems = ("", *(str(category)[: at + 1] for category in target for at, c in enumerate(str(category)) if c == "*"))
     for category in present:
-        if category != MISSING and category not in {str(c) for c in target}:
+        known = category.removesuffix(MISSING) in stems if _is_missing(category) else category in map(str, target)
+        if not known:
             problems.append(
                 Problem(
                     f"category {category} of margin {margin} is not in the benchmark",
@@ -219,7 +237,7 @@ def _margin_problems(margin: str, target: Mapping[str, float], values: np.ndarra
                     rows=int(n[category]),
                 )
             )
-    if (values == MISSING).all():
+    if all(map(_is_missing, present)):
         problems.append(Problem(f"nobody's category of margin {margin} is known", "leave the margin out", variable=margin))
     return problems
 

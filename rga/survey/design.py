@@ -1,4 +1,5 @@
-"""What is estimated and under which design: shares as SQL, the rule for lonely PSUs, the codes of totals and gaps in answers.
+"""What is estimated and under which design: shares as SQL, the rule for lonely PSUs, the codes of totals and gaps in
+answers.
 
 Belongs here: small types and names that every other module of the room shares. Not here: arithmetic.
 """
@@ -25,8 +26,8 @@ MEN = "M"
 class Share:
     """The share of those with ``numerator`` true among those with ``universe`` true who answered.
 
-    Both are SQL boolean expressions over the columns of the respondents' table, under three-valued logic: where either is NULL
-    the respondent is not in the base. An empty ``universe`` is everybody.
+    Both are SQL boolean expressions over the columns of the respondents' table, under three-valued logic: where either
+    is NULL the respondent is not in the base. An empty ``universe`` is everybody.
     """
 
     code: str

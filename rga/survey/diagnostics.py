@@ -12,10 +12,12 @@ import numpy as np
 
 @dataclass(frozen=True)
 class WeightDiagnostics:
-    """Of the respondents with positive weight, except ``zero`` (weight 0) and ``missing`` (no weight), which count the others.
+    """Of the respondents with positive weight, except ``zero`` (weight 0) and ``missing`` (no weight), which count the
+    others.
 
-    ``kish_deff`` is 1 + cv^2 of the weights = n sum(w^2) / sum(w)^2 and ``n_effective`` is n over it (Kish 1965, 11.7);
-    ``max_to_median`` is a ratio; ``top_share`` (0..1) is the share of all weight that the heaviest 1 % (rounded up) carry.
+    ``kish_deff`` is 1 + cv^2 of the weights = n sum(w^2) / sum(w)^2 and ``n_effective`` is n over it (Kish 1965,
+    11.7); ``max_to_median`` is a ratio; ``top_share`` (0..1) is the share of all weight that the heaviest 1 % (rounded
+    up) carry.
     """
 
     n: int

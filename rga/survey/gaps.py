@@ -1,4 +1,5 @@
-"""How women and men differ: the difference and the ratio of their shares, with the covariance of people in shared PSUs.
+"""How women and men differ: the difference and the ratio of their shares, with the covariance of people in shared
+PSUs.
 
 Belongs here: gaps within a survey and their tests. Not here: change over time, gaps adjusted for other variables.
 """
@@ -33,11 +34,12 @@ def gender_gaps(
 ) -> pd.DataFrame:
     """Women minus men for every breakdown that has `sex`, in each cell of its other dimensions with answers of both.
 
-    Columns: survey_id, indicator, breakdown, the dimensions but sex (`_T` where not broken down), women, men (shares 0..1),
-    n_women, n_men, gap with se, 95 % limits and p_value by t(df), p_adjusted (Benjamini-Hochberg over the gaps of a survey and
-    breakdown that have at least ``n_min`` women and men; NaN for the others), ratio women / men with delta-method limits on the
-    log scale. What is not defined is NaN: limits and p_value without degrees of freedom or where the gap has no variance (both
-    shares at 0 or 1), the ratio where no man, its limits where no man or no woman has the characteristic. Raises as `estimate`.
+    Columns: survey_id, indicator, breakdown, the dimensions but sex (`_T` where not broken down), women, men (shares
+    0..1), n_women, n_men, gap with se, 95 % limits and p_value by t(df), p_adjusted (Benjamini-Hochberg over the gaps
+    of a survey and breakdown that have at least ``n_min`` women and men; NaN for the others), ratio women / men with
+    delta-method limits on the log scale. What is not defined is NaN: limits and p_value without degrees of freedom or
+    where the gap has no variance (both shares at 0 or 1), the ratio where no man, its limits where no man or no woman
+    has the characteristic. Raises as `estimate`.
     """
     frames = []
     for survey_id in sums.surveys:
@@ -53,7 +55,8 @@ def gender_gaps(
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
-    """P-values adjusted for the false discovery rate (Benjamini and Hochberg 1995); NaN stays NaN and is not counted."""
+    """P-values adjusted for the false discovery rate (Benjamini and Hochberg 1995); NaN stays NaN and is not
+    counted."""
     p = np.asarray(p, dtype=np.float64)
     adjusted = np.full(p.shape, np.nan)
     tested = np.flatnonzero(~np.isnan(p))
@@ -109,12 +112,15 @@ def _table(
 
 
 def _pairs(cells: pd.DataFrame, others: list[str]) -> pd.DataFrame:
-    """The cells of ``others`` that have a cell of women and one of men: their categories and the numbers of those cells."""
-    known = ~cells[others].isin([MISSING, OTHER]).any(axis=1)
-    number = pd.Series(np.arange(len(cells)), index=cells.index)
-    women = cells.loc[known & (cells[SEX] == WOMEN), others].assign(women=number, pair=0)
-    men = cells.loc[known & (cells[SEX] == MEN), others].assign(men=number, pair=0)
-    return women.merge(men, on=["pair", *others], how="inner").sort_values(others or "pair", ignore_index=True)
+    """The cells of ``others`` that have a cell of women and one of men: their categories and the numbers of those
+    cells."""
+    known = ~cells[others].isin([MISSING, OTHER]).any(axis=1).to_numpy()
+    sex, categories = cells[SEX].to_numpy(), list(cells[others].itertuples(index=False, name=None))
+    women = {categories[i]: i for i in np.flatnonzero(known & (sex == WOMEN))}
+    men = {categories[i]: i for i in np.flatnonzero(known & (sex == MEN))}
+    both = sorted(women.keys() & men.keys())
+    columns = {name: [category[j] for category in both] for j, name in enumerate(others)}
+    return pd.DataFrame(columns | {"women": [women[c] for c in both], "men": [men[c] for c in both]})
 
 
 def _difference(

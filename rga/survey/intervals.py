@@ -1,6 +1,7 @@
 """Confidence limits of a proportion: logit and Korn-Graubard.
 
-Belongs here: limits from an estimate, its standard error and degrees of freedom. Not here: standard errors, or verdicts on them.
+Belongs here: limits from an estimate, its standard error and degrees of freedom. Not here: standard errors, or
+verdicts on them.
 """
 
 from __future__ import annotations
@@ -15,9 +16,7 @@ def t_quantile(df: np.ndarray, level: float = 0.95) -> np.ndarray:
     return np.where(df > 0, stdtrit(np.where(df > 0, df, 1.0), (1 + level) / 2), np.nan)
 
 
-def logit_interval(
-    p: np.ndarray, se: np.ndarray, df: np.ndarray, level: float = 0.95
-) -> tuple[np.ndarray, np.ndarray]:
+def logit_interval(p: np.ndarray, se: np.ndarray, df: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
     """Limits symmetric on the logit scale, t(df). NaN where p is 0 or 1, df is 0, or se is not known.
 
     R: ``svyciprop(method = "xlogit")``; its ``"logit"`` is the same up to the fit's tolerance.
@@ -33,10 +32,11 @@ def logit_interval(
 def korn_graubard(
     p: np.ndarray, se: np.ndarray, n: np.ndarray, df: np.ndarray, level: float = 0.95, capped: bool = True
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Clopper-Pearson limits at the effective sample size (Korn and Graubard 1998), in the NCHS form (Parker et al. 2017).
+    """Clopper-Pearson limits at the effective sample size (Korn and Graubard 1998), in the NCHS form (Parker et al.
+    2017).
 
-    n* = p(1-p)/se^2 times (t(n-1)/t(df))^2, never more than ``n``; n* = n where p is 0 or 1. ``capped=False`` gives R's
-    ``svyciprop(method = "beta")``, which has no cap and no value at 0 and 1. NaN where df is 0 or se is not known.
+    n* = p(1-p)/se^2 times (t(n-1)/t(df))^2, never more than ``n``; n* = n where p is 0 or 1. ``capped=False`` gives
+    R's ``svyciprop(method = "beta")``, which has no cap and no value at 0 and 1. NaN where df is 0 or se is not known.
     """
     p, se, n = (np.asarray(x, dtype=np.float64) for x in (p, se, n))
     inside = (p > 0) & (p < 1)

@@ -1,6 +1,7 @@
 """Weighted shares of a population with their standard errors, limits and design effects.
 
-Belongs here: the estimator of a share in every cell of a breakdown. Not here: differences between shares, publication rules.
+Belongs here: the estimator of a share in every cell of a breakdown. Not here: differences between shares, publication
+rules.
 """
 
 from __future__ import annotations
@@ -44,10 +45,11 @@ def estimate(
 ) -> pd.DataFrame:
     """Shares (0..1) of every indicator in every cell of every breakdown, in which somebody answered.
 
-    Columns: survey_id, indicator, breakdown, one per dimension (`_T` where not broken down), value, se, ci_low, ci_high (95 %,
-    logit with t(df); Korn-Graubard where the value is 0 or 1), n, numerator_n, population, deff, n_effective, df, cv.
-    What is not defined is NaN: limits without degrees of freedom, deff and n_effective where the value is 0 or 1. A breakdown
-    by a dimension that nobody of a survey answered is left out. Raises InputError under `fail` where a stratum has one PSU.
+    Columns: survey_id, indicator, breakdown, one per dimension (`_T` where not broken down), value, se, ci_low,
+    ci_high (95 %, logit with t(df); Korn-Graubard where the value is 0 or 1), n, numerator_n, population, deff,
+    n_effective, df, cv. What is not defined is NaN: limits without degrees of freedom, deff and n_effective where the
+    value is 0 or 1. A breakdown by a dimension that nobody of a survey answered is left out. Raises InputError under
+    `fail` where a stratum has one PSU.
     """
     frames = []
     for survey_id in sums.surveys:
@@ -66,7 +68,8 @@ def estimate(
 def shares_of(sums: Sums, survey_id: str, breakdown: tuple[str, ...], lonely: LonelyPsu) -> CellShares | None:
     """Shares of one survey in one breakdown, or None where a dimension of it was not asked.
 
-    p = sum T / sum W over the PSUs of a cell; its linearised value per PSU is z_c = (T_c - p W_c) / sum W (Wolter 2007, ch. 6).
+    p = sum T / sum W over the PSUs of a cell; its linearised value per PSU is z_c = (T_c - p W_c) / sum W (Wolter
+    2007, ch. 6).
     """
     if unknown := set(breakdown) - set(sums.dimensions):
         raise ValueError(f"breakdown by {', '.join(sorted(unknown))}, of which there are no sums")
@@ -112,7 +115,8 @@ def _cells(keys: pd.DataFrame, breakdown: tuple[str, ...]) -> tuple[np.ndarray, 
 
 
 def srs_variance(p: np.ndarray, n: np.ndarray, population: np.ndarray, at_scale: bool) -> np.ndarray:
-    """Variance of a share under simple random sampling of ``n``: p(1-p)/(n-1), times 1 - n/N where weights count people.
+    """Variance of a share under simple random sampling of ``n``: p(1-p)/(n-1), times 1 - n/N where weights count
+    people.
 
     R ``svymean(deff = TRUE)``; with ``at_scale`` false or N <= n the form with replacement (``deff = "replace"``).
     """

@@ -1,6 +1,7 @@
 """Taylor-linearised variance with ultimate clusters, for many domains and indicators at once.
 
-Belongs here: sums of linearised values over PSUs and strata, degrees of freedom, lonely PSUs. Not here: what is linearised.
+Belongs here: sums of linearised values over PSUs and strata, degrees of freedom, lonely PSUs. Not here: what is
+linearised.
 """
 
 from __future__ import annotations
@@ -18,8 +19,9 @@ from rga.survey.design import LonelyPsu
 class Clusters:
     """The distinct (cell, PSU) pairs of a table in long form, sorted by cell, then stratum, then PSU.
 
-    Long form, because a survey without PSUs has one PSU per respondent, in one cell each: a PSU x cell matrix would be almost
-    all zeros. PSUs of a cell's strata that have nobody in the cell enter the variance as zeros, without being stored.
+    Long form, because a survey without PSUs has one PSU per respondent, in one cell each: a PSU x cell matrix would be
+    almost all zeros. PSUs of a cell's strata that have nobody in the cell enter the variance as zeros, without being
+    stored.
     """
 
     order: np.ndarray  # rows in sorted order
@@ -33,7 +35,8 @@ class Clusters:
 
     @classmethod
     def of(cls, cell: np.ndarray, stratum: np.ndarray, psu: np.ndarray) -> Clusters:
-        """From rows: ``cell`` codes 0..C-1, all present; ``psu`` codes ascend with ``stratum`` codes, in which they are nested."""
+        """From rows: ``cell`` codes 0..C-1, all present; ``psu`` codes ascend with ``stratum`` codes, in which they
+        are nested."""
         order = np.lexsort((psu, cell))
         cell, stratum, psu = cell[order], stratum[order], psu[order]
         first_row = np.flatnonzero(_changes(cell) | _changes(psu))
@@ -41,9 +44,7 @@ class Clusters:
         new_block = _changes(cell) | _changes(stratum)
         first_cluster = np.flatnonzero(new_block)
         first_block = np.flatnonzero(_changes(cell[first_cluster]))
-        return cls(
-            order, first_row, psu, cell, np.cumsum(new_block) - 1, first_cluster, stratum[first_cluster], first_block
-        )
+        return cls(order, first_row, psu, cell, np.cumsum(new_block) - 1, first_cluster, stratum[first_cluster], first_block)
 
     def by_cluster(self, rows: np.ndarray) -> np.ndarray:
         """Sum a rows x indicators matrix over each (cell, PSU)."""
@@ -61,7 +62,8 @@ class Clusters:
 
 @dataclass(frozen=True)
 class Taylor:
-    """Per cell x indicator: ``variance`` (NaN where the sample holds no information on it) and ``df``, PSUs minus strata."""
+    """Per cell x indicator: ``variance`` (NaN where the sample holds no information on it) and ``df``, PSUs minus
+    strata."""
 
     variance: np.ndarray
     df: np.ndarray
@@ -70,14 +72,16 @@ class Taylor:
 def taylor_variance(z: np.ndarray, n: np.ndarray, clusters: Clusters, psus: np.ndarray, lonely: LonelyPsu) -> Taylor:
     """Variance of a sum of linearised values, PSUs taken as drawn with replacement within strata.
 
-    ``z`` (clusters x indicators) are PSU sums of linearised values, ``n`` the respondents of positive weight in them who answered,
-    ``psus`` the number of PSUs per stratum in the whole sample, n_h. With zeros for PSUs that have nobody in the cell,
+    ``z`` (clusters x indicators) are PSU sums of linearised values, ``n`` the respondents of positive weight in them
+    who answered, ``psus`` the number of PSUs per stratum in the whole sample, n_h. With zeros for PSUs that have
+    nobody in the cell,
 
         V = sum_h n_h / (n_h - 1) * sum_c (z_hc - mean_h z)^2,          (Wolter 2007, ch. 6; R survey::svyrecvar)
 
-    A stratum with one PSU in the whole sample adds z^2 (`adjust`; the mean over the sample of a linearised ratio is 0) or nothing
-    (`remove`, `certainty`); `average` adds the mean of the domain's other strata, as R does. `fail` is for `check_lonely`.
-    Where one PSU holds all answers of a cell, or every stratum is left out, z says nothing of the variance: NaN (R says 0).
+    A stratum with one PSU in the whole sample adds z^2 (`adjust`; the mean over the sample of a linearised ratio is 0)
+    or nothing (`remove`, `certainty`); `average` adds the mean of the domain's other strata, as R does. `fail` is for
+    `check_lonely`. Where one PSU holds all answers of a cell, or every stratum is left out, z says nothing of the
+    variance: NaN (R says 0).
     """
     n_h = psus[clusters.stratum]
     present = np.diff(clusters.first_cluster, append=len(clusters.cell))
@@ -99,13 +103,14 @@ def taylor_variance(z: np.ndarray, n: np.ndarray, clusters: Clusters, psus: np.n
 
 
 def check_lonely(strata: pd.DataFrame) -> None:
-    """Raise InputError naming every stratum of ``strata`` (survey_id, name, psus) that has one PSU only: the rule `fail`."""
+    """Raise InputError naming every stratum of ``strata`` (survey_id, name, psus) that has one PSU only: the rule
+    `fail`."""
     lonely = strata[strata["psus"] == 1]
     if len(lonely):
         raise InputError(
             [
                 Problem(
-                    f"{survey_id}: stratum {name or '(none)'} has only one PSU, so that its variance cannot be estimated",
+                    f"{survey_id}: stratum {name or '(none)'} has only one PSU, which leaves no variance",
                     "merge it with a similar stratum, or choose `lonely_psu: adjust` under `design`",
                     file="survey.yaml",
                     variable="design.stratum",

@@ -36,8 +36,9 @@ cells_of <- function(data, by) {
   if (!length(by)) return(data.frame(row.names = 1))
   unique(data[by])[do.call(order, unname(unique(data[by]))), , drop = FALSE]
 }
+# Who is in a domain: weight 0 counts for the design (n_h) and not for the domain, where "average" would count its stratum.
 inside <- function(data, cell) {
-  keep <- rep(TRUE, nrow(data))
+  keep <- data$weight > 0
   for (name in names(cell)) keep <- keep & data[[name]] == cell[[name]]
   keep
 }
@@ -65,7 +66,7 @@ estimates_of <- function(design, scenario, rule) {
           beta <- c(NA, NA)
         } else if (df > 0) {
           ci <- attr(svyciprop(~y, d, method = "xlogit", df = df), "ci")
-          beta <- if (n == nrow(d)) attr(svyciprop(~y, d, method = "beta"), "ci") else c(NA, NA)  # it counts rows, weight or not
+          beta <- attr(svyciprop(~y, d, method = "beta"), "ci")
         } else ci <- beta <- c(NA, NA)
         rows[[length(rows) + 1]] <- data.frame(
           scenario, rule, indicator, breakdown = if (length(by)) paste(by, collapse = "*") else "total",
@@ -144,9 +145,9 @@ normalised$stratum <- pick(300, c("1", "2", "3"), c(.5, .3, .2))
 normalised$weight <- exp(rnorm(300, 0, .5)); normalised$weight <- normalised$weight / mean(normalised$weight)
 # 4. No PSUs, no strata; raked to sex x age group and to sex x education, with respondents missing on either margin.
 raked <- respondents(400)
-raked$education <- pick(400, c("primary", "secondary", "tertiary"), c(.5, .3, .2))
+raked$education <- pick(400, c("primary", "secondary", "tertiary", "_U"), c(.5, .3, .19, .01))
 raked$base_weight <- exp(rnorm(400, 0, .3))
-joint <- function(a, b) ifelse(a == "_U" | b == "_U", "_U", paste(a, b, sep = "*"))
+joint <- function(a, b) ifelse(a == "_U", "_U", paste(a, b, sep = "*"))  # F*_U where only the second is missing
 raked$age_margin <- joint(raked$sex, raked$age_group)
 raked$education_margin <- joint(raked$sex, raked$education)
 targets <- rbind(
@@ -158,14 +159,21 @@ targets <- rbind(
 fitted <- function(margin, values) {
   t <- targets[targets$margin == margin, ]
   total <- sum(targets$total[targets$margin == "sex*age_group"])
-  missing <- sum(raked$base_weight[values == "_U"]) / sum(raked$base_weight)
-  c(setNames(t$total / sum(t$total) * total * (1 - missing), t$category), "_U" = total * missing)
+  held <- function(those, within) sum(raked$base_weight[those]) / sum(raked$base_weight[within])
+  benchmark <- setNames(t$total / sum(t$total) * total * (1 - held(values == "_U", TRUE)), t$category)
+  for (sex in c("F", "M")) {
+    missing <- paste0(sex, "*_U"); of_sex <- startsWith(names(benchmark), sex)
+    if (!any(values == missing)) next
+    share <- held(values == missing, startsWith(values, sex)); people <- sum(benchmark[of_sex])
+    benchmark[of_sex] <- benchmark[of_sex] * (1 - share); benchmark[missing] <- people * share
+  }
+  c(benchmark, "_U" = total * held(values == "_U", TRUE))
 }
 age <- fitted("sex*age_group", raked$age_margin); education <- fitted("sex*education", raked$education_margin)
 frame <- function(name, totals) setNames(data.frame(names(totals), Freq = unname(totals)), c(name, "Freq"))
 base <- svydesign(ids = ~1, weights = ~base_weight, data = raked)
 by_rake <- rake(base, list(~age_margin, ~education_margin), list(frame("age_margin", age), frame("education_margin", education)),
-                control = list(maxit = 500, epsilon = 1e-14))
+                control = list(maxit = 3000, epsilon = 1e-13))
 raked$weight <- weights(by_rake)
 # calibrate() wants the base weights near the population's scale and one column per free category.
 scaled <- svydesign(ids = ~1, weights = ~w0, data = transform(raked, w0 = base_weight * sum(age) / sum(base_weight)))

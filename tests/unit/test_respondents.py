@@ -191,8 +191,7 @@ def test_sql_joins_files_and_cannot_read_others(tmp_path: Path) -> None:
     pd.DataFrame({"person": [1, 2, 3], "q1": [1, 2, 2], "keep": [1, 1, 0]}).to_csv(folder / "b.csv", index=False)
     assert prepare(root, "2020-r1_BGD").frame.sex.tolist() == ["M", "F"]
     (folder / "survey.yaml").write_text(
-        join.split("respondents: SELECT")[0].replace("FILE", "data.csv")
-        + "respondents: SELECT * FROM read_csv('b.csv')\n"
+        join.split("respondents: SELECT")[0].replace("FILE", "data.csv") + "respondents: SELECT * FROM read_csv('b.csv')\n"
     )
     with pytest.raises(InputError, match="not one of the files"):
         prepare(root, "2020-r1_BGD")

@@ -1,0 +1,172 @@
+"""Weighted respondents into published estimates and gender gaps.
+
+Belongs here: which surveys to compute, proportions into per cent, what thin cells keep. Not here: estimators (``rga.survey``).
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import dagster as dg
+import duckdb
+import numpy as np
+import pandas as pd
+
+from assets.metadata import column_schema, preview
+from assets.workspace import ESTIMATES, Progress, Workspace, now
+from rga.errors import InputError
+from rga.microdata.catalogue import Catalogue
+from rga.microdata.data_root import DataRoot, split_survey_id
+from rga.survey import Share, Sums, aggregate, estimate, gender_gaps, obs_status
+from rga.warehouse.staging import Staging
+
+STAGE = "estimates"
+TABLES = ("estimates", "gender_gaps")
+PER_CENT = {"estimates": ["value", "se", "ci_low", "ci_high"], "gender_gaps": ["women", "men", "gap", "se", "ci_low", "ci_high"]}
+HIDDEN = {
+    "estimates": [*PER_CENT["estimates"], "deff", "n_effective", "cv"],
+    "gender_gaps": [*PER_CENT["gender_gaps"], "p_value", "p_adjusted", "ratio", "ratio_low", "ratio_high"],
+}
+
+
+def sums_of(staging: Staging, survey_ids: list[str], catalogue: Catalogue) -> Sums:
+    """The one pass over the staged respondents and weights of ``survey_ids``."""
+    shares = [Share(code, item.universe, item.numerator) for code, item in catalogue.indicators.items()]
+    with duckdb.connect() as connection:
+        for name in ("respondents", "weights"):
+            files = [str(staging.restricted(name, key)) for key in survey_ids]
+            connection.read_parquet(files, union_by_name=True).create_view(name)
+        connection.execute(
+            "CREATE VIEW weighted AS SELECT respondents.*, weights.weight "
+            "FROM respondents JOIN weights USING (survey_id, respondent_id)"
+        )
+        return aggregate(connection, "weighted", shares, catalogue.dimensions)
+
+
+def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[str, pd.DataFrame]:
+    """Published rows of `estimates` and `gender_gaps` for ``survey_ids``. Raises InputError where a design forbids them."""
+    catalogue = root.catalogue()
+    sums = sums_of(staging, survey_ids, catalogue)
+    lonely_psu = {key: root.specification(key).design.lonely_psu for key in survey_ids}
+    facts = pd.DataFrame([_facts(root, key) for key in survey_ids])
+    computed = {
+        "estimates": estimate(sums, catalogue.breakdowns, lonely_psu),
+        "gender_gaps": gender_gaps(sums, catalogue.breakdowns, lonely_psu),
+    }
+    return {name: _published(name, frame, catalogue).merge(facts, on="survey_id") for name, frame in computed.items()}
+
+
+def _facts(root: DataRoot, survey_id: str) -> dict[str, object]:
+    round_id, country = split_survey_id(survey_id)
+    year, simulated = root.round(round_id).year, root.specification(survey_id).simulated
+    return {"survey_id": survey_id, "country": country, "round": round_id, "year": year, "simulated": simulated}
+
+
+def _published(name: str, frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
+    """Proportions in per cent, codes as SDMX spells them, thin cells without their numbers but with their n."""
+    frame = frame.copy()
+    frame[PER_CENT[name]] *= 100
+    for dimension in catalogue.dimensions:
+        if dimension in frame:
+            frame[dimension] = frame[dimension].replace(catalogue.columns[dimension].sdmx)
+    n = frame["n"] if name == "estimates" else frame[["n_women", "n_men"]].min(axis=1)
+    status = obs_status(n.to_numpy(), frame["df"].to_numpy())
+    # A number without a standard error is not published as if it had one.
+    frame["obs_status"] = np.where(frame["se"].isna(), "Q", status)
+    frame.loc[frame["obs_status"] == "Q", HIDDEN[name]] = np.nan
+    if name == "estimates":
+        frame = frame.assign(statistic="share", category="_T").drop(columns="numerator_n")
+    return frame.assign(conf_status="F")
+
+
+@dg.multi_asset(
+    name="estimation",
+    specs=[
+        dg.AssetSpec(
+            "estimates",
+            deps=["manifest"],
+            group_name=ESTIMATES,
+            kinds={"duckdb"},
+            owners=["team:statistics"],
+            description=(
+                "**Weighted shares with their uncertainty**, for every indicator in every cell of every breakdown: Taylor "
+                "linearised standard error, 95 % logit interval, cases, population, design effect, degrees of freedom.\n\n"
+                "Cells with fewer than 25 cases keep their count and lose their number."
+            ),
+        ),
+        dg.AssetSpec(
+            "gender_gaps",
+            deps=["manifest"],
+            group_name=ESTIMATES,
+            kinds={"duckdb"},
+            owners=["team:statistics"],
+            description=(
+                "**Women minus men, in percentage points**, with the covariance of people in shared PSUs; the ratio; p-values, "
+                "also adjusted for the number of comparisons (Benjamini-Hochberg within survey and breakdown)."
+            ),
+        ),
+    ],
+)
+def estimation(
+    context: dg.AssetExecutionContext, workspace: Workspace, progress: dg.ResourceParam[Progress]
+) -> Iterator[dg.MaterializeResult]:
+    root, staging = workspace.paths.data_root(), workspace.paths.staging()
+    due = [key for key, entry in staging.manifest().items() if is_due(staging, key, entry)]
+    progress.begin("estimates", len(due))
+    for survey_ids in in_one_pass_if_possible(root, staging, due, context.log):
+        for key, tables in survey_ids.items():
+            progress.step(key)
+            for name, frame in tables.items():
+                staging.write(frame, staging.table(name, key))
+            entry = staging.manifest()[key]
+            settled = {"error": None, "error_since": None} if entry.get("failed_in") == STAGE else {}
+            staging.update_manifest(key, entry | settled | {"estimated": entry["fingerprint"]})
+    for name in TABLES:
+        frame = staging.read(name, sorted(staging.manifest()))
+        yield dg.MaterializeResult(name, metadata=_metadata(frame, due))
+
+
+def is_due(staging: Staging, survey_id: str, entry: Mapping[str, Any]) -> bool:
+    """Whether respondents and weights are newer than the estimates made from them."""
+    if not entry["fingerprint"]:
+        return False
+    made = all(staging.table(name, survey_id).is_file() for name in TABLES)
+    return not made or entry.get("estimated") != entry["fingerprint"]
+
+
+def in_one_pass_if_possible(
+    root: DataRoot, staging: Staging, survey_ids: list[str], log: logging.Logger
+) -> Iterator[dict[str, dict[str, pd.DataFrame]]]:
+    """Tables by survey, all at once; where one survey's design forbids estimates, one by one, and its error in the manifest."""
+    if not survey_ids:
+        return
+    try:
+        yield _by_survey(tables_of(root, staging, survey_ids), survey_ids)
+    except InputError as error:
+        if len(survey_ids) == 1:
+            (key,) = survey_ids
+            log.error(f"{key} failed; its last good numbers are kept:\n{error}")
+            entry = staging.manifest()[key]
+            since = entry.get("error_since") or now()
+            staging.update_manifest(key, entry | {"error": str(error), "error_since": since, "failed_in": STAGE})
+            return
+        for key in survey_ids:
+            yield from in_one_pass_if_possible(root, staging, [key], log)
+
+
+def _by_survey(tables: dict[str, pd.DataFrame], survey_ids: list[str]) -> dict[str, dict[str, pd.DataFrame]]:
+    groups = {name: dict(list(frame.groupby("survey_id"))) for name, frame in tables.items()}
+    return {key: {name: groups[name].get(key, frame.iloc[:0]) for name, frame in tables.items()} for key in survey_ids}
+
+
+def _metadata(frame: pd.DataFrame, computed: list[str]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"dagster/row_count": len(frame), "computed": computed}
+    if frame.empty:
+        return facts
+    first = frame[frame["breakdown"] == frame["breakdown"].iloc[0]]
+    return facts | {
+        "surveys": int(frame["survey_id"].nunique()),
+        "suppressed": int((frame["obs_status"] == "Q").sum()),
+        "dagster/column_schema": column_schema(frame),
+        "preview": preview(first),
+    }

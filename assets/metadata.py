@@ -1,0 +1,24 @@
+"""Facts about an asset in the form in which the Dagster UI shows them.
+
+Belongs here: schemas, and previews of aggregates. Not here: a row of any respondent.
+"""
+
+from __future__ import annotations
+
+import dagster as dg
+import pandas as pd
+
+SHOWN = 12
+
+
+def column_schema(frame: pd.DataFrame) -> dg.TableSchema:
+    """Names and types of the columns of ``frame``, whose rows stay where they are."""
+    return dg.TableSchema(columns=[dg.TableColumn(str(name), str(dtype)) for name, dtype in frame.dtypes.items()])
+
+
+def preview(aggregates: pd.DataFrame) -> dg.TableMetadataValue:
+    """The first rows of a table of aggregates."""
+    head = aggregates.head(SHOWN).astype(object)
+    rows = head.where(head.notna(), None).map(lambda v: f"{v:,.2f}" if isinstance(v, float) else v if v is None else str(v))
+    records = [dg.TableRecord({str(name): value for name, value in row.items()}) for row in rows.to_dict("records")]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=[dg.TableColumn(str(n)) for n in head.columns]))

@@ -1,0 +1,186 @@
+"""Everything staged into one DuckDB file, verified and switched to.
+
+Belongs here: which rows make a release, and when there is nothing new to release. Not here: how a file is built or checked
+(``rga.warehouse``).
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+
+from assets.metadata import preview
+from assets.workspace import RELEASE, Progress, Workspace, code_of
+from rga.errors import ReleaseError
+from rga.microdata.catalogue import Catalogue
+from rga.microdata.data_root import DataRoot
+from rga.warehouse import release as releases
+from rga.warehouse.staging import Staging
+from rga.warehouse.tables import tables
+from rga.warehouse.verify import Check, verify
+
+STAGED = ("surveys", "coverage", "estimates", "gender_gaps", "weighting", "margins", "item_nonresponse")
+
+
+@dg.asset(
+    deps=["estimates", "gender_gaps"],
+    group_name=RELEASE,
+    kinds={"duckdb"},
+    owners=["team:data"],
+    check_specs=[
+        dg.AssetCheckSpec(
+            "release_verified",
+            asset="release",
+            description="The finished file was opened read-only and checked before the link was switched to it.",
+        )
+    ],
+    description=(
+        "**The published database**, `warehouse/rga.duckdb`: estimates, gaps, and all that describes them; no respondents. Built "
+        "beside the live one, verified, then switched to. Where nothing changed, the live one stands.\n\n"
+        "A survey that failed keeps its last good estimates, with status `stale`."
+    ),
+)
+def release(
+    context: dg.AssetExecutionContext, workspace: Workspace, progress: dg.ResourceParam[Progress]
+) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+    root, staging = workspace.paths.data_root(), workspace.paths.staging()
+    warehouse, catalogue = staging.warehouse, root.catalogue()
+    progress.begin("release", 1)
+    surveys = publishable(staging)
+    if not surveys:
+        raise dg.Failure("There is no survey to publish: none could be read so far.", allow_retries=False)
+    content = content_hash(root, staging, surveys)
+    live = releases.live_release(warehouse)
+    if live and releases.release_facts(warehouse, live)["fingerprint"] == content:
+        context.log.info(f"Nothing changed: release {live} stands")
+        path, new = releases.release_path(warehouse, live), False
+        rows = count_rows(path)
+        checks = verify(path, tables(catalogue.dimensions), rows)
+    else:
+        created = datetime.now(UTC).replace(tzinfo=None, microsecond=0)
+        progress.step("writing and verifying")
+        try:
+            built = releases.build_release(
+                warehouse, frames(root, staging, surveys, created, content), catalogue.dimensions, created, content
+            )
+        except ReleaseError as error:
+            yield dg.AssetCheckResult(check_name="release_verified", passed=False, metadata={"problem": str(error)})
+            raise dg.Failure(f"No release was made; the live one stands. {error}", allow_retries=False) from None
+        live, path, new, rows, checks = built.id, built.path, True, built.rows, built.checks
+    yield dg.MaterializeResult(metadata=_metadata(live, path, new, rows), data_version=dg.DataVersion(content))
+    yield _verified(checks)
+
+
+def publishable(staging: Staging) -> list[str]:
+    """Surveys that have estimates, be they of today or the last good ones."""
+    return [key for key in sorted(staging.manifest()) if staging.table("estimates", key).is_file()]
+
+
+def content_hash(root: DataRoot, staging: Staging, surveys: list[str]) -> str:
+    """Hash of what a release of ``surveys`` is made from: two releases of one hash differ in nothing but their time."""
+    manifest = staging.manifest()
+    said = {key: [manifest[key].get("fingerprint"), manifest[key].get("estimated"), manifest[key].get("error")] for key in surveys}
+    digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
+    for path in sorted((root.path / "catalogue").glob("*.yaml")):
+        digest.update(path.name.encode() + path.read_bytes())
+    here = Path(__file__).resolve().parent
+    digest.update(code_of(here, here.parent / "rga" / "warehouse").encode())
+    return digest.hexdigest()
+
+
+def frames(root: DataRoot, staging: Staging, surveys: list[str], created: datetime, content: str) -> dict[str, pd.DataFrame]:
+    """The release's rows by table."""
+    catalogue = root.catalogue()
+    found = {name: staging.read(name, surveys) for name in STAGED}
+    found["surveys"] = with_status(found["surveys"], staging.manifest())
+    found |= described(root, catalogue, found["surveys"])
+    simulated = found["surveys"]["simulated"]
+    facts = {
+        "release_id": f"{created:%Y%m%dT%H%M%SZ}-{content[:8]}",
+        "created": created,
+        "code_version": version("rga"),
+        "fingerprint": content,
+        "surveys": len(surveys),
+        "indicators": len(catalogue.indicators),
+        "estimates": len(found["estimates"]),
+        "simulated": "all" if simulated.all() else "some" if simulated.any() else "none",
+    }
+    return found | {"release": pd.DataFrame([facts])}
+
+
+def with_status(surveys: pd.DataFrame, manifest: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """Rows of `surveys` with what the manifest says of them."""
+    entries = [manifest[key] for key in surveys["survey_id"]]
+    errors = [entry.get("error") for entry in entries]
+    since = [f"Failed since {entry.get('error_since')}:\n{entry['error']}" if entry.get("error") else None for entry in entries]
+    return surveys.assign(
+        fingerprint=[entry.get("estimated") or entry["fingerprint"] for entry in entries],
+        built=pd.to_datetime([entry["built"] for entry in entries]).tz_localize(None),
+        status=["stale" if error else "current" for error in errors],
+        status_note=pd.Series(since, index=surveys.index, dtype="string"),
+    )
+
+
+def described(root: DataRoot, catalogue: Catalogue, surveys: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Tables that say what is in the others: countries, rounds, indicators, variables, breakdowns."""
+    rounds = [{"round": key, **root.round(key).model_dump()} for key in sorted(surveys["round"].unique())]
+    indicators = [{"indicator": code, **item.model_dump()} for code, item in catalogue.indicators.items()]
+    variables = [
+        {
+            "variable": name,
+            "label": item.items.get(name.removeprefix(_battery(catalogue, name) + "_"), item.label) if item.items else item.label,
+            "module": item.module,
+            "type": item.kind,
+            "codes": "; ".join(f"{code} {label}" for code, label in item.codes.items()),
+            "question": item.question,
+        }
+        for name, item in catalogue.columns.items()
+    ]
+    breakdowns = [{"breakdown": "*".join(crossed) or "total", "dimensions": ", ".join(crossed)} for crossed in catalogue.breakdowns]
+    countries = surveys.groupby("country").size().rename("surveys").rename_axis("iso3").reset_index()
+    return {
+        "countries": countries,
+        "rounds": pd.DataFrame(rounds),
+        "indicators": pd.DataFrame(indicators),
+        "variables": pd.DataFrame(variables),
+        "breakdowns": pd.DataFrame(breakdowns),
+    }
+
+
+def _battery(catalogue: Catalogue, column: str) -> str:
+    return next(name for name, item in catalogue.variables.items() if item.items and column.startswith(f"{name}_"))
+
+
+def count_rows(path: Path) -> dict[str, int]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        names = [row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables() WHERE NOT internal").fetchall()]
+        return {name: connection.execute(f'SELECT count(*) FROM "{name}"').fetchall()[0][0] for name in names}
+
+
+def _metadata(release_id: str, path: Path, new: bool, rows: dict[str, int]) -> dict[str, Any]:
+    with duckdb.connect(str(path), read_only=True) as connection:
+        surveys = connection.execute("SELECT survey_id, n, mode, status, simulated, weight_deff FROM surveys").df()
+    return {
+        "release_id": release_id,
+        "new": new,
+        "path": dg.MetadataValue.path(str(path)),
+        "link": dg.MetadataValue.path(str(path.parent.parent / "rga.duckdb")),
+        "rows": dg.MetadataValue.json(rows),
+        "surveys": preview(surveys),
+    }
+
+
+def _verified(checks: list[Check]) -> dg.AssetCheckResult:
+    table = pd.DataFrame([{"check": c.name, "passed": c.passed, "detail": c.detail} for c in checks])
+    return dg.AssetCheckResult(
+        check_name="release_verified",
+        passed=all(check.passed for check in checks),
+        metadata={"checks": preview(table), "count": len(checks)},
+    )

@@ -1,0 +1,164 @@
+"""One survey, from its files to everything staged of it: respondents, weights, and its rows of the descriptive tables.
+
+Belongs here: what is written per survey, and in which order. Not here: which surveys, or what Dagster is told (``surveys``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+
+from assets.weights import Weights, weigh
+from rga.microdata.catalogue import Catalogue
+from rga.microdata.data_root import DataRoot, split_survey_id
+from rga.microdata.respondents import Respondents, prepare
+from rga.microdata.specification import SurveySpecification
+from rga.warehouse.staging import Staging
+
+TABLES = ("surveys", "weighting", "margins", "coverage", "item_nonresponse")
+
+
+def is_staged(staging: Staging, survey_id: str) -> bool:
+    """Whether everything this module writes of the survey is there."""
+    return staging.is_complete(survey_id) and all(staging.table(name, survey_id).is_file() for name in TABLES)
+
+
+def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writing: Callable[[], None]) -> dict[str, dict[str, Any]]:
+    """Read, weigh and stage one survey; nothing is written unless all of it can be.
+
+    Returns facts by asset, for people; ``columns`` is a frame without rows.
+    ``before_writing`` is called when the old files are about to be replaced. Raises InputError.
+    """
+    respondents = prepare(root, survey_id)
+    weights = weigh(root, survey_id, respondents)
+    tables = {
+        "surveys": survey_row(root, survey_id, respondents, weights),
+        "weighting": weighting_rows(survey_id, weights),
+        "margins": margin_rows(survey_id, weights),
+        "coverage": coverage_rows(survey_id, root.catalogue(), root.specification(survey_id)),
+        "item_nonresponse": nonresponse_rows(survey_id, respondents),
+    }
+    before_writing()
+    staging.write(respondents.frame, staging.restricted("respondents", survey_id))
+    staging.write(weights.frame, staging.restricted("weights", survey_id))
+    for name, frame in tables.items():
+        staging.write(frame, staging.table(name, survey_id))
+    final = weights.steps[-1]
+    return {
+        "respondents": {
+            "rows": len(respondents.frame),
+            "excluded": respondents.excluded,
+            "columns": respondents.frame.iloc[:0],
+            "files": respondents.source_files,
+        },
+        "weights": {
+            "rows": len(weights.frame),
+            "columns": weights.frame.iloc[:0],
+            "n": final.diagnostics.n,
+            "deff": final.diagnostics.kish_deff,
+            "n_effective": final.diagnostics.n_effective,
+            "sum_of_weights": final.diagnostics.total,
+            "method": final.method,
+        },
+    }
+
+
+def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights: Weights) -> pd.DataFrame:
+    """The survey's row of `surveys`, but for what the manifest knows at the time of the release."""
+    specification = root.specification(survey_id)
+    round_id, country = split_survey_id(survey_id)
+    n, invited, final = len(respondents.frame), specification.invited, weights.steps[-1].diagnostics
+    row = {
+        "survey_id": survey_id,
+        "country": country,
+        "round": round_id,
+        "year": root.round(round_id).year,
+        "title": specification.title,
+        "producer": specification.producer,
+        "citation": specification.citation,
+        "licence": specification.licence,
+        "mode": specification.mode,
+        "fieldwork_start": specification.fieldwork.start,
+        "fieldwork_end": specification.fieldwork.end,
+        "population": specification.population.description,
+        "benchmark": specification.population.benchmark if specification.weighting else None,
+        "invited": invited,
+        "n": n,
+        "excluded": respondents.excluded,
+        "response_rate": 100 * n / invited if invited else None,
+        "weight_deff": final.kish_deff,
+        "weight_n_effective": final.n_effective,
+        "source_files": ", ".join(f"{name} sha256:{digest}" for name, digest in sorted(respondents.source_files.items())),
+        "notes": specification.notes,
+        "simulated": specification.simulated,
+    }
+    types = {"benchmark": "string", "invited": "Int64", "response_rate": "float64"}
+    return pd.DataFrame([row]).astype(types)
+
+
+def weighting_rows(survey_id: str, weights: Weights) -> pd.DataFrame:
+    """Rows of `weighting`, one per step."""
+    rows = []
+    for number, step in enumerate(weights.steps):
+        found = step.diagnostics
+        notes = [f"{found.zero} of weight 0"] * bool(found.zero) + [f"{found.missing} without weight"] * bool(found.missing)
+        rows.append(
+            {
+                "survey_id": survey_id,
+                "step": number,
+                "method": step.method,
+                "n": found.n,
+                "sum_of_weights": found.total,
+                "deff": found.kish_deff,
+                "n_effective": found.n_effective,
+                "min_weight": found.minimum,
+                "max_weight": found.maximum,
+                "max_to_median": found.max_to_median,
+                "top_1pct_share": found.top_share,
+                "iterations": step.raking.iterations if step.raking else None,
+                "missing_on_margin": step.missing,
+                "note": ", ".join(notes) or None,
+            }
+        )
+    return pd.DataFrame(rows).astype({"iterations": "Int64", "missing_on_margin": "Int64", "note": "string"})
+
+
+def margin_rows(survey_id: str, weights: Weights) -> pd.DataFrame:
+    """Rows of `margins` of the last calibration; base weights are scaled to the benchmark, to compare like with like."""
+    raking = weights.steps[-1].raking
+    columns = ["survey_id", "margin", "category", "n", "benchmark", "before", "after"]
+    if raking is None:
+        return pd.DataFrame(columns=columns)
+    frame = raking.margins.assign(survey_id=survey_id)
+    sums = frame.groupby("margin")[["benchmark", "before"]].transform("sum")
+    return frame.assign(before=frame["before"] * sums["benchmark"] / sums["before"])[columns]
+
+
+def coverage_rows(survey_id: str, catalogue: Catalogue, specification: SurveySpecification) -> pd.DataFrame:
+    """Rows of `coverage`: an indicator is altered where some items of a battery it uses were not asked."""
+    items = {
+        f"{name}_{item}" if variable.items else name: name
+        for name, variable in catalogue.variables.items()
+        for item in (variable.items or {"": ""})
+    }
+    asked = {
+        f"{name}_{item}" if item else name
+        for name, source in specification.variables.items()
+        for item in (source.columns or {"": ""})
+    }
+    rows = []
+    for indicator in catalogue.indicators:
+        absent = sorted(catalogue.uses(indicator) - asked)
+        reasons = [specification.absent.get(items[name], f"{name} not asked") for name in absent]
+        partly = all(items[name] != name and items[name] in specification.variables for name in absent)
+        status = "asked" if not absent else "altered" if partly else "not_asked"
+        rows.append((survey_id, indicator, status, "; ".join(dict.fromkeys(reasons)) or None))
+    return pd.DataFrame(rows, columns=["survey_id", "indicator", "status", "reason"]).astype({"reason": "string"})
+
+
+def nonresponse_rows(survey_id: str, respondents: Respondents) -> pd.DataFrame:
+    """Rows of `item_nonresponse`, with per cent of the survey's respondents."""
+    counts = respondents.item_nonresponse
+    return counts.assign(survey_id=survey_id, share=100 * counts["n"] / len(respondents.frame))

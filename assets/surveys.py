@@ -1,0 +1,185 @@
+"""Survey files into respondents and weights, one partition per survey, and the manifest of what is current.
+
+Belongs here: which surveys to work on, and telling Dagster the truth about each. Not here: the work (``rga.microdata``,
+``weights``, ``survey_tables``).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import dagster as dg
+import pandas as pd
+
+from assets.metadata import column_schema
+from assets.survey_tables import is_staged, stage_survey
+from assets.workspace import SURVEYS, Progress, Workspace, fingerprint, now
+from assets.workspace import surveys as survey_partitions
+from rga.errors import InputError, Problem
+from rga.microdata.data_root import DataRoot
+from rga.warehouse.staging import Staging
+
+STAGE = "surveys"
+DATA_VERSION = "dagster/data_version"
+NEVER_BUILT = {"fingerprint": "", "built": None, "error": None, "error_since": None}
+
+
+class SurveysConfig(dg.Config):
+    """Narrows a run below its partitions, which Dagster can only give as a range."""
+
+    surveys: list[str] = []
+    force: bool = False
+
+
+@dataclass
+class Outcome:
+    """What became of one survey in this run; ``metadata`` by asset."""
+
+    status: Literal["built", "unchanged", "failed"]
+    message: str = ""
+    version: str = ""
+    metadata: Mapping[str, dict[str, Any]] | None = None
+
+
+@dg.multi_asset(
+    name="surveys",
+    can_subset=True,
+    backfill_policy=dg.BackfillPolicy.single_run(),
+    specs=[
+        dg.AssetSpec(
+            "respondents",
+            partitions_def=survey_partitions,
+            skippable=True,
+            group_name=SURVEYS,
+            kinds={"parquet"},
+            owners=["team:data"],
+            description=(
+                "**One harmonised row per respondent.** Read from the survey's file as its `survey.yaml` says: every code mapped, "
+                "declared missing, or an error. Columns that are neither mapped nor part of the design are never read.\n\n"
+                "Restricted: the rows stay under `warehouse/restricted/` and are shown nowhere."
+            ),
+        ),
+        dg.AssetSpec(
+            "weights",
+            deps=["respondents"],
+            partitions_def=survey_partitions,
+            skippable=True,
+            group_name=SURVEYS,
+            kinds={"parquet"},
+            owners=["team:data"],
+            description=(
+                "**One weight per respondent.** The weight that came with the file, or raking to the population benchmark by sex "
+                "and age and by sex and education. Diagnostics are published as `weighting` and `margins`."
+            ),
+        ),
+        dg.AssetSpec(
+            "manifest",
+            # Which surveys are read is for the manifest to say: with every partition required, one broken survey would hold
+            # back all the others in a backfill.
+            deps=[dg.AssetDep("weights", partition_mapping=dg.SpecificPartitionsPartitionMapping([]))],
+            group_name=SURVEYS,
+            kinds={"json"},
+            owners=["team:data"],
+            description=(
+                "**Which surveys are current.** For each survey the fingerprint of everything it was made from (file, "
+                "specification, catalogue, benchmark, code), when it was built, and the error if it could not be read.\n\n"
+                "What has not changed is not computed again."
+            ),
+        ),
+    ],
+)
+def survey_files(
+    context: dg.AssetExecutionContext, config: SurveysConfig, workspace: Workspace, progress: dg.ResourceParam[Progress]
+) -> Iterator[dg.MaterializeResult]:
+    root, staging = workspace.paths.data_root(), workspace.paths.staging()
+    try:
+        root.catalogue()
+    except InputError as error:
+        raise dg.Failure(f"The catalogue cannot be used; nothing was built.\n{error}", allow_retries=False) from None
+    _forget_removed(root, staging, context)
+    keys = _keys(context, root, config)
+    outcomes: dict[str, Outcome] = {}
+    progress.begin("surveys", len(keys))
+    for key in keys:
+        progress.step(key)
+        outcomes[key] = _bring_up_to_date(root, staging, key, config.force, context)
+    failed = {key: outcome for key, outcome in outcomes.items() if outcome.status == "failed"}
+    _report(context, staging, outcomes, with_unchanged=bool(failed))
+    if dg.AssetKey("manifest") in context.selected_asset_keys:
+        yield dg.MaterializeResult("manifest", metadata=_manifest_metadata(outcomes, staging))
+    elif failed:  # nothing after this step could say so
+        told = "\n".join(f"{key}:\n{outcome.message}" for key, outcome in failed.items())
+        raise dg.Failure(f"{len(failed)} of {len(keys)} surveys failed.\n{told}", allow_retries=False)
+
+
+def _keys(context: dg.AssetExecutionContext, root: DataRoot, config: SurveysConfig) -> list[str]:
+    """Survey ids this run is about: those of its partitions, or all where it was started without."""
+    on_disk = root.survey_ids()
+    if context.has_partition_key or context.has_partition_key_range:
+        on_disk = [key for key in context.partition_keys if key in on_disk]
+    return [key for key in on_disk if not config.surveys or key in config.surveys]
+
+
+def _forget_removed(root: DataRoot, staging: Staging, context: dg.AssetExecutionContext) -> None:
+    for key in sorted(set(staging.manifest()) - set(root.survey_ids())):
+        context.log.info(f"{key} is no longer in the data root: it leaves the release")
+        staging.remove(key)
+
+
+def _bring_up_to_date(root: DataRoot, staging: Staging, key: str, force: bool, context: dg.AssetExecutionContext) -> Outcome:
+    entry, version = staging.manifest().get(key, {}), fingerprint(root, key)
+    if not force and entry.get("fingerprint") == version and is_staged(staging, key):
+        if entry.get("error") and entry.get("failed_in") == STAGE:  # the file is again as it was when it was good
+            staging.update_manifest(key, entry | {"error": None, "error_since": None})
+        return Outcome("unchanged", version=version)
+    context.log.info(f"{key}: building")
+
+    def unsettle() -> None:
+        """A kill between here and the last file leaves a survey that is built again, whatever its input is then."""
+        staging.update_manifest(key, NEVER_BUILT | entry | {"fingerprint": ""})
+
+    try:
+        metadata = stage_survey(root, staging, key, before_writing=unsettle)
+    except InputError as error:
+        message = str(error)
+    except Exception as error:
+        context.log.error(f"{key}: unexpected error", exc_info=True)
+        what = f"{key}: internal error, not the survey's fault: {type(error).__name__}: {error}"
+        message = str(InputError(Problem(what, "report it, with what --debug says")))
+    else:
+        staging.update_manifest(key, entry | {"fingerprint": version, "built": now(), "error": None, "error_since": None})
+        return Outcome("built", version=version, metadata=metadata)
+    context.log.error(f"{key} failed; its last good numbers are kept:\n{message}")
+    since = entry.get("error_since") or now()
+    staging.update_manifest(key, NEVER_BUILT | entry | {"error": message, "error_since": since, "failed_in": STAGE})
+    return Outcome("failed", message=message)
+
+
+def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[str, Outcome], with_unchanged: bool) -> None:
+    """One materialisation per good partition, none for a failed one: so the partition reads as what it is.
+
+    When the run is going to fail, Dagster takes every partition of it without materialisation for failed: unchanged ones are
+    then logged again, with the data version they have.
+    """
+    manifest = staging.manifest()
+    for key, outcome in outcomes.items():
+        if outcome.status == "failed" or (outcome.status == "unchanged" and not with_unchanged):
+            continue
+        for asset in ("respondents", "weights"):
+            facts = dict(outcome.metadata[asset]) if outcome.metadata else {"unchanged": True}
+            metadata: dict[str, Any] = facts | {"built": manifest[key]["built"]}
+            if rows := metadata.pop("rows", None):
+                metadata["dagster/row_count"] = rows
+            if (columns := metadata.pop("columns", None)) is not None:
+                metadata["dagster/column_schema"] = column_schema(columns)
+            context.log_event(
+                dg.AssetMaterialization(asset, partition=key, metadata=metadata, tags={DATA_VERSION: outcome.version})
+            )
+
+
+def _manifest_metadata(outcomes: dict[str, Outcome], staging: Staging) -> dict[str, Any]:
+    counts = pd.Series([outcome.status for outcome in outcomes.values()]).value_counts()
+    return {status: int(counts.get(status, 0)) for status in ("built", "unchanged", "failed")} | {
+        "surveys": dg.MetadataValue.json({key: outcome.status for key, outcome in outcomes.items()}),
+        "path": dg.MetadataValue.path(str(staging.manifest_path)),
+    }

@@ -1,0 +1,141 @@
+"""Releases: built beside the live one, verified, then switched to.
+
+Belongs here: the DuckDB file's life from first row to link. Not here: rows (``staging``), checks (``verify``).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+
+from rga.errors import InputError, Problem, ReleaseError
+from rga.warehouse.schema import Table, literal
+from rga.warehouse.staging import sync_folder
+from rga.warehouse.tables import tables
+from rga.warehouse.verify import Check, verify
+
+KEPT = 10
+TYPES = {
+    "statistic": ("share", "mean", "median", "total"),
+    "obs_status": ("A", "U", "Q"),
+    "conf_status": ("F", "A", "D"),
+    "survey_status": ("current", "stale"),
+    "coverage_status": ("asked", "not_asked", "altered"),
+}
+
+
+@dataclass(frozen=True)
+class Release:
+    """A published file: ``rows`` by table, and the checks it passed."""
+
+    id: str
+    path: Path
+    rows: dict[str, int]
+    checks: list[Check]
+
+
+def build_release(
+    warehouse: Path, frames: Mapping[str, pd.DataFrame], dimensions: Sequence[str], created: datetime, fingerprint: str
+) -> Release:
+    """Build a release of ``frames`` (by table) and switch the link `rga.duckdb` to it.
+
+    Raises ReleaseError, with the live release untouched, where a row breaks the schema or a check fails.
+    """
+    release_id = f"{created:%Y%m%dT%H%M%SZ}-{fingerprint[:8]}"
+    folder = warehouse / "releases"
+    folder.mkdir(parents=True, exist_ok=True)
+    final = folder / f"rga-{release_id}.duckdb"
+    temporary = folder / f".{final.name}.{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    schema = tables(dimensions)
+    try:
+        rows = _write(temporary, schema, frames)
+        checks = verify(temporary, schema, rows)
+        if failed := [check for check in checks if not check.passed]:
+            raise ReleaseError("the release was not published: " + "; ".join(f"{c.name} ({c.detail})" for c in failed))
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.chmod(0o444)
+        os.replace(temporary, final)
+    finally:
+        for leftover in (temporary, temporary.with_name(temporary.name + ".wal")):
+            leftover.unlink(missing_ok=True)
+    switch(warehouse, release_id)
+    for old in list_releases(warehouse)[:-KEPT]:
+        if old != live_release(warehouse):
+            release_path(warehouse, old).unlink()
+    return Release(release_id, final, rows, checks)
+
+
+def _write(path: Path, schema: list[Table], frames: Mapping[str, pd.DataFrame]) -> dict[str, int]:
+    rows = {}
+    with duckdb.connect() as connection:
+        connection.execute(f"ATTACH {literal(str(path))} AS release (STORAGE_VERSION 'v1.0.0')").fetchall()
+        connection.execute("USE release").fetchall()
+        for name, values in TYPES.items():
+            connection.execute(f"CREATE TYPE {name} AS ENUM ({', '.join(literal(v) for v in values)})").fetchall()
+        for table in schema:
+            for statement in table.ddl():
+                connection.execute(statement).fetchall()
+            frame = frames.get(table.name, pd.DataFrame())
+            rows[table.name] = len(frame)
+            if frame.empty:
+                continue
+            if unknown := set(frame.columns) ^ set(table.names):
+                raise ReleaseError(f"table {table.name}: columns do not match the schema: {', '.join(sorted(unknown))}")
+            connection.register("incoming", frame)
+            columns = ", ".join(
+                f'CASE WHEN isnan("{c.name}"::DOUBLE) THEN NULL ELSE "{c.name}" END AS "{c.name}"'
+                if c.type == "DOUBLE" else f'"{c.name}"'
+                for c in table.columns
+            )  # fmt: skip
+            key = ", ".join(f'"{name}"' for name in table.key)
+            try:
+                connection.execute(f"INSERT INTO {table.name} BY NAME SELECT {columns} FROM incoming ORDER BY {key}").fetchall()
+            except duckdb.Error as error:
+                raise ReleaseError(f"table {table.name}: {str(error).splitlines()[0]}") from None
+            connection.unregister("incoming")
+        connection.execute("USE memory").fetchall()
+        connection.execute("DETACH release").fetchall()
+    return rows
+
+
+def release_path(warehouse: Path, release_id: str) -> Path:
+    return warehouse / "releases" / f"rga-{release_id}.duckdb"
+
+
+def list_releases(warehouse: Path) -> list[str]:
+    """Identifiers of the releases that are kept, oldest first."""
+    return sorted(p.stem.removeprefix("rga-") for p in (warehouse / "releases").glob("rga-*.duckdb"))
+
+
+def live_release(warehouse: Path) -> str | None:
+    """Identifier of the release that `rga.duckdb` links to; None before the first."""
+    link = warehouse / "rga.duckdb"
+    return Path(os.readlink(link)).stem.removeprefix("rga-") if link.is_symlink() and link.exists() else None
+
+
+def switch(warehouse: Path, release_id: str) -> None:
+    """Point `rga.duckdb` at a release. Raises InputError where there is none of that name."""
+    if not release_path(warehouse, release_id).is_file():
+        known = ", ".join(list_releases(warehouse)[-5:]) or "none"
+        raise InputError(Problem(f"there is no release {release_id}", f"releases: {known}"))
+    temporary = warehouse / f".rga.duckdb.{os.getpid()}"
+    temporary.unlink(missing_ok=True)
+    temporary.symlink_to(Path("releases") / f"rga-{release_id}.duckdb")
+    os.replace(temporary, warehouse / "rga.duckdb")
+    sync_folder(warehouse)
+
+
+def release_facts(warehouse: Path, release_id: str) -> dict[str, Any]:
+    """The release's row of table `release`."""
+    with duckdb.connect(str(release_path(warehouse, release_id)), read_only=True) as connection:
+        frame = connection.execute("SELECT * FROM release").df()
+    return {str(name): value for name, value in frame.iloc[0].items()}

@@ -1,0 +1,126 @@
+"""Files between the stages: Parquet per survey and table, and the manifest of what was built from what.
+
+Belongs here: paths, whole-or-nothing writes, the lock. Not here: the release.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from rga.errors import InputError, Problem
+
+RESTRICTED = ("respondents", "weights")
+
+
+class Staging:
+    """The folders of one warehouse."""
+
+    def __init__(self, warehouse: Path) -> None:
+        self.warehouse = Path(warehouse)
+
+    def restricted(self, name: str, survey_id: str) -> Path:
+        """Parquet of respondents or weights, for the owner only."""
+        return self.warehouse / "restricted" / name / f"{survey_id}.parquet"
+
+    def table(self, name: str, survey_id: str) -> Path:
+        """Parquet of one survey's rows of a published table."""
+        return self.warehouse / "staging" / name / f"{survey_id}.parquet"
+
+    def write(self, frame: pd.DataFrame, path: Path) -> None:
+        """Write whole or not at all: a temporary name beside it, fsync, then rename."""
+        secret = path.is_relative_to(self.warehouse / "restricted")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if secret:
+            for folder in (path.parent, path.parent.parent):
+                folder.chmod(0o700)
+        sink = io.BytesIO()
+        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
+        self._write_bytes(path, sink.getvalue(), 0o600 if secret else 0o644)
+
+    def _write_bytes(self, path: Path, content: bytes, mode: int) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+        sync_folder(path.parent)
+
+    def read(self, name: str, survey_ids: Sequence[str]) -> pd.DataFrame:
+        """Rows of a staged table for those of ``survey_ids`` that have some."""
+        paths = [path for key in survey_ids if (path := self.table(name, key)).is_file()]
+        frames = [frame for path in paths if len(frame := pd.read_parquet(path))]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+    def remove(self, survey_id: str) -> None:
+        """Remove all that is staged of a survey, respondents included, and its entry of the manifest."""
+        self.update_manifest(survey_id, None)
+        for folder in (self.warehouse / "restricted", self.warehouse / "staging"):
+            for path in folder.glob(f"*/{survey_id}.parquet"):
+                path.unlink()
+
+    @property
+    def manifest_path(self) -> Path:
+        return self.warehouse / "staging" / "manifest.json"
+
+    def manifest(self) -> dict[str, dict[str, Any]]:
+        """By survey: `fingerprint` and `built` of what is staged; `error` and `error_since` where the last try failed."""
+        if not self.manifest_path.is_file():
+            return {}
+        return json.loads(self.manifest_path.read_text(encoding="utf-8"))
+
+    def update_manifest(self, survey_id: str, entry: dict[str, Any] | None) -> None:
+        """Replace one survey's entry (None removes it), the file whole or not at all."""
+        manifest = self.manifest() | {survey_id: entry}
+        kept = {key: value for key, value in sorted(manifest.items()) if value is not None}
+        self._write_bytes(self.manifest_path, json.dumps(kept, indent=1).encode(), 0o644)
+
+    def is_complete(self, survey_id: str) -> bool:
+        """Whether the survey's respondents and weights are there."""
+        return all(self.restricted(name, survey_id).is_file() for name in RESTRICTED)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """One build at a time. Raises InputError where another holds the warehouse."""
+        self.warehouse.mkdir(parents=True, exist_ok=True)
+        with (self.warehouse / ".lock").open("a+") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                file.seek(0)
+                holder = file.read().strip() or "unknown"
+                raise InputError(
+                    Problem(f"another build (process {holder}) is at work in {self.warehouse}", "wait for it to end")
+                ) from None
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            try:
+                yield
+            finally:
+                file.truncate(0)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames in ``folder`` survive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

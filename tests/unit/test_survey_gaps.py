@@ -1,0 +1,121 @@
+"""Gaps between women and men: covariance, pairs of cells, multiple testing."""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pytest
+from statsmodels.stats.multitest import multipletests
+
+from rga.survey import Share, Sums, aggregate, benjamini_hochberg, estimate, gender_gaps
+
+KEYS = ["survey_id", "indicator", "breakdown", "age_group"]
+
+
+def survey(seed: int, n: int = 400, clustered: bool = True, indicators: int = 2) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {
+            "survey_id": "s",
+            "respondent_id": [f"r{i}" for i in range(n)],
+            "stratum": pd.Series([None] * n, dtype="str"),
+            "psu": pd.Series(rng.integers(0, 25, n).astype(str) if clustered else [None] * n, dtype="str"),
+            "weight": rng.lognormal(0, 0.5, n) * 1000,
+            "sex": rng.choice(["F", "M", "O", None], n, p=[0.5, 0.4, 0.05, 0.05]),
+            "age_group": rng.choice(["Y18T34", "Y_GE35", None], n, p=[0.5, 0.4, 0.1]),
+        }
+    )
+    for k in range(indicators):
+        frame[f"i{k}"] = rng.choice(["yes", "no", None], n, p=[0.3, 0.6, 0.1])
+    return frame
+
+
+def sums(frame: pd.DataFrame) -> Sums:
+    con = duckdb.connect()
+    con.register("frame", frame)
+    codes = [name for name in frame if name[0] == "i" and name[1:].isdigit()]
+    return aggregate(con, "frame", [Share(code, "", f"{code} = 'yes'") for code in codes], ["sex", "age_group"])
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_gap_is_the_difference_of_the_published_shares(seed: int) -> None:
+    found = sums(survey(seed))
+    shares = estimate(found, [("sex", "age_group")]).set_index(["indicator", "sex", "age_group"])
+    gaps = gender_gaps(found, [("sex", "age_group")])
+    assert len(gaps) == 4
+    for row in gaps.itertuples():
+        women, men = (shares.loc[(row.indicator, sex, row.age_group)] for sex in "FM")
+        assert (row.women, row.men, row.n_women, row.n_men) == (women.value, men.value, women.n, men.n)
+        assert row.gap == women.value - men.value and row.ratio == women.value / men.value
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_without_clusters_or_strata_the_variance_of_a_gap_is_the_sum_of_variances(seed: int) -> None:
+    found = sums(survey(seed, clustered=False))
+    shares = estimate(found, [("sex",)]).set_index(["indicator", "sex"])
+    for row in gender_gaps(found, [("sex",)]).itertuples():
+        women, men = (shares.loc[(row.indicator, sex)] for sex in "FM")
+        assert row.se == pytest.approx(np.hypot(women.se, men.se), rel=1e-12)
+        assert row.df == women.df + men.df + 1
+        log_se = np.hypot(women.cv, men.cv)
+        assert np.log(row.ratio_high / row.ratio_low) / np.log(row.ratio_high / row.ratio) == pytest.approx(2)
+        assert np.log(row.ratio_high / row.ratio) / log_se == pytest.approx((row.ci_high - row.gap) / row.se)
+
+
+def test_people_who_share_a_psu_bring_their_covariance() -> None:
+    frame = survey(1)
+    frame["i0"] = np.where(frame.psu.astype(int) % 2 == 0, "yes", frame["i0"])  # alike within PSUs, women and men
+    found = sums(frame)
+    shares = estimate(found, [("sex",)]).set_index(["indicator", "sex"])
+    gap = gender_gaps(found, [("sex",)]).set_index("indicator").loc["i0"]
+    assert gap.se < 0.9 * np.hypot(shares.loc[("i0", "F")].se, shares.loc[("i0", "M")].se)
+
+
+def test_cells_unknown_or_other_in_another_dimension_get_no_gap() -> None:
+    frame = survey(2)
+    frame.loc[frame.age_group == "Y_GE35", "age_group"] = "_O"
+    gaps = gender_gaps(sums(frame), [(), ("age_group",), ("sex",), ("sex", "age_group")])
+    assert set(zip(gaps.breakdown, gaps.age_group, strict=True)) == {("sex", "_T"), ("sex*age_group", "Y18T34")}
+
+
+def test_a_gap_needs_women_and_men() -> None:
+    frame = survey(3)
+    frame.loc[(frame.sex == "M") & (frame.age_group == "Y18T34"), "i1"] = None
+    gaps = gender_gaps(sums(frame), [("sex", "age_group")])
+    assert set(zip(gaps.indicator, gaps.age_group, strict=True)) == {("i0", "Y18T34"), ("i0", "Y_GE35"), ("i1", "Y_GE35")}
+    nobody = gender_gaps(sums(frame[frame.sex != "M"]), [("sex",)])
+    assert nobody.empty and list(nobody.columns) == list(gaps.columns)
+
+
+def test_what_is_not_defined_is_null() -> None:
+    frame = survey(4)
+    frame["i0"] = np.where(frame.sex == "F", "no", frame["i0"])
+    frame["i1"] = np.where(frame.sex == "F", "yes", "no")
+    some, none = (row for _, row in gender_gaps(sums(frame), [("sex",)]).iterrows())
+    assert some.ratio == 0 and np.isnan(some.ratio_low) and some.se > 0 and some.p_value < 0.001
+    assert none.gap == 1 and none.se == 0
+    assert none[["ratio", "ratio_low", "ci_low", "ci_high", "p_value", "p_adjusted"]].isna().all()
+    one_psu = gender_gaps(sums(survey(4).assign(psu="1")), [("sex",)])
+    assert (one_psu.df == 0).all() and one_psu[["se", "ci_low", "p_value"]].isna().all(axis=None)
+
+
+def test_small_groups_stay_out_of_the_adjustment() -> None:
+    frame = pd.concat([survey(5, indicators=6), survey(6, indicators=6).assign(survey_id="t")])
+    gaps = gender_gaps(sums(frame), [("sex",), ("sex", "age_group")], n_min=75)
+    small = (gaps.n_women < 75) | (gaps.n_men < 75)
+    assert 0 < small.sum() < len(gaps)
+    assert gaps.p_adjusted.isna().equals(small) and gaps.p_value.notna().all()
+    for _, group in gaps[~small].groupby(["survey_id", "breakdown"]):
+        assert group.p_adjusted.to_numpy() == pytest.approx(multipletests(group.p_value, method="fdr_bh")[1])
+
+
+@pytest.mark.parametrize("size", [1, 2, 7, 200])
+def test_adjusted_p_values_equal_those_of_statsmodels(size: int) -> None:
+    rng = np.random.default_rng(size)
+    p = np.round(rng.random(size) ** 2, 2)  # with ties
+    assert benjamini_hochberg(p) == pytest.approx(multipletests(p, method="fdr_bh")[1], rel=1e-12)
+    with_gap = np.append(p, np.nan)
+    assert benjamini_hochberg(with_gap)[:-1] == pytest.approx(benjamini_hochberg(p))
+    assert np.isnan(benjamini_hochberg(with_gap)[-1])
+    assert len(benjamini_hochberg(np.array([]))) == 0
