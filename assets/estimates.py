@@ -53,7 +53,13 @@ def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[s
         "estimates": estimate(sums, catalogue.breakdowns, lonely_psu),
         "gender_gaps": gender_gaps(sums, catalogue.breakdowns, lonely_psu),
     }
-    return {name: _published(name, frame, catalogue).merge(facts, on="survey_id") for name, frame in computed.items()}
+    coverage = staging.read("coverage", survey_ids).set_index(["survey_id", "indicator"])["status"]
+    tables = {}
+    for name, frame in computed.items():
+        # An expression may be true or false of people who were never asked, where it speaks of missing answers (COALESCE).
+        asked = coverage.loc[pd.MultiIndex.from_frame(frame[["survey_id", "indicator"]])].to_numpy() != "not_asked"
+        tables[name] = _published(name, frame[asked], catalogue).merge(facts, on="survey_id")
+    return tables
 
 
 def _facts(root: DataRoot, survey_id: str) -> dict[str, object]:
@@ -75,8 +81,8 @@ def _published(name: str, frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataF
     frame["obs_status"] = np.where(frame["se"].isna(), "Q", status)
     frame.loc[frame["obs_status"] == "Q", HIDDEN[name]] = np.nan
     if name == "estimates":
-        frame = frame.assign(statistic="share", category="_T").drop(columns="numerator_n")
-    return frame.assign(conf_status="F")
+        frame = frame.drop(columns="numerator_n")
+    return frame.assign(statistic="share", category="_T", conf_status="F")
 
 
 @dg.multi_asset(

@@ -8,6 +8,10 @@ import pandas as pd
 
 from assets.metadata import preview
 from assets.workspace import RELEASE, Workspace
+from rga.errors import InputError
+from rga.evidence.search_interest import read_search_interest
+
+EVIDENCE_FILE = "evidence/search_interest.csv"
 
 
 @dg.asset(
@@ -22,10 +26,14 @@ from assets.workspace import RELEASE, Workspace
 def survey_outcomes(context: dg.AssetExecutionContext, workspace: Workspace) -> dg.MaterializeResult:
     manifest = workspace.paths.staging().manifest()
     failed = {key: str(entry["error"]) for key, entry in sorted(manifest.items()) if entry.get("error")}
+    try:
+        read_search_interest(workspace.paths.data_root().path)
+    except InputError as error:
+        failed[EVIDENCE_FILE] = str(error)
     if failed:
         told = "\n\n".join(f"{key}\n{message}" for key, message in failed.items())
         raise dg.Failure(
-            f"{len(failed)} of {len(manifest)} surveys failed; the others are published.\n\n{told}",
+            f"Failed: {', '.join(failed)}. Everything else is published.\n\n{told}",
             metadata={"failed": dg.MetadataValue.json(failed)},
             allow_retries=False,
         )

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
+from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError
@@ -30,7 +31,7 @@ STAGED = ("surveys", "coverage", "estimates", "gender_gaps", "weighting", "margi
 
 
 @dg.asset(
-    deps=["estimates", "gender_gaps"],
+    deps=["estimates", "gender_gaps", "search_interest"],
     group_name=RELEASE,
     kinds={"duckdb"},
     owners=["team:data"],
@@ -88,8 +89,8 @@ def content_hash(root: DataRoot, staging: Staging, surveys: list[str]) -> str:
     manifest = staging.manifest()
     said = {key: [manifest[key].get("fingerprint"), manifest[key].get("estimated"), manifest[key].get("error")] for key in surveys}
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
-    for path in sorted((root.path / "catalogue").glob("*.yaml")):
-        digest.update(path.name.encode() + path.read_bytes())
+    for path in [*sorted((root.path / "catalogue").glob("*.yaml")), staging.table("search_interest", ALL)]:
+        digest.update(path.name.encode() + (path.read_bytes() if path.is_file() else b""))
     here = Path(__file__).resolve().parent
     digest.update(code_of(here, here.parent / "rga" / "warehouse").encode())
     return digest.hexdigest()
@@ -98,14 +99,14 @@ def content_hash(root: DataRoot, staging: Staging, surveys: list[str]) -> str:
 def frames(root: DataRoot, staging: Staging, surveys: list[str], created: datetime, content: str) -> dict[str, pd.DataFrame]:
     """The release's rows by table."""
     catalogue = root.catalogue()
-    found = {name: staging.read(name, surveys) for name in STAGED}
+    found = {name: staging.read(name, surveys) for name in STAGED} | {"search_interest": staged_search_interest(staging)}
     found["surveys"] = with_status(found["surveys"], staging.manifest())
     found |= described(root, catalogue, found["surveys"])
     simulated = found["surveys"]["simulated"]
     facts = {
         "release_id": f"{created:%Y%m%dT%H%M%SZ}-{content[:8]}",
         "created": created,
-        "code_version": version("rga"),
+        "code_version": code_version(),
         "fingerprint": content,
         "surveys": len(surveys),
         "indicators": len(catalogue.indicators),
@@ -113,6 +114,14 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
         "simulated": "all" if simulated.all() else "some" if simulated.any() else "none",
     }
     return found | {"release": pd.DataFrame([facts])}
+
+
+def code_version() -> str:
+    """This software's version; `unknown` where it runs from a folder without being installed."""
+    try:
+        return version("rga")
+    except PackageNotFoundError:
+        return "unknown"
 
 
 def with_status(surveys: pd.DataFrame, manifest: dict[str, dict[str, Any]]) -> pd.DataFrame:

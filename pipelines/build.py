@@ -10,7 +10,7 @@ import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 from dagster._core.instance.ref import InstanceRef
@@ -34,14 +34,19 @@ class SurveyOutcome:
 
 @dataclass(frozen=True)
 class BuildOutcome:
-    """What a build did: per survey, per stage (seconds), and the release it left live."""
+    """What a build did: per survey, per stage (seconds), and the release it left live.
+
+    ``other_problems`` are those of input that is no survey, by file; with ``error`` there is no release.
+    """
 
     surveys: list[SurveyOutcome]
     estimates: int = 0
+    gaps: int = 0
     release: str | None = None
-    path: Path | None = None
+    link: Path | None = None
     new_release: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
+    other_problems: dict[str, str] = field(default_factory=dict)
     error: str | None = None
 
     def count(self, status: str) -> int:
@@ -113,34 +118,49 @@ def build(
 
 
 def _outcome(result: dg.ExecuteInProcessResult, paths: Paths) -> BuildOutcome:
-    told = {
-        event.asset_key.to_user_string(): event.step_materialization_data.materialization.metadata
+    told: dict[str, dict[str, Any]] = {
+        event.asset_key.to_user_string(): {
+            name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()
+        }
         for event in result.all_events
         if event.event_type == dg.DagsterEventType.ASSET_MATERIALIZATION and event.asset_key and event.partition is None
     }
-    failures = [event for event in result.all_events if event.is_step_failure and event.step_key != "survey_outcomes"]
+    failures = {event.step_key: event for event in result.all_events if event.is_step_failure}
+    last = failures.pop("survey_outcomes", None)
     seconds = {
         str(event.step_key): event.step_success_data.duration_ms / 1000 for event in result.all_events if event.is_step_success
     }
-    manifest, estimates, release = (told.get(name, {}) for name in ("manifest", "estimates", "release"))
+    manifest, estimates, gaps, release = (told.get(name, {}) for name in ("manifest", "estimates", "gender_gaps", "release"))
     errors = {key: entry.get("error") for key, entry in paths.staging().manifest().items()}
-    statuses = manifest["surveys"].value if manifest else {}
+    statuses: dict[str, Any] = manifest["surveys"] if manifest else {}
+    all_failed = _failed(last) if last else {}
     return BuildOutcome(
         surveys=[
             SurveyOutcome(key, "failed" if errors.get(key) else status, str(errors.get(key) or ""))
             for key, status in sorted(statuses.items())
         ],
-        estimates=int(estimates["dagster/row_count"].value) if estimates else 0,
-        release=str(release["release_id"].value) if release else None,
-        path=Path(str(release["path"].value)) if release else None,
-        new_release=bool(release["new"].value) if release else False,
+        estimates=estimates.get("dagster/row_count", 0),
+        gaps=gaps.get("dagster/row_count", 0),
+        release=release.get("release_id"),
+        link=Path(release["link"]) if release else None,
+        new_release=release.get("new", False),
         seconds=seconds,
-        error=_first_line(failures[0]) if failures else None if manifest else "The build stopped before its first step.",
+        other_problems={name: message for name, message in all_failed.items() if name not in errors},
+        error="\n".join(map(_message, failures.values())) or (None if release else "The build stopped before its first step."),
     )
 
 
-def _first_line(event: dg.DagsterEvent) -> str:
+def _failed(event: dg.DagsterEvent) -> dict[str, str]:
+    """What the last asset says has failed, by name."""
+    failure = event.step_failure_data.user_failure_data
+    said = failure.metadata.get("failed") if failure else None
+    return dict(said.value) if said else {"survey_outcomes": _message(event)}  # type: ignore[arg-type]
+
+
+def _message(event: dg.DagsterEvent) -> str:
+    """What the step's innermost exception says, without Dagster's name for its class."""
     error = event.step_failure_data.error
     while error is not None and error.cause is not None:
         error = error.cause
-    return error.message.strip() if error else "unknown error"
+    text = error.message.strip() if error else "unknown error"
+    return text.removeprefix("dagster._core.definitions.events.Failure: ")

@@ -19,6 +19,7 @@ from rga.errors import InputError, ReleaseError
 if TYPE_CHECKING:
     from rga.microdata.data_root import DataRoot
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 DONE, SOME_FAILED, NOTHING_DONE = 0, 1, 2
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -96,7 +97,7 @@ def build(surveys: tuple[str, ...], raw_data: Path | None, warehouse: Path | Non
     report.summary(outcome)
     if outcome.error or not outcome.release:
         sys.exit(NOTHING_DONE)
-    sys.exit(SOME_FAILED if outcome.count("failed") else DONE)
+    sys.exit(SOME_FAILED if outcome.count("failed") or outcome.other_problems else DONE)
 
 
 @main.command()
@@ -125,6 +126,89 @@ def check(raw_data: Path | None, debug: bool) -> None:
     sys.exit(DONE if not failed else SOME_FAILED if failed < len(keys) else NOTHING_DONE)
 
 
+@main.group("releases")
+def releases_group() -> None:
+    """What has been published: the last ten releases."""
+
+
+@releases_group.command("list")
+@warehouse_option
+def list_releases(warehouse: Path | None) -> None:
+    """Releases that are kept, oldest first; `*` marks the live one."""
+    from rga.warehouse import release
+
+    folder = _warehouse(warehouse)
+    live = release.live_release(folder)
+    known = release.list_releases(folder)
+    if not known:
+        fail(f"There is no release in {folder}; `rga build` makes one.")
+    for release_id in known:
+        facts = release.release_facts(folder, release_id)
+        told = f"{facts['surveys']} surveys, {facts['estimates']:,} estimates, simulated: {facts['simulated']}"
+        click.echo(f"{'*' if release_id == live else ' '} {release_id}  {told}")
+
+
+@releases_group.command("show")
+@click.argument("release_id", metavar="ID")
+@warehouse_option
+def show_release(release_id: str, warehouse: Path | None) -> None:
+    """What one release holds."""
+    from rga.warehouse import release
+
+    folder = _warehouse(warehouse)
+    _require_release(folder, release_id)
+    for name, value in release.release_facts(folder, release_id).items():
+        click.echo(f"{name:<14} {value}")
+    click.echo(f"{'path':<14} {release.release_path(folder, release_id)}")
+    click.echo(f"{'live':<14} {'yes' if release.live_release(folder) == release_id else 'no'}")
+
+
+@releases_group.command("rollback")
+@click.argument("release_id", metavar="ID")
+@warehouse_option
+def rollback(release_id: str, warehouse: Path | None) -> None:
+    """Make an older release the live one, until the next build."""
+    from rga.warehouse import release
+    from rga.warehouse.staging import Staging
+
+    folder = _warehouse(warehouse)
+    _require_release(folder, release_id)
+    with Staging(folder).lock():
+        release.switch(folder, release_id)
+    click.echo(f"{folder / 'rga.duckdb'} is release {release_id}, until the next build publishes another.")
+
+
+@main.group()
+def export() -> None:
+    """The live release in other formats."""
+
+
+@export.command()
+@click.option("--to", "target", type=FOLDER, metavar="DIR", help="Folder to write; <warehouse>/exports/parquet by default.")
+@warehouse_option
+def parquet(target: Path | None, warehouse: Path | None) -> None:
+    """One Parquet file per table."""
+    from rga.publish.parquet import export_parquet
+
+    folder = _warehouse(warehouse)
+    if not (folder / "rga.duckdb").exists():
+        fail(f"There is no release in {folder}; `rga build` makes one.")
+    written = export_parquet(folder / "rga.duckdb", target or folder / "exports" / "parquet")
+    click.echo(f"{len(written)} tables in {written[0].parent}")
+
+
+@main.command()
+@raw_data_option
+@click.option("--to", "target", type=FOLDER, metavar="DIR", help="Folder to write the surveys to; the data root itself by default.")
+def simulate(raw_data: Path | None, target: Path | None) -> None:
+    """Write simulated surveys with known truth, the same at every call."""
+    from rga.simulate.simulate import simulate as run
+
+    root = _raw_data(raw_data)
+    for folder in run(root, target):
+        click.echo(f"wrote {folder} (simulated)")
+
+
 @main.command()
 @raw_data_option
 @warehouse_option
@@ -148,3 +232,21 @@ def _survey_ids(root: DataRoot, given: tuple[str, ...]) -> list[str]:
             hint = f"Did you mean {', '.join(near)}?" if near else f"There are: {', '.join(known[:12])}"
             fail(f"There is no survey {written} in {root.path}. {hint}")
     return list(dict.fromkeys(keys))
+
+
+def _raw_data(given: Path | None) -> Path:
+    """The data root as `pipelines.resources` has it, without waiting for Dagster to load."""
+    return Path(given or REPOSITORY / "raw_data").absolute()
+
+
+def _warehouse(given: Path | None) -> Path:
+    return Path(given or REPOSITORY / "warehouse").absolute()
+
+
+def _require_release(folder: Path, release_id: str) -> None:
+    from rga.warehouse import release
+
+    known = release.list_releases(folder)
+    if release_id not in known:
+        near = get_close_matches(release_id, known, n=3) or known[-3:]
+        fail(f"There is no release {release_id} in {folder}. There are: {', '.join(near) or 'none'}")

@@ -6,42 +6,42 @@ Belongs here: words and layout for people. Not here: finding out what happened (
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import click
 
 from pipelines.build import BuildOutcome
 
-NAMES = {"surveys": "surveys", "estimates": "estimates", "gender_gaps": "gaps", "release": "release"}
+STAGES = {"surveys": "surveys", "estimation": "estimates and gaps", "release": "release"}
 SHOWN = 6  # failed surveys told in full: an error is one screen at most
 
 
 def summary(outcome: BuildOutcome) -> None:
-    """Print surveys built, unchanged and failed, the numbers made, the time it took and where the release is."""
+    """Print surveys built, unchanged and failed, the numbers made, the time it took, where the release is, how to ask it."""
     counts = [f"{outcome.count(status)} {status}" for status in ("built", "unchanged", "failed")]
-    click.echo(f"{len(outcome.surveys)} surveys: {', '.join(counts)}")
+    click.echo(f"Surveys    {', '.join(counts)}")
+    if not outcome.error and outcome.release and outcome.link:
+        stands = "" if outcome.new_release else "; nothing changed, it stands as it is"
+        click.echo(f"Estimates  {outcome.estimates:,}, and {outcome.gaps:,} gaps between women and men")
+        click.echo(f"Release    {outcome.release}{stands}")
     if outcome.seconds:
-        parts = [f"{label} {outcome.seconds[step]:.1f} s" for step, label in NAMES.items() if step in outcome.seconds]
-        click.echo(f"Time: {', '.join(parts)}")
-    if outcome.release and outcome.path:
-        what = "New release" if outcome.new_release else "Nothing changed; the live release stands:"
-        click.echo(f"{what} {outcome.release}, {outcome.estimates:,} estimates: {_near(outcome.path)}")
-    failed = [survey for survey in outcome.surveys if survey.status == "failed"]
-    for survey in failed[:SHOWN]:
-        click.secho(f"\n{survey.survey_id} failed; its last good estimates, if any, are kept:", fg="red", err=True)
-        click.echo(survey.message, err=True)
+        parts = [f"{label} {outcome.seconds[step]:.1f} s" for step, label in STAGES.items() if step in outcome.seconds]
+        click.echo(f"Time       {', '.join(parts)}")
+    failed = {survey.survey_id: survey.message for survey in outcome.surveys if survey.status == "failed"} | outcome.other_problems
+    for name, message in list(failed.items())[:SHOWN]:
+        click.secho(f"\n{name} failed; its last good numbers, if any, are kept:", fg="red", err=True)
+        click.echo(message, err=True)
     if len(failed) > SHOWN:
-        click.echo(f"\n... and {len(failed) - SHOWN} more: {', '.join(s.survey_id for s in failed[SHOWN:])}", err=True)
+        click.echo(f"\n... and {len(failed) - SHOWN} more: {', '.join(list(failed)[SHOWN:])}", err=True)
     if outcome.error:
         click.secho(f"\nNo release was made; the live one, if any, stands.\n{outcome.error}", fg="red", err=True)
-    elif outcome.path:
-        click.echo(
-            f"\nTry: python -c \"import duckdb; print(duckdb.connect('{_near(outcome.path)}', read_only=True).sql('"
-            "FROM gender_gaps SELECT country, round, indicator, women, men, gap WHERE breakdown = \\'sex\\''))\""
-        )
+    elif outcome.link:
+        query = f"duckdb.connect('{_near(outcome.link)}', read_only=True).sql('FROM gender_gaps').show()"
+        click.echo(f'\nAsk it: {_near(Path(sys.executable))} -c "import duckdb; {query}"')
 
 
 def _near(path: Path) -> str:
     """The path as one would type it from here."""
     relative = os.path.relpath(path)
-    return relative if not relative.startswith("../..") else str(path)
+    return relative if not relative.startswith("..") else str(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as RichProgress
 
@@ -27,12 +28,16 @@ class ProgressBar(Progress):
     """One bar per stage on the terminal."""
 
     def __init__(self) -> None:
+        console = Console(stderr=True)
         self._bars = RichProgress(
             TextColumn("{task.fields[stage]:<12}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TextColumn("{task.description}"),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
         )
         self._task = self._bars.add_task("", stage="starting", total=None)
 

@@ -116,7 +116,7 @@ class SurveySpecification(StrictModel):
     citation: str
     licence: str
     simulated: bool
-    fieldwork: Fieldwork | None = None
+    fieldwork: Fieldwork
     mode: Literal["sms", "web", "cati", "ivr", "capi", "mixed"]
     invited: int | None = Field(default=None, gt=0)
     population: Population

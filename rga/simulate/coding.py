@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from rga.microdata.catalogue import Catalogue
 
@@ -23,7 +24,7 @@ class Question:
     codes: dict[str, int | str]
     missing: dict[str, int | str]
     label: str
-    value_labels: dict[int | str, str]
+    value_labels: dict[Any, str]
 
     @property
     def harmonised(self) -> str:
@@ -45,18 +46,28 @@ def _numbered(number: int, variable: str, item: str) -> str:
     return f"q{number}{item[:3] if item else ''}"
 
 
+def _prefixed(number: int, variable: str, item: str) -> str:
+    return f"{variable[:9]}_{item[:8]}" if item else f"v_{variable}"
+
+
+def _dotted(number: int, variable: str, item: str) -> str:
+    return f"{variable.upper()}{'.' + item if item else ''}"
+
+
+def _sectioned(number: int, variable: str, item: str) -> str:
+    return f"s{number:02d}_{(item or variable)[:12]}"
+
+
+def _same(dont_know: int | str, refused: int | str) -> dict[str, int | str]:
+    return {"dont_know": dont_know, "refused": refused}
+
+
 CODINGS = {
-    "numbers": Coding("respid", _numbered, lambda i, _: i + 1, {"dont_know": 98, "refused": 99}, {"dont_know": -98, "refused": -99}),
-    "stata": Coding(
-        "caseid", lambda _, v, item: f"{v[:9]}_{item[:8]}" if item else f"v_{v}", lambda i, _: i,
-        {"dont_know": "d", "refused": "r"}, {"dont_know": "d", "refused": "r"},
-    ),
-    "labels": Coding(
-        "Respondent", lambda n, v, item: f"{v.upper()}{'.' + item if item else ''}", lambda _, label: label,
-        {"dont_know": "Don't know", "refused": "Refused"}, {"dont_know": "DK", "refused": "REF"},
-    ),
-    "tens": Coding("key", lambda n, v, item: f"s{n:02d}_{(item or v)[:12]}", lambda i, _: 10 * (i + 1), {"dont_know": 888, "refused": 999}, {"dont_know": 888, "refused": 999}),
-}  # fmt: skip
+    "numbers": Coding("respid", _numbered, lambda i, _: i + 1, _same(98, 99), _same(-98, -99)),
+    "stata": Coding("caseid", _prefixed, lambda i, _: i, _same("d", "r"), _same("d", "r")),
+    "labels": Coding("Respondent", _dotted, lambda _, label: label, _same("Don't know", "Refused"), _same("DK", "REF")),
+    "tens": Coding("key", _sectioned, lambda i, _: 10 * (i + 1), _same(888, 999), _same(888, 999)),
+}
 
 
 def questionnaire(catalogue: Catalogue, coding: Coding, asked: set[str]) -> list[Question]:
@@ -67,7 +78,7 @@ def questionnaire(catalogue: Catalogue, coding: Coding, asked: set[str]) -> list
             continue
         spelled = {code: coding.code(i, label) for i, (code, label) in enumerate(variable.codes.items())}
         missing = coding.missing if variable.codes else coding.numeric_missing
-        labels: dict[int | str, str] = {spelled[code]: label for code, label in variable.codes.items()}
+        labels: dict[Any, str] = {spelled[code]: label for code, label in variable.codes.items()}
         labels |= {code: LABELS[kind] for kind, code in missing.items()}
         for item, text in (variable.items or {"": variable.label}).items():
             label = f"{variable.label}: {text}" if item else text

@@ -6,6 +6,7 @@ Belongs here: .sav, .dta and .csv writing, survey.yaml. Not here: what people an
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,25 +45,25 @@ def source_frame(said: pd.DataFrame, questions: list[Question], survey: Survey, 
 
 def write_file(frame: pd.DataFrame, questions: list[Question], path: Path) -> None:
     """Write ``frame`` in the format that ``path`` ends in, labelled, saying that it is simulated where the format can."""
-    labels = {q.column: q.label for q in questions}
-    values = {q.column: q.value_labels for q in questions}
+    labels: dict[str, str | None] = {q.column: q.label for q in questions}
+    values: dict[str, dict[Any, str]] = {q.column: q.value_labels for q in questions}
     if path.suffix == ".csv":
         frame.to_csv(path, index=False)
     elif path.suffix == ".sav":
         for question in questions:
             frame[question.column] = pd.to_numeric(frame[question.column])
-        missing = {q.column: list(q.missing.values()) for q in questions}
+        missing: dict[str, list[Any]] = {q.column: list(q.missing.values()) for q in questions}
         pyreadstat.write_sav(
             frame, path, file_label=SIMULATED[:64], column_labels=labels, variable_value_labels=values, missing_ranges=missing,
             note=SIMULATED,
         )  # fmt: skip
     else:
         values = {column: {k: v for k, v in given.items() if not isinstance(k, str)} for column, given in values.items()}
-        letters = {q.column: list(q.missing.values()) for q in questions}
+        letters = {q.column: [str(code) for code in q.missing.values()] for q in questions}
         for question in questions:
             frame[question.column] = frame[question.column].map(lambda v: float(v) if not isinstance(v, str) else v)
         pyreadstat.write_dta(
-            frame, path, file_label=SIMULATED[:80], column_labels={k: v[:79] for k, v in labels.items()},
+            frame, path, file_label=SIMULATED[:80], column_labels={k: (v or "")[:79] for k, v in labels.items()},
             variable_value_labels={k: v for k, v in values.items() if v}, missing_user_values=letters,
         )  # fmt: skip
 
@@ -110,8 +111,8 @@ def specification(survey: Survey, questions: list[Question], absent: list[str], 
     document["unused"] = unused
     document["absent"] = dict.fromkeys(absent, "not asked in this round")
     document["notes"] = (
-        "Simulated. Invited by SMS: people without a phone, and who do not answer, are missing; weighting to sex, age and education "
-        "repairs what those three explain.\n"
+        "Simulated. Invited by SMS: people without a phone, and who do not answer, are missing; weighting to sex, age and "
+        "education repairs what those three explain.\n"
         if sms
         else "Simulated. Interviewed by telephone" + (", in clusters drawn within strata.\n" if survey.clustered else ".\n")
     )

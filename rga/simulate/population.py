@@ -64,7 +64,7 @@ def simulate_population(
     lost = says("lost_job", works)
     decreased = says("hours_decreased", works & ~lost)
     change = np.where(rng.random(size) < 0.08, "increased", "same")
-    people["hours_change"] = np.where(works, np.where(lost, "lost_job", np.where(decreased, "decreased", change)), None)
+    people["hours_change"] = pd.Series(np.select([lost, decreased], ["lost_job", "decreased"], change)).where(works)
     rest = rng.choice(["late", "confusing", "none"], size, p=[0.4, 0.4, 0.2])
     people["information"] = np.where(says("information", everybody, own=0.2), "clear", rest)
     for item, (of_women, of_men) in SOURCES.items():

@@ -35,7 +35,8 @@ def draw(people: pd.DataFrame, n: int, clustered: bool, rng: np.random.Generator
     strata = people.groupby(["region", "residence"], sort=True)
     per_stratum, samples = 15, []
     take = n / (per_stratum * strata.ngroups)
-    for (region, residence), stratum in strata:
+    for key, stratum in strata:
+        region, residence = str(key[0]), str(key[1])
         areas = np.sort(stratum["area"].unique())
         drawn = rng.choice(areas, size=per_stratum, replace=False)
         for area in np.sort(drawn):

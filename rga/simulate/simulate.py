@@ -30,7 +30,8 @@ def population_of(survey: Survey, raw_data: Path) -> pd.DataFrame:
     """The finite population behind a survey; the same at every call."""
     margins = country_margins(raw_data / "benchmarks" / f"wpp2019-{survey.year}", survey.country, MARGINS)
     rng = np.random.default_rng([SEED, survey.year, zlib.crc32(survey.country.encode())])
-    return simulate_population(survey.country, survey.year, *margins.values(), URBAN[survey.country], rng)
+    sex_age, sex_education = (margins[name] for name in MARGINS)
+    return simulate_population(survey.country, survey.year, sex_age, sex_education, URBAN[survey.country], rng)
 
 
 def truth(people: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:

@@ -46,12 +46,26 @@ def verify(path: Path, tables: list[Table], rows: dict[str, int]) -> list[Check]
         names = ", ".join(f"'{name}'" for name in FORBIDDEN)
         checks += [
             none("every table has a comment", "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND comment IS NULL"),
-            none("every column has a comment", "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL"),
-            none("no respondent-level column", f"SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND column_name IN ({names})"),
-            none("what is shown has its error", "SELECT survey_id, indicator, breakdown FROM estimates WHERE obs_status <> 'Q' AND (se IS NULL OR n IS NULL OR df IS NULL OR isnan(se) OR isnan(value))"),
-            none("estimates are of surveys of this release, and simulated as they are", "SELECT DISTINCT e.survey_id FROM estimates e LEFT JOIN surveys s USING (survey_id) WHERE s.survey_id IS NULL OR s.simulated <> e.simulated"),
+            none(
+                "every column has a comment",
+                "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL",
+            ),
+            none(
+                "no respondent-level column",
+                f"SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND column_name IN ({names})",
+            ),
+            none(
+                "what is shown has its error",
+                "SELECT survey_id, indicator, breakdown FROM estimates WHERE obs_status <> 'Q' "
+                "AND (se IS NULL OR n IS NULL OR df IS NULL OR isnan(se) OR isnan(value))",
+            ),
+            none(
+                "estimates are of surveys of this release, and simulated as they are",
+                "SELECT DISTINCT e.survey_id FROM estimates e LEFT JOIN surveys s USING (survey_id) "
+                "WHERE s.survey_id IS NULL OR s.simulated <> e.simulated",
+            ),
             none("gaps are the difference of the estimates", _gaps_disagree(tables)),
-        ]  # fmt: skip
+        ]
         for table in tables:
             key = ", ".join(f'"{name}"' for name in table.key)
             checks.append(

@@ -1,0 +1,56 @@
+"""Columns that several published tables share.
+
+Belongs here: a column's one type and comment. Not here: which table has it (``tables``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rga.warehouse.schema import Column
+
+SURVEY_ID = Column(
+    "survey_id",
+    "VARCHAR",
+    "Round and country, such as 2020-r1_BGD",
+    check="regexp_matches(survey_id, '^[0-9]{4}-r[0-9]+_[A-Z]{3}$')",
+)
+COUNTRY = Column("country", "VARCHAR", "ISO 3166-1 alpha-3 code")
+ROUND = Column("round", "VARCHAR", "Round, such as 2020-r1")
+YEAR = Column("year", "INTEGER", "Year of the round")
+INDICATOR = Column("indicator", "VARCHAR", "Code of the indicator (table indicators)")
+SIMULATED = Column("simulated", "BOOLEAN", "True: made from simulated data, no finding about any real population")
+DF = Column("df", "INTEGER", "Degrees of freedom: PSUs minus strata with respondents in the cell's base", nullable=True)
+STATUS = [
+    Column(
+        "obs_status",
+        "obs_status",
+        "SDMX observation status: A normal, U low reliability (25 to 49 cases), Q suppressed (under 25 cases or no variance)",
+    ),
+    Column("conf_status", "conf_status", "SDMX confidentiality status: F free"),
+]
+STATISTIC = [
+    Column("statistic", "statistic", "What is estimated: share (per cent), mean, median, total"),
+    Column("category", "VARCHAR", "Category of a distribution; _T otherwise"),
+]
+DIMENSION = {
+    "sex": "Sex (SDMX): F women, M men, _O other, _U unknown, _T all",
+    "age_group": "Age group (SDMX): Y18T24 ... Y_GE65, _U unknown, _T all",
+    "residence": "Place of residence: U urban, R rural, _U unknown, _T all",
+}
+
+
+def text(name: str, comment: str, nullable: bool = False) -> Column:
+    return Column(name, "VARCHAR", comment, nullable)
+
+
+def number(name: str, comment: str, nullable: bool = True, check: str = "") -> Column:
+    return Column(name, "DOUBLE", comment, nullable, check)
+
+
+def count(name: str, comment: str, nullable: bool = False) -> Column:
+    return Column(name, "BIGINT", comment, nullable, f"{name} >= 0")
+
+
+def dimension_columns(names: Sequence[str]) -> list[Column]:
+    return [text(name, DIMENSION.get(name, f"{name}: a code of the variable, _U unknown, _T all")) for name in names]

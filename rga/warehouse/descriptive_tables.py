@@ -1,0 +1,120 @@
+"""The published tables that say what the others hold: release, countries, rounds, surveys, indicators and so on.
+
+Belongs here: tables without a number of their own. Not here: estimates and diagnostics (``tables``).
+"""
+
+from __future__ import annotations
+
+from rga.warehouse.columns import COUNTRY, INDICATOR, ROUND, SIMULATED, SURVEY_ID, YEAR, count, number, text
+from rga.warehouse.schema import Column, Table
+
+
+def descriptive_tables() -> list[Table]:
+    return [
+        Table(
+            "release",
+            "This release: one row.",
+            [
+                text("release_id", "Identifier: UTC time and the first digits of the content's hash"),
+                Column("created", "TIMESTAMP", "When it was built, UTC"),
+                text("code_version", "Version of this software"),
+                text("fingerprint", "Hash of all inputs: files, specifications, catalogue, benchmarks, code"),
+                count("surveys", "Number of surveys"),
+                count("indicators", "Number of indicators"),
+                count("estimates", "Number of rows of estimates"),
+                text("simulated", "all, some or none of the surveys are simulated"),
+            ],
+            ["release_id"],
+        ),
+        Table(
+            "countries",
+            "Countries with a survey.",
+            [text("iso3", "ISO 3166-1 alpha-3 code"), count("surveys", "Surveys of the country")],
+            ["iso3"],
+        ),
+        Table(
+            "rounds",
+            "Survey rounds.",
+            [
+                ROUND,
+                text("title", "Title"),
+                YEAR,
+                text("publication", "Where its results were published"),
+                text("notes", "What to know about the round"),
+            ],
+            ["round"],
+        ),
+        Table(
+            "surveys",
+            "One row per survey: what it is, how it was weighted, whether it is up to date.",
+            [
+                SURVEY_ID,
+                COUNTRY,
+                ROUND,
+                YEAR,
+                text("title", "Title"),
+                text("producer", "Who produced it"),
+                text("citation", "How to cite it"),
+                text("licence", "On what terms it may be used"),
+                text("mode", "Mode of data collection: sms, web, cati, ivr, capi, mixed"),
+                Column("fieldwork_start", "DATE", "First day of fieldwork", nullable=True),
+                Column("fieldwork_end", "DATE", "Last day of fieldwork", nullable=True),
+                text("population", "Who the estimates speak for"),
+                text("benchmark", "Benchmark it is weighted to; null where the file's own weight was kept", nullable=True),
+                count("invited", "Invitations sent", nullable=True),
+                count("n", "Respondents in the population"),
+                count("excluded", "Respondents left out as outside the population"),
+                number("response_rate", "Respondents per 100 invitations"),
+                number("weight_deff", "Kish design effect of the weights"),
+                number("weight_n_effective", "Respondents divided by weight_deff"),
+                text("source_files", "Files it was read from, with their SHA-256"),
+                text("fingerprint", "Hash of all it was made from"),
+                Column("built", "TIMESTAMP", "When its estimates were computed, UTC"),
+                Column(
+                    "status", "survey_status", "current; or stale: its newest input failed and these are the last good estimates"
+                ),
+                text("status_note", "Why it is stale", nullable=True),
+                text("notes", "What makes it hard to compare"),
+                SIMULATED,
+            ],
+            ["survey_id"],
+        ),
+        Table(
+            "indicators",
+            "What is estimated.",
+            [
+                INDICATOR,
+                text("title", "Title"),
+                text("module", "Module of the questionnaire"),
+                text("unit", "Unit of value"),
+                text("universe", "SQL condition: who is in the base"),
+                text("numerator", "SQL condition: who counts"),
+                text("direction", "Whether more is worse or better"),
+                text("sdg", "Related SDG target (thematic)"),
+                text("notes", "Notes"),
+            ],
+            ["indicator"],
+        ),
+        Table(
+            "variables",
+            "Harmonised variables that universe and numerator speak of.",
+            [
+                text("variable", "Name"),
+                text("label", "Label"),
+                text("module", "Module"),
+                text("type", "categorical or numeric"),
+                text("codes", "Codes and their labels"),
+                text("question", "Question in essence"),
+            ],
+            ["variable"],
+        ),
+        Table(
+            "breakdowns",
+            "Crossings that are tabulated.",
+            [
+                text("breakdown", "Name, variables joined by *"),
+                text("dimensions", "Variables, comma separated; empty for total"),
+            ],
+            ["breakdown"],
+        ),
+    ]
