@@ -19,6 +19,7 @@ producer: Nobody
 citation: None
 licence: None
 simulated: true
+fieldwork: {start: 2020-05-01, end: 2020-05-20}
 mode: sms
 population: {description: Adults, age_min: 18}
 files: {respondents: {path: FILE}}
@@ -166,7 +167,7 @@ def test_bad_values_are_named_with_their_rows(tmp_path: Path, change: dict[str, 
         ("path: FILE", "path: ../../../data.csv", ["leaves the data root"]),
         ("path: FILE", "path: gone.csv", ["no such file"]),
         ("path: FILE", f"path: FILE, sha256: '{'0' * 64}'", ["content has changed", "data.csv"]),
-        ("mode: sms", "mode: pigeon", ["line 7", "mode", "sms"]),
+        ("mode: sms", "mode: pigeon", ["line 8", "mode", "sms"]),
     ],
 )
 def test_bad_specifications_are_named(tmp_path: Path, old: str, new: str, expected: list[str]) -> None:
