@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export DAGSTER_HOME := $(CURDIR)
+export RGA_DAGSTER_STATE := $(CURDIR)/warehouse/dagster
 export DAGSTER_DISABLE_TELEMETRY := 1
 PORT ?= 3000
 
@@ -13,7 +14,7 @@ run: $(READY) ## build every survey of raw_data into warehouse/rga.duckdb
 	$(BIN)/rga build
 
 ui: $(READY) ## the Dagster UI on 127.0.0.1
-	$(BIN)/dagster dev -m pipelines.definitions -h 127.0.0.1 -p $(PORT)
+	$(BIN)/rga ui --port $(PORT)
 
 test: $(READY) ## all tests that take seconds
 	$(BIN)/pytest

@@ -18,7 +18,7 @@ from rga.warehouse.staging import Staging
 surveys = dg.DynamicPartitionsDefinition(name="survey")
 
 # Dagster sorts groups by name; the numbers make that the order in which the data flows.
-SURVEYS, ESTIMATES, EVIDENCE, RELEASE = "s1_surveys", "s2_estimates", "s3_evidence", "s4_release"
+SURVEYS, ESTIMATES, EVIDENCE, RELEASE = "1_surveys", "2_estimates", "3_evidence", "4_release"
 
 
 class Paths(dg.ConfigurableResource):

@@ -57,6 +57,7 @@ def open_instance(warehouse: Path) -> dg.DagsterInstance:
     """Dagster's state of one warehouse, the same that `make ui` shows."""
     state = warehouse / "dagster"
     state.mkdir(parents=True, exist_ok=True)
+    (state / "dagster.yaml").touch()  # without one Dagster remarks on it at every start
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
     return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(state), overrides={"telemetry": {"enabled": False}}))
 
