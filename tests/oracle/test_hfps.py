@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from scipy.special import expit, logit, stdtrit
 
+from pipelines.build import build
+from pipelines.resources import paths
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import prepare
 from rga.survey import Share, aggregate, estimate, gender_gaps
@@ -105,3 +107,27 @@ def test_every_gap_equals_r(reference: dict, results: dict) -> None:
             assert ours["df"] == row["df"]
             assert float(ours["gap"]) == pytest.approx(row["gap"], rel=1e-9, abs=0)
             assert float(ours["se"]) == pytest.approx(row["se"], rel=1e-9, abs=0)
+
+
+def test_the_release_holds_the_same_numbers_in_per_cent(reference: dict, data_root: Path, tmp_path: Path) -> None:
+    outcome = build(paths(data_root, tmp_path))
+    assert outcome.count("built") == 10 and outcome.error is None
+    with duckdb.connect(str(tmp_path / "rga.duckdb"), read_only=True) as connection:
+        estimates = connection.execute("SELECT * FROM estimates").df()
+        gaps = connection.execute("SELECT * FROM gender_gaps WHERE breakdown = 'sex'").df()
+    estimates = estimates.set_index(["country", "round", "indicator", "sex", "residence"])
+    gaps = gaps.set_index(["country", "round", "indicator"])
+    assert not estimates["simulated"].any() and (estimates["conf_status"] == "F").all()
+    rounds = {(key[0], key[1].rsplit("-r", 1)[1]): key[1] for key in estimates.index}
+    for key, expected in reference.items():
+        country, number = COUNTRIES[key.split("_")[0]], key.rsplit("r", 1)[1]
+        survey = (country, rounds[country, number])
+        for row in expected["estimates"]:
+            ours = estimates.loc[(*survey, row["indicator"], row["sex"], row["residence"])]
+            assert ours["value"] == pytest.approx(100 * row["value"], rel=1e-9)
+            assert ours["se"] == pytest.approx(100 * row["se"], rel=1e-9)
+            assert (ours["n"], ours["df"]) == (row["n"], row["df"])
+        for row in expected["gaps"]:
+            ours = gaps.loc[(*survey, row["indicator"])]
+            assert ours["gap"] == pytest.approx(100 * row["gap"], rel=1e-9)
+            assert ours["se"] == pytest.approx(100 * row["se"], rel=1e-9)
