@@ -80,8 +80,8 @@ def build(
 ) -> BuildOutcome:
     """Build ``surveys`` (all by default) into the warehouse, and a release of everything there.
 
-    ``force`` computes what did not change as well. Raises InputError where nothing can be done: no data root, a broken catalogue,
-    no survey, or another build at work in this warehouse. ``debug`` lets every other exception through.
+    ``force`` computes what did not change as well; ``debug`` writes Dagster's whole log to the terminal. Raises InputError where
+    nothing can be done: no data root, a broken catalogue, no survey, or another build at work in this warehouse.
     """
     root = paths.data_root()
     root.catalogue()

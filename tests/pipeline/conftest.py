@@ -1,0 +1,41 @@
+"""One build of the repository's surveys, shared; each test that changes something works on a copy of it."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines.build import BuildOutcome
+from tests.pipeline.place import SURVEYS, Place
+
+
+@pytest.fixture(scope="session")
+def first_build(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, BuildOutcome]:
+    """The repository's own surveys, built once. Not to be changed."""
+    place = Place(tmp_path_factory.mktemp("built"))
+    shutil.copytree(repository / "raw_data", place.raw_data)
+    return place, place.build()
+
+
+@pytest.fixture
+def built(first_build: tuple[Place, BuildOutcome], tmp_path: Path) -> Place:
+    """A copy of the built data root and warehouse, free to change."""
+    shutil.copytree(first_build[0].folder, tmp_path / "copy", symlinks=True)
+    return Place(tmp_path / "copy")
+
+
+@pytest.fixture
+def unbuilt(repository: Path, tmp_path: Path) -> Callable[..., Place]:
+    """A data root with only the surveys named, and an empty warehouse."""
+
+    def make(*survey_ids: str) -> Place:
+        place = Place(tmp_path / "fresh")
+        shutil.copytree(repository / "raw_data", place.raw_data)
+        for survey_id in set(SURVEYS) - set(survey_ids):
+            shutil.rmtree(place.survey_yaml(survey_id).parent)
+        return place
+
+    return make

@@ -1,0 +1,68 @@
+"""A data root and its warehouse, and what tests do with them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+from click.testing import CliRunner, Result
+
+from assets.workspace import Paths
+from pipelines.build import BuildOutcome, build
+from pipelines.cli import main
+from pipelines.resources import paths
+
+SURVEYS = ["2020-r1_BGD", "2020-r1_PAK", "2021-r2_BGD", "2021-r2_PAK"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A data root and its warehouse."""
+
+    folder: Path
+
+    @property
+    def raw_data(self) -> Path:
+        return self.folder / "raw_data"
+
+    @property
+    def warehouse(self) -> Path:
+        return self.folder / "warehouse"
+
+    @property
+    def paths(self) -> Paths:
+        return paths(self.raw_data, self.warehouse)
+
+    def survey_yaml(self, survey_id: str) -> Path:
+        return self.raw_data / survey_id.replace("_", "/") / "survey.yaml"
+
+    def edit(self, survey_id: str, pattern: str, replacement: str) -> None:
+        """Change one place of a survey.yaml."""
+        file = self.survey_yaml(survey_id)
+        text, count = re.subn(pattern, replacement, file.read_text(encoding="utf-8"), count=1, flags=re.MULTILINE)
+        assert count == 1, f"{pattern} is not in {file}"
+        file.write_text(text, encoding="utf-8")
+
+    def drop_a_code(self, survey_id: str) -> None:
+        """Break the survey as people do: a code of the file that nobody mapped."""
+        self.edit(survey_id, r"(codes: \{\d+: below_primary), \d+: primary", r"\1")
+
+    def build(self, surveys: list[str] | None = None, force: bool = False) -> BuildOutcome:
+        return build(self.paths, surveys, force)
+
+    def rga(self, *arguments: str) -> Result:
+        """Run a command that reads this data root and writes this warehouse."""
+        where = {"RGA_RAW_DATA": str(self.raw_data), "RGA_WAREHOUSE": str(self.warehouse)}
+        return CliRunner().invoke(main, list(arguments), env=where)
+
+    def ask(self, query: str) -> pd.DataFrame:
+        # The path behind the link: DuckDB may answer from an earlier file of the same name within one process.
+        with duckdb.connect(str((self.warehouse / "rga.duckdb").resolve()), read_only=True) as connection:
+            return connection.execute(query).df()
+
+
+def statuses(outcome: BuildOutcome) -> dict[str, str]:
+    return {survey.survey_id: survey.status for survey in outcome.surveys}
