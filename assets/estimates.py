@@ -86,6 +86,7 @@ def _published(name: str, frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataF
 
 
 @dg.multi_asset(
+    backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
     name="estimation",
     specs=[
         dg.AssetSpec(

@@ -18,6 +18,7 @@ ALL = "all"  # where staging has a file per survey, evidence has one
 
 
 @dg.asset(
+    backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
     group_name=EVIDENCE,
     kinds={"csv"},
     owners=["team:data"],

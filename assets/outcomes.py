@@ -15,6 +15,7 @@ EVIDENCE_FILE = "evidence/search_interest.csv"
 
 
 @dg.asset(
+    backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
     deps=["release"],
     group_name=RELEASE,
     owners=["team:data"],

@@ -31,6 +31,7 @@ STAGED = ("surveys", "coverage", "estimates", "gender_gaps", "weighting", "margi
 
 
 @dg.asset(
+    backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
     deps=["estimates", "gender_gaps", "search_interest"],
     group_name=RELEASE,
     kinds={"duckdb"},
