@@ -5,6 +5,7 @@ Belongs here: .sav, .dta and .csv writing, survey.yaml. Not here: what people an
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +44,11 @@ def source_frame(said: pd.DataFrame, questions: list[Question], survey: Survey, 
     return pd.DataFrame(columns)
 
 
-def write_file(frame: pd.DataFrame, questions: list[Question], path: Path) -> None:
-    """Write ``frame`` in the format that ``path`` ends in, labelled, saying that it is simulated where the format can."""
+def write_file(frame: pd.DataFrame, questions: list[Question], path: Path, day: date) -> None:
+    """Write ``frame`` in the format that ``path`` ends in, labelled, saying that it is simulated where the format can.
+
+    ``day`` is written as the day on which the file was made, so that the same data are the same bytes.
+    """
     labels: dict[str, str | None] = {q.column: q.label for q in questions}
     values: dict[str, dict[Any, str]] = {q.column: q.value_labels for q in questions}
     if path.suffix == ".csv":
@@ -64,8 +68,19 @@ def write_file(frame: pd.DataFrame, questions: list[Question], path: Path) -> No
             frame[question.column] = frame[question.column].map(lambda v: float(v) if not isinstance(v, str) else v)
         pyreadstat.write_dta(
             frame, path, file_label=SIMULATED[:80], column_labels={k: (v or "")[:79] for k, v in labels.items()},
-            variable_value_labels={k: v for k, v in values.items() if v}, missing_user_values=letters,
+            variable_value_labels={k: v for k, v in values.items() if v}, missing_user_values=letters, version=14,
         )  # fmt: skip
+    _stamp(path, day)
+
+
+def _stamp(path: Path, day: date) -> None:
+    """Replace the time of writing that the header of a .sav or .dta file holds, at its fixed place, by noon of ``day``."""
+    content = path.read_bytes()
+    if path.suffix == ".sav":  # creation_date "dd mmm yy", creation_time "hh:mm:ss"
+        path.write_bytes(content[:92] + f"{day:%d %b %y}12:00:00".encode("ascii") + content[109:])
+    elif path.suffix == ".dta":  # a length (17), then "dd Mon yyyy hh:mm"
+        start = content.index(b"<timestamp>") + len(b"<timestamp>") + 1
+        path.write_bytes(content[:start] + f"{day:%d %b %Y} 12:00".encode("ascii") + content[start + 17 :])
 
 
 def specification(survey: Survey, questions: list[Question], absent: list[str], sha256: str) -> str:
@@ -93,7 +108,7 @@ def specification(survey: Survey, questions: list[Question], absent: list[str], 
         "citation": f"Simulated rapid gender assessment survey, {survey.name}, {survey.year}; not a finding",
         "licence": "MIT, as this project",
         "simulated": True,
-        "fieldwork": {"start": survey.fieldwork[0], "end": survey.fieldwork[1]},
+        "fieldwork": dict(zip(("start", "end"), map(date.fromisoformat, survey.fieldwork), strict=True)),
         "mode": survey.mode,
         "invited": survey.invited,
         "population": {
@@ -110,10 +125,34 @@ def specification(survey: Survey, questions: list[Question], absent: list[str], 
     document["variables"] = variables
     document["unused"] = unused
     document["absent"] = dict.fromkeys(absent, "not asked in this round")
-    document["notes"] = (
-        "Simulated. Invited by SMS: people without a phone, and who do not answer, are missing; weighting to sex, age and "
-        "education repairs what those three explain.\n"
-        if sms
-        else "Simulated. Interviewed by telephone" + (", in clusters drawn within strata.\n" if survey.clustered else ".\n")
-    )
-    return f"# {SIMULATED}.\n" + yaml.dump(document, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    document["notes"] = _notes(survey)
+    text = yaml.dump(document, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    return f"# {SIMULATED}.\n{text}"
+
+
+def _notes(survey: Survey) -> str:
+    if survey.mode == "sms":
+        return (
+            "Simulated. Invited by SMS: people without a phone, and who do not answer, are missing.\n"
+            "Weighting to sex, age and education repairs what those three explain.\n"
+        )
+    if survey.clustered:
+        return (
+            "Simulated. Interviewed by telephone in areas drawn within strata (region by residence).\n"
+            "base_weight undoes the drawing of areas and the rates of invitation, not who answered.\n"
+        )
+    return "Simulated. Interviewed by telephone.\n"
+
+
+class _Readable(yaml.SafeDumper):
+    """Text of several lines as a block, as a person would write it; no anchors, which the reader refuses."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Readable.add_representer(str, _text)

@@ -20,7 +20,9 @@ LEVELS: dict[str, tuple[float, float]] = {
     "government_support": (14, 17),
     "health_insurance": (9, 11),
     "domestic": (63, 55),
-    "care": (58, 50),
+    "domestic_3plus": (27, 14),
+    "care": (70, 62),
+    "care_3plus": (31, 20),
     "mental_health": (64, 58),
     "physical_illness": (27, 23),
     "doctor_wait": (60, 53),
@@ -37,6 +39,7 @@ COUNTRY_LEVELS: dict[tuple[str, str], tuple[float, float]] = {
     ("BGD", "information"): (42, 47),
     ("PAK", "information"): (39, 46),
     ("PAK", "domestic"): (60, 47),
+    ("PAK", "domestic_3plus"): (24, 10),
     ("PAK", "knows_help"): (29, 40),
 }
 
@@ -45,7 +48,9 @@ CHANGE: dict[str, float] = {
     "lost_job": -7,
     "hours_decreased": -9,
     "domestic": -6,
+    "domestic_3plus": -4,
     "care": -5,
+    "care_3plus": -3,
     "mental_health": -4,
     "information": 9,
 }
@@ -54,11 +59,23 @@ CHANGE: dict[str, float] = {
 SOURCES = {
     "farm": (34, 44), "business": (30, 48), "job": (28, 58), "property": (22, 31), "remittances": (21, 18), "relatives": (38, 33),
 }  # fmt: skip
-# share who usually do each activity: women, men
-DOES = {
-    "cooking": (92, 38), "cleaning": (90, 42), "managing": (72, 66), "shopping": (58, 84), "water": (55, 41),
-    "minding": (74, 58), "physical": (68, 34), "teaching": (52, 44), "adults": (47, 36), "emotional": (71, 62),
-}  # fmt: skip
+# share who usually do each activity: women, men; and how readily it is the one that grew (teaching, while schools were closed)
+DOES: dict[str, dict[str, tuple[float, float, float]]] = {
+    "domestic": {
+        "cooking": (92, 38, 0.4),
+        "cleaning": (90, 42, 0.8),
+        "managing": (72, 66, 0),
+        "shopping": (58, 84, 0),
+        "water": (55, 41, -0.4),
+    },
+    "care": {
+        "minding": (74, 58, 0.4),
+        "physical": (68, 34, 0),
+        "teaching": (52, 44, 1.8),
+        "adults": (47, 36, -0.4),
+        "emotional": (71, 62, 0),
+    },
+}
 
 
 def level(country: str, year: int, question: str) -> tuple[float, float]:

@@ -13,7 +13,10 @@ SEED = 20200423
 
 @dataclass(frozen=True)
 class Survey:
-    """``n`` is the number of respondents aimed at; a clustered survey is drawn in two stages within strata."""
+    """``n`` is the number of respondents aimed at; a clustered survey is drawn in two stages within strata.
+
+    ``unobserved``: how strongly taking part depends on what no margin knows (0: weighting repairs all of the selection).
+    """
 
     round: str
     country: str
@@ -25,6 +28,7 @@ class Survey:
     fieldwork: tuple[str, str]
     invited: int | None = None
     clustered: bool = False
+    unobserved: float = 0.0
 
     @property
     def year(self) -> int:

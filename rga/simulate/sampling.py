@@ -12,50 +12,65 @@ from rga.simulate.population import SIZE
 
 # log odds of owning a phone and answering: additive in the margins that weighting knows, so that raking can repair it
 SEX_AGE = {
-    "F": {"Y18T24": 0.1, "Y25T34": 0.0, "Y35T44": -0.3, "Y45T54": -0.7, "Y55T64": -1.1, "Y_GE65": -1.6},
-    "M": {"Y18T24": 1.0, "Y25T34": 0.9, "Y35T44": 0.6, "Y45T54": 0.2, "Y55T64": -0.2, "Y_GE65": -0.7},
+    "F": {"Y18T24": 0.1, "Y25T34": 0.0, "Y35T44": -0.25, "Y45T54": -0.5, "Y55T64": -0.8, "Y_GE65": -1.2},
+    "M": {"Y18T24": 0.8, "Y25T34": 0.7, "Y35T44": 0.45, "Y45T54": 0.15, "Y55T64": -0.15, "Y_GE65": -0.55},
 }
-EDUCATION = {"below_primary": -1.2, "primary": -0.4, "secondary": 0.4, "tertiary": 0.9}
+EDUCATION = {"below_primary": -0.9, "primary": -0.3, "secondary": 0.3, "tertiary": 0.7}
 
+PSUS_PER_STRATUM = 15
+RURAL_RATE = 1.25  # invitations per person in a rural area for one in an urban area
 ITEM_NONRESPONSE = (0.01, 0.05)  # don't know and refused together, by question
 
 
 def propensity(people: pd.DataFrame, unobserved: float = 0.0) -> np.ndarray:
     """Relative chance of taking part; ``unobserved`` is the effect of frailty, which no margin knows."""
-    by_age = np.array([SEX_AGE[sex][age] for sex, age in zip(people["sex"], people["age_group"], strict=True)])
-    return np.exp(by_age + people["education"].map(EDUCATION).to_numpy() + unobserved * people["frailty"].to_numpy())
+    by_age = np.zeros(len(people))
+    for sex, effects in SEX_AGE.items():
+        of_sex = (people["sex"] == sex).to_numpy()
+        by_age[of_sex] = people["age_group"].astype(object).map(effects).to_numpy(dtype=float)[of_sex]
+    by_education = people["education"].astype(object).map(EDUCATION).to_numpy(dtype=float)
+    return np.exp(by_age + by_education + unobserved * people["frailty"].to_numpy())
 
 
 def draw(people: pd.DataFrame, n: int, clustered: bool, rng: np.random.Generator, unobserved: float = 0.0) -> pd.DataFrame:
-    """About ``n`` respondents; a clustered sample has stratum, psu and base_weight (inverse of its selection chance)."""
+    """``n`` respondents; a clustered sample is of about ``n`` and has stratum, psu and base_weight besides."""
     chance = propensity(people, unobserved)
     if not clustered:
         chosen = rng.choice(SIZE, size=n, replace=False, p=chance / chance.sum())
         return people.iloc[np.sort(chosen)].reset_index(drop=True)
-    strata = people.groupby(["region", "residence"], sort=True)
-    per_stratum, samples = 15, []
-    take = n / (per_stratum * strata.ngroups)
-    for key, stratum in strata:
-        region, residence = str(key[0]), str(key[1])
-        areas = np.sort(stratum["area"].unique())
-        drawn = rng.choice(areas, size=per_stratum, replace=False)
-        for area in np.sort(drawn):
-            members = stratum.index[stratum["area"] == area].to_numpy()
-            weight = chance[members]
-            size = min(len(members), int(rng.poisson(take)) + 2)
-            chosen = rng.choice(members, size=size, replace=False, p=weight / weight.sum())
-            sample = people.loc[np.sort(chosen)].copy()
-            sample["stratum"] = f"{region}{residence}"
-            sample["psu"] = 1000 * int(region) + 100 * int(residence == "U") + int(area) + 1
-            sample["base_weight"] = len(areas) / per_stratum * len(members) / size
-            samples.append(sample)
-    return pd.concat(samples, ignore_index=True)
+    return _two_stages(people, n, chance, rng)
+
+
+def _two_stages(people: pd.DataFrame, n: int, chance: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+    """Areas drawn within strata (region by residence), then people invited in each area, at a higher rate in rural ones.
+
+    `base_weight` undoes the sampling: the drawing of areas and the rates of invitation. Who answers an invitation is ``chance``
+    alone, everywhere alike, so that weighting to the margins can undo it.
+    """
+    urban = (people["residence"] == "U").to_numpy()
+    stratum = 2 * people["region"].to_numpy() + urban
+    area = people["area"].to_numpy()
+    drawn = np.zeros(SIZE, dtype=bool)
+    inverse = np.zeros(SIZE)
+    for number in np.unique(stratum):
+        here = stratum == number
+        areas = np.unique(area[here])
+        drawn[here] = np.isin(area[here], rng.choice(areas, size=PSUS_PER_STRATUM, replace=False))
+        inverse[here] = len(areas) / PSUS_PER_STRATUM
+    invited = np.where(urban, 1.0, RURAL_RATE)
+    rate = n / (chance * invited)[drawn].sum()
+    chosen = np.flatnonzero(drawn & (rng.random(SIZE) < rate * chance * invited))
+    sample = people.iloc[chosen].reset_index(drop=True)
+    sample["stratum"] = [f"{region}{place}" for region, place in zip(sample["region"], sample["residence"], strict=True)]
+    sample["psu"] = 100 * stratum[chosen] + area[chosen] + 1
+    sample["base_weight"] = (inverse / invited)[chosen].round(6)
+    return sample.sort_values(["psu"], kind="stable").reset_index(drop=True)
 
 
 def answers(sample: pd.DataFrame, questions: list[str], rng: np.random.Generator) -> pd.DataFrame:
     """The sample's answers with item nonresponse: `!dont_know` and `!refused`; a question that did not apply stays empty."""
     said = sample.copy()
-    said["sex"] = np.where(rng.random(len(said)) < 0.004, "O", said["sex"])
+    said["sex"] = said["sex"].astype(object).mask(rng.random(len(said)) < 0.004, "O")
     for question in questions:
         rate = rng.uniform(*ITEM_NONRESPONSE) if question != "sex" else 0.0
         silent = (rng.random(len(said)) < rate) & said[question].notna().to_numpy()

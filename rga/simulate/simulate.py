@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Sequence
+from datetime import date
 from pathlib import Path
 
 import duckdb
@@ -63,13 +64,13 @@ def simulate(raw_data: Path, target: Path | None = None, surveys: Sequence[Surve
 def _write(survey: Survey, raw_data: Path, target: Path, catalogue: Catalogue) -> Path:
     people = population_of(survey, raw_data)
     rng = np.random.default_rng([SEED, 1, survey.year, zlib.crc32(survey.country.encode())])
-    sample = draw(people, survey.n, survey.clustered, rng)
+    sample = draw(people, survey.n, survey.clustered, rng, survey.unobserved)
     asked = {name for name, v in catalogue.variables.items() if set(people.columns) & ({name} | {f"{name}_{i}" for i in v.items})}
     questions = questionnaire(catalogue, CODINGS[survey.coding], asked)
     said = answers(sample, [q.harmonised for q in questions], rng)
     folder = target / survey.round / survey.country
     folder.mkdir(parents=True, exist_ok=True)
-    write_file(source_frame(said, questions, survey, rng), questions, folder / survey.file)
+    write_file(source_frame(said, questions, survey, rng), questions, folder / survey.file, date.fromisoformat(survey.fieldwork[1]))
     digest = hashlib.sha256((folder / survey.file).read_bytes()).hexdigest()
     absent = [name for name, v in catalogue.variables.items() if name not in asked and not v.derived]
     (folder / "survey.yaml").write_text(specification(survey, questions, absent, digest), encoding="utf-8")
