@@ -2,3 +2,10 @@
 
 Belongs here: assets and their metadata. Not here: how anything is computed (``rga``), when it runs (``pipelines``).
 """
+
+import warnings
+
+from dagster import BetaWarning
+
+# `backfill_policy` of @asset is marked beta; the pin of Dagster's release in pyproject.toml is our answer to that.
+warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=BetaWarning)

@@ -173,6 +173,7 @@ def test_one_run_of_all_surveys_is_green_and_publishes_what_rga_build_publishes(
         pd.testing.assert_frame_equal(place.ask(query), by_command.ask(query), rtol=1e-9)
 
 
+@pytest.mark.long
 def test_a_broken_survey_reads_as_failed_and_the_others_are_published(person: Person, place: Place) -> None:
     """This time from the asset graph, which makes two runs of it."""
     place.drop_a_code(BROKEN)
