@@ -122,6 +122,12 @@ class Person:
         return seen[0]
 
 
+def run_rga_build(place: Place) -> None:
+    """In a process of its own: this one belongs to the browser's event loop."""
+    where = os.environ | {"RGA_RAW_DATA": str(place.raw_data), "RGA_WAREHOUSE": str(place.warehouse)}
+    subprocess.run([*RGA, "build"], env=where, capture_output=True, timeout=RUN_ENDS, check=True)
+
+
 def answers(address: str) -> bool:
     try:
         with urllib.request.urlopen(address, timeout=5) as response:
@@ -163,8 +169,7 @@ def test_one_run_of_all_surveys_is_green_and_publishes_what_rga_build_publishes(
 
     by_command = Place(place.folder / "by_command")
     shutil.copytree(place.raw_data, by_command.raw_data)
-    where = os.environ | {"RGA_RAW_DATA": str(by_command.raw_data), "RGA_WAREHOUSE": str(by_command.warehouse)}
-    subprocess.run([*RGA, "build"], env=where, capture_output=True, timeout=RUN_ENDS, check=True)
+    run_rga_build(by_command)
     tables = by_command.ask("SELECT table_name FROM duckdb_tables() WHERE NOT internal ORDER BY 1").table_name.tolist()
     assert "estimates" in tables and "release" in tables
     for table in tables:
@@ -176,6 +181,8 @@ def test_one_run_of_all_surveys_is_green_and_publishes_what_rga_build_publishes(
 @pytest.mark.long
 def test_a_broken_survey_reads_as_failed_and_the_others_are_published(person: Person, place: Place) -> None:
     """This time from the asset graph, which makes two runs of it."""
+    if not (place.warehouse / "rga.duckdb").exists():
+        run_rga_build(place)
     place.drop_a_code(BROKEN)
     place.edit("2021-r2_BGD", r"^mode: \w+", "mode: web")
     person.opens("asset-groups/")
@@ -187,8 +194,7 @@ def test_a_broken_survey_reads_as_failed_and_the_others_are_published(person: Pe
     wait_for(lambda: place.ask("SELECT count(*) AS n FROM surveys WHERE status = 'stale'").n[0] == 1, RUN_ENDS, str)
     published = place.ask("SELECT survey_id, mode, status FROM surveys").set_index("survey_id")
     assert published.loc[BROKEN, "status"] == "stale" and published.loc["2021-r2_BGD", "mode"] == "web"
-    # Once is the tab of that name, the second time the status of what was launched.
-    wait_for(lambda: person.reads("runs").count("Failed") > 1, RUN_ENDS, lambda: person.reads("runs"))
+    person.waits_for("Failure", "runs")
     person.photographs("runs-broken")
     assert "surveys_readable" in person.reads("assets/manifest?view=checks")
     person.photographs("check-broken")
