@@ -71,7 +71,12 @@ def _table(folder: Path, margin: Margin, iso3: str) -> pd.DataFrame:
     path = folder / margin.file
     if path.resolve().parent != folder.resolve() or not path.is_file():
         raise InputError(Problem("there is no such file in the benchmark's folder", "add it", file=file))
-    frame = pd.read_csv(path, dtype={"iso3": str})
+    try:
+        frame = pd.read_csv(path, dtype={"iso3": str})
+    except (ValueError, UnicodeDecodeError) as error:
+        raise InputError(
+            Problem(f"cannot be read as CSV: {str(error).splitlines()[0]}", "save it as UTF-8 CSV", file=file)
+        ) from None
     variables, value = margin.margin.split("*"), "population" if margin.measure == "count" else "share"
     if absent := [name for name in ["iso3", *variables, value] if name not in frame]:
         raise InputError(Problem(f"lacks the column {absent[0]}", "add it", file=file))
