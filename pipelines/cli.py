@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from rga.errors import InputError, ReleaseError
+from rga.errors import InputError, Problem, ReleaseError
 
 if TYPE_CHECKING:
     from rga.microdata.data_root import DataRoot
@@ -95,9 +95,10 @@ def build(surveys: tuple[str, ...], raw_data: Path | None, warehouse: Path | Non
     with ProgressBar() as progress:
         outcome = run(where, keys or None, force, progress, debug)
     report.summary(outcome)
+    misnamed = _told(where.data_root().misnamed())
     if outcome.error or not outcome.release:
         sys.exit(NOTHING_DONE)
-    sys.exit(SOME_FAILED if outcome.count("failed") or outcome.other_problems else DONE)
+    sys.exit(SOME_FAILED if outcome.count("failed") or outcome.other_problems or misnamed else DONE)
 
 
 @main.command()
@@ -123,7 +124,15 @@ def check(raw_data: Path | None, debug: bool) -> None:
             click.echo(f"{key}  failed\n{error}")
         else:
             click.echo(f"{key}  good, {len(respondents.frame):,} respondents")
-    sys.exit(DONE if not failed else SOME_FAILED if failed < len(keys) else NOTHING_DONE)
+    misnamed = _told(root.misnamed())
+    sys.exit(DONE if not failed and not misnamed else SOME_FAILED if failed < len(keys) else NOTHING_DONE)
+
+
+def _told(problems: list[Problem]) -> int:
+    """Print problems that belong to no survey; how many there are."""
+    for problem in problems:
+        click.echo(f"\n{problem}", err=True)
+    return len(problems)
 
 
 @main.group("releases")

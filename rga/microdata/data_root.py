@@ -29,8 +29,23 @@ class DataRoot:
 
     def survey_ids(self) -> list[str]:
         """Keys such as `2020-r1_BGD` of all folders that hold a survey.yaml, sorted."""
-        found = (f"{path.parent.parent.name}_{path.parent.name}" for path in self.path.glob("*/*/survey.yaml"))
-        return sorted(key for key in found if SURVEY_ID.match(key))
+        return sorted(key for key in self._keys() if SURVEY_ID.match(key))
+
+    def misnamed(self) -> list[Problem]:
+        """Folders with a survey.yaml whose name is no survey key, so that nobody takes them for published."""
+        return [
+            Problem(
+                "is not read, because of its folder's name",
+                "name rounds like 2021-r2 and countries by their three-letter ISO code in capitals, such as BGD",
+                file=self.shown(path),
+            )
+            for key, path in sorted(self._keys().items())
+            if not SURVEY_ID.match(key)
+        ]
+
+    def _keys(self) -> dict[str, Path]:
+        paths = self.path.glob("*/*/survey.yaml")
+        return {f"{path.parent.parent.name}_{path.parent.name}": path for path in paths}
 
     def folder(self, survey_id: str) -> Path:
         round_id, country = split_survey_id(survey_id)

@@ -220,3 +220,11 @@ def test_stata_extended_and_spss_user_missing_are_told_apart(tmp_path: Path) -> 
     (folder / "survey.yaml").write_text(survey.replace("FILE", "data.dta"))
     kinds = prepare(root, "2020-r1_BGD").item_nonresponse.set_index(["variable", "kind"]).n.to_dict()
     assert kinds[("sex", "refused")] == 1 and kinds[("sex", "dont_know")] == 1
+
+
+def test_a_misnamed_folder_is_named_instead_of_passed_over(tmp_path: Path) -> None:
+    root = data_root(tmp_path, rows())
+    (tmp_path / "2020-r1" / "BGD").rename(tmp_path / "2020-r1" / "bgd")
+    assert root.survey_ids() == []
+    (problem,) = root.misnamed()
+    assert "2020-r1/bgd/survey.yaml" in str(problem) and "three-letter" in str(problem)
