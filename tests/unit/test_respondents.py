@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyreadstat
 import pytest
 
 from rga.errors import InputError
+from rga.microdata import readers
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import prepare
 
@@ -82,12 +84,19 @@ def data_root(tmp_path: Path, frame: pd.DataFrame, survey: str = SURVEY, file: s
             pyreadstat.write_dta(frame, folder / file)
         case ".sav":
             pyreadstat.write_sav(frame, folder / file)
+        case ".por":
+            pyreadstat.write_por(frame, folder / file)
+        case ".xpt":
+            pyreadstat.write_xport(frame, folder / file)
     return DataRoot(tmp_path)
 
 
-@pytest.mark.parametrize("file", ["data.csv", "data.xlsx", "data.parquet", "data.dta", "data.sav"])
+@pytest.mark.parametrize("file", ["data.csv", "data.xlsx", "data.parquet", "data.dta", "data.sav", "data.por", "data.xpt"])
 def test_every_format_gives_the_same_respondents(tmp_path: Path, file: str) -> None:
-    result = prepare(data_root(tmp_path, rows(), file=file), "2020-r1_BGD")
+    survey = SURVEY
+    if file == "data.por":  # which knows only capitals
+        survey = re.sub(rf"\b({'|'.join(rows().columns)})\b", lambda name: name[0].upper(), survey)
+    result = prepare(data_root(tmp_path, rows(), survey, file), "2020-r1_BGD")
     frame = result.frame
     assert frame.respondent_id.tolist() == ["1", "2", "3"] and result.excluded == 1  # the fourth is 17
     assert frame.stratum.tolist() == ["N*1", "N*2", "S*1"] and frame.psu.tolist() == ["11", "12", "21"]
@@ -107,7 +116,7 @@ def test_answers_of_every_variable_add_up_to_the_respondents(tmp_path: Path) -> 
 
 def test_columns_neither_mapped_nor_design_are_never_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
-    original = pyreadstat.read_sav
+    original = readers._STATISTICAL[".sav"]
 
     def spy(*args, **kwargs):  # type: ignore[no-untyped-def]
         frame, meta = original(*args, **kwargs)
@@ -115,7 +124,7 @@ def test_columns_neither_mapped_nor_design_are_never_loaded(tmp_path: Path, monk
         return frame, meta
 
     root = data_root(tmp_path, rows(), file="data.sav")
-    monkeypatch.setattr(pyreadstat, "read_sav", spy)
+    monkeypatch.setitem(readers._STATISTICAL, ".sav", spy)
     prepare(root, "2020-r1_BGD")
     assert loaded and "phone" not in loaded
 
@@ -161,6 +170,7 @@ def test_bad_values_are_named_with_their_rows(tmp_path: Path, change: dict[str, 
     ("old", "new", "expected"),
     [
         ("column: q1", "column: q11", ["no such column", "did you mean `q1`", "data.csv"]),
+        ("weight: w", "weight: W", ["no such column", "did you mean `w`"]),
         ("2: F", "2: W", ["the catalogue has no such code", "code W", "F, M"]),
         ("  sex:", "  gender:", ["gender", "not in catalogue"]),
         ("cook: q3a", "cooking: q3a", ["no item `cooking`"]),
@@ -175,7 +185,7 @@ def test_bad_specifications_are_named(tmp_path: Path, old: str, new: str, expect
     assert all(part in message for part in expected), message
 
 
-@pytest.mark.parametrize("file", ["data.sav", "data.dta", "data.xlsx", "data.parquet"])
+@pytest.mark.parametrize("file", ["data.sav", "data.dta", "data.xlsx", "data.parquet", "data.por", "data.xpt"])
 def test_a_truncated_file_is_an_error_naming_it(tmp_path: Path, file: str) -> None:
     root = data_root(tmp_path, rows(), file=file)
     path = tmp_path / "2020-r1" / "BGD" / file
