@@ -21,7 +21,7 @@ from rga.warehouse.staging import Staging
 
 STAGE = "surveys"
 DATA_VERSION = "dagster/data_version"
-NEVER_BUILT = {"fingerprint": "", "built": None, "error": None, "error_since": None}
+NEVER_BUILT = {"tried": "", "fingerprint": "", "built": None, "error": None, "error_since": None}
 
 
 class SurveysConfig(dg.Config):
@@ -129,14 +129,16 @@ def _forget_removed(root: DataRoot, staging: Staging, context: dg.AssetExecution
 def _bring_up_to_date(root: DataRoot, staging: Staging, key: str, force: bool, context: dg.AssetExecutionContext) -> Outcome:
     entry, version = staging.manifest().get(key, {}), fingerprint(root, key)
     if not force and entry.get("fingerprint") == version and is_staged(staging, key):
-        if entry.get("error") and entry.get("failed_in") == STAGE:  # the file is again as it was when it was good
-            staging.update_manifest(key, entry | {"error": None, "error_since": None})
+        # The file may be again as it was when it was good.
+        settled = {"error": None, "error_since": None} if entry.get("failed_in") == STAGE else {}
+        if (current := entry | settled | {"tried": version}) != entry:
+            staging.update_manifest(key, current)
         return Outcome("unchanged", version=version)
     context.log.info(f"{key}: building")
 
     def unsettle() -> None:
         """A kill between here and the last file leaves a survey that is built again, whatever its input is then."""
-        staging.update_manifest(key, NEVER_BUILT | entry | {"fingerprint": ""})
+        staging.update_manifest(key, NEVER_BUILT | entry | {"fingerprint": "", "tried": ""})
 
     try:
         metadata = stage_survey(root, staging, key, before_writing=unsettle)
@@ -147,11 +149,13 @@ def _bring_up_to_date(root: DataRoot, staging: Staging, key: str, force: bool, c
         what = f"{key}: internal error, not the survey's fault: {type(error).__name__}: {error}"
         message = str(InputError(Problem(what, "report it, with what --debug says")))
     else:
-        staging.update_manifest(key, entry | {"fingerprint": version, "built": now(), "error": None, "error_since": None})
+        good = {"tried": version, "fingerprint": version, "built": now(), "error": None, "error_since": None}
+        staging.update_manifest(key, entry | good)
         return Outcome("built", version=version, metadata=metadata)
     context.log.error(f"{key} failed; its last good numbers are kept:\n{message}")
     since = entry.get("error_since") or now()
-    staging.update_manifest(key, NEVER_BUILT | entry | {"error": message, "error_since": since, "failed_in": STAGE})
+    bad = {"tried": version, "error": message, "error_since": since, "failed_in": STAGE}
+    staging.update_manifest(key, NEVER_BUILT | entry | bad)
     return Outcome("failed", message=message)
 
 
