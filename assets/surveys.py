@@ -97,14 +97,15 @@ def survey_files(
     except InputError as error:
         raise dg.Failure(f"The catalogue cannot be used; nothing was built.\n{error}", allow_retries=False) from None
     _forget_removed(root, staging, context)
-    keys = _keys(context, root, config)
+    spanned = _spanned(context, root)
+    keys = [key for key in spanned if not config.surveys or key in config.surveys]
     outcomes: dict[str, Outcome] = {}
     progress.begin("surveys", len(keys))
     for key in keys:
         progress.step(key)
         outcomes[key] = _bring_up_to_date(root, staging, key, config.force, context)
     failed = {key: outcome for key, outcome in outcomes.items() if outcome.status == "failed"}
-    _report(context, staging, outcomes, with_unchanged=bool(failed))
+    _report(context, staging, {key: outcomes.get(key) or _left_alone(staging, key) for key in spanned})
     if dg.AssetKey("manifest") in context.selected_asset_keys:
         yield dg.MaterializeResult("manifest", metadata=_manifest_metadata(outcomes, staging))
     elif failed:  # nothing after this step could say so
@@ -112,12 +113,19 @@ def survey_files(
         raise dg.Failure(f"{len(failed)} of {len(keys)} surveys failed.\n{told}", allow_retries=False)
 
 
-def _keys(context: dg.AssetExecutionContext, root: DataRoot, config: SurveysConfig) -> list[str]:
-    """Survey ids this run is about: those of its partitions, or all where it was started without."""
+def _spanned(context: dg.AssetExecutionContext, root: DataRoot) -> list[str]:
+    """Survey ids among this run's partitions, or all where it was started without."""
     on_disk = root.survey_ids()
     if context.has_partition_key or context.has_partition_key_range:
-        on_disk = [key for key in context.partition_keys if key in on_disk]
-    return [key for key in on_disk if not config.surveys or key in config.surveys]
+        return [key for key in context.partition_keys if key in on_disk]
+    return on_disk
+
+
+def _left_alone(staging: Staging, key: str) -> Outcome:
+    """What stands of a survey that lies between those this run was asked for."""
+    entry = staging.manifest().get(key, NEVER_BUILT)
+    good = entry["fingerprint"] and not entry["error"]
+    return Outcome("unchanged", version=entry["fingerprint"]) if good else Outcome("failed")
 
 
 def _forget_removed(root: DataRoot, staging: Staging, context: dg.AssetExecutionContext) -> None:
@@ -159,15 +167,15 @@ def _bring_up_to_date(root: DataRoot, staging: Staging, key: str, force: bool, c
     return Outcome("failed", message=message)
 
 
-def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[str, Outcome], with_unchanged: bool) -> None:
+def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[str, Outcome]) -> None:
     """One materialisation per good partition, none for a failed one: so the partition reads as what it is.
 
-    When the run is going to fail, Dagster takes every partition of it without materialisation for failed: unchanged ones are
-    then logged again, with the data version they have.
+    Unchanged ones are logged again, with the data version they have: when the run fails, for whatever reason and however late,
+    Dagster takes every partition of it without materialisation for failed.
     """
     manifest = staging.manifest()
     for key, outcome in outcomes.items():
-        if outcome.status == "failed" or (outcome.status == "unchanged" and not with_unchanged):
+        if outcome.status == "failed":
             continue
         for asset in ("respondents", "weights"):
             facts = dict(outcome.metadata[asset]) if outcome.metadata else {"unchanged": True}

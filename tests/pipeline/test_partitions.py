@@ -54,6 +54,21 @@ def test_a_failed_survey_reads_as_failed_and_the_others_as_materialized_run_afte
     assert versions(built.warehouse, "weights") == before, "unchanged surveys keep their data version"
 
 
+def test_a_run_that_fails_for_something_else_leaves_the_surveys_materialized(built: Place) -> None:
+    with (built.raw_data / "evidence" / "search_interest.csv").open("a", encoding="utf-8") as file:
+        file.write("nonsense,,,,,,\n")
+    assert built.build().other_problems
+    assert shown(built.warehouse, "weights") == dict.fromkeys(SURVEYS, "materialized")
+
+
+def test_surveys_between_those_a_failing_run_was_asked_for_stay_materialized(built: Place) -> None:
+    first, _, third, _ = SURVEYS
+    built.drop_a_code(first)
+    built.edit(third, r"^mode: \w+", "mode: web")
+    built.build([first, third])
+    assert shown(built.warehouse, "weights") == dict.fromkeys(SURVEYS, "materialized") | {first: "failed"}
+
+
 def test_a_repaired_survey_no_longer_reads_as_failed(built: Place) -> None:
     good = built.survey_yaml(PAK).read_text(encoding="utf-8")
     built.drop_a_code(PAK)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import dagster as dg
 import pytest
+from dagster._core.remote_origin import InProcessCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
 from assets.workspace import Paths
 from pipelines.definitions import build_defs
@@ -18,6 +20,8 @@ from pipelines.sensors import ASK_AGAIN, raw_data
 from tests.pipeline.place import SURVEYS, Place
 
 PAK, BGD, NEW = "2020-r1_PAK", "2021-r2_BGD", "2021-r2_NPL"
+CODE = LoadableTargetOrigin(module_name="pipelines.definitions")
+SERVED = RemoteJobOrigin(RemoteRepositoryOrigin(InProcessCodeLocationOrigin(CODE), "__repository__"), "build")
 
 
 @dataclass
@@ -136,7 +140,7 @@ def test_content_that_failed_is_not_tried_again_until_it_changes(watch: Watch) -
 
 def test_estimates_that_failed_are_not_tried_again_until_the_survey_changes(watch: Watch) -> None:
     clustered = "2021-r2_PAK"
-    watch.place.edit(clustered, r"stratum: \w+", "stratum: psu")
+    watch.place.edit(clustered, r"stratum: \[stratum\]", "stratum: [psu]")
     watch.place.edit(clustered, r"lonely_psu: \w+", "lonely_psu: fail")
     assert not watch.runs(watch.requests())
     assert watch.place.paths.staging().manifest()[clustered]["failed_in"] == "estimates"
@@ -174,7 +178,7 @@ def test_while_a_build_holds_the_warehouse_nothing_is_requested_and_afterwards_i
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.QUEUED, dg.DagsterRunStatus.STARTED])
 def test_while_a_run_waits_or_works_nothing_is_requested_and_afterwards_it_is(watch: Watch, status: dg.DagsterRunStatus) -> None:
     job = build_defs().resolve_job_def("build")
-    run = watch.instance.create_run_for_job(job, status=status)
+    run = watch.instance.create_run_for_job(job, status=status, remote_job_origin=SERVED)
     watch.drops_a_new_survey()
     watch.skips("until the next look")
     watch.skips("A run is queued or at work")
