@@ -18,7 +18,7 @@ from rga.errors import InputError
 from rga.microdata.data_root import DataRoot
 from rga.warehouse.staging import Staging
 
-ASK_AGAIN = 600  # seconds after which a change is requested once more whose run was killed before it came to it
+ASK_AGAIN = 300  # seconds after which a change is requested once more whose run was killed before it came to it
 FIRST_LOOK = '{"seen": {}, "asked": {}, "asked_at": 0}'
 
 
