@@ -21,7 +21,7 @@ from rga.warehouse.staging import Staging
 
 STAGE = "surveys"
 DATA_VERSION = "dagster/data_version"
-NEVER_BUILT = {"fingerprint": "", "built": None, "error": None, "error_since": None}
+NEVER_BUILT = {"tried": "", "fingerprint": "", "built": None, "error": None, "error_since": None}
 
 
 class SurveysConfig(dg.Config):
@@ -97,14 +97,15 @@ def survey_files(
     except InputError as error:
         raise dg.Failure(f"The catalogue cannot be used; nothing was built.\n{error}", allow_retries=False) from None
     _forget_removed(root, staging, context)
-    keys = _keys(context, root, config)
+    spanned = _spanned(context, root)
+    keys = [key for key in spanned if not config.surveys or key in config.surveys]
     outcomes: dict[str, Outcome] = {}
     progress.begin("surveys", len(keys))
     for key in keys:
         progress.step(key)
         outcomes[key] = _bring_up_to_date(root, staging, key, config.force, context)
     failed = {key: outcome for key, outcome in outcomes.items() if outcome.status == "failed"}
-    _report(context, staging, outcomes, with_unchanged=bool(failed))
+    _report(context, staging, {key: outcomes.get(key) or _left_alone(staging, key) for key in spanned})
     if dg.AssetKey("manifest") in context.selected_asset_keys:
         yield dg.MaterializeResult("manifest", metadata=_manifest_metadata(outcomes, staging))
     elif failed:  # nothing after this step could say so
@@ -112,12 +113,19 @@ def survey_files(
         raise dg.Failure(f"{len(failed)} of {len(keys)} surveys failed.\n{told}", allow_retries=False)
 
 
-def _keys(context: dg.AssetExecutionContext, root: DataRoot, config: SurveysConfig) -> list[str]:
-    """Survey ids this run is about: those of its partitions, or all where it was started without."""
+def _spanned(context: dg.AssetExecutionContext, root: DataRoot) -> list[str]:
+    """Survey ids among this run's partitions, or all where it was started without."""
     on_disk = root.survey_ids()
     if context.has_partition_key or context.has_partition_key_range:
-        on_disk = [key for key in context.partition_keys if key in on_disk]
-    return [key for key in on_disk if not config.surveys or key in config.surveys]
+        return [key for key in context.partition_keys if key in on_disk]
+    return on_disk
+
+
+def _left_alone(staging: Staging, key: str) -> Outcome:
+    """What stands of a survey that lies between those this run was asked for."""
+    entry = staging.manifest().get(key, NEVER_BUILT)
+    good = entry["fingerprint"] and not entry["error"]
+    return Outcome("unchanged", version=entry["fingerprint"]) if good else Outcome("failed")
 
 
 def _forget_removed(root: DataRoot, staging: Staging, context: dg.AssetExecutionContext) -> None:
@@ -129,14 +137,16 @@ def _forget_removed(root: DataRoot, staging: Staging, context: dg.AssetExecution
 def _bring_up_to_date(root: DataRoot, staging: Staging, key: str, force: bool, context: dg.AssetExecutionContext) -> Outcome:
     entry, version = staging.manifest().get(key, {}), fingerprint(root, key)
     if not force and entry.get("fingerprint") == version and is_staged(staging, key):
-        if entry.get("error") and entry.get("failed_in") == STAGE:  # the file is again as it was when it was good
-            staging.update_manifest(key, entry | {"error": None, "error_since": None})
+        # The file may be again as it was when it was good.
+        settled = {"error": None, "error_since": None} if entry.get("failed_in") == STAGE else {}
+        if (current := entry | settled | {"tried": version}) != entry:
+            staging.update_manifest(key, current)
         return Outcome("unchanged", version=version)
     context.log.info(f"{key}: building")
 
     def unsettle() -> None:
         """A kill between here and the last file leaves a survey that is built again, whatever its input is then."""
-        staging.update_manifest(key, NEVER_BUILT | entry | {"fingerprint": ""})
+        staging.update_manifest(key, NEVER_BUILT | entry | {"fingerprint": "", "tried": ""})
 
     try:
         metadata = stage_survey(root, staging, key, before_writing=unsettle)
@@ -147,23 +157,25 @@ def _bring_up_to_date(root: DataRoot, staging: Staging, key: str, force: bool, c
         what = f"{key}: internal error, not the survey's fault: {type(error).__name__}: {error}"
         message = str(InputError(Problem(what, "report it, with what --debug says")))
     else:
-        staging.update_manifest(key, entry | {"fingerprint": version, "built": now(), "error": None, "error_since": None})
+        good = {"tried": version, "fingerprint": version, "built": now(), "error": None, "error_since": None}
+        staging.update_manifest(key, entry | good)
         return Outcome("built", version=version, metadata=metadata)
     context.log.error(f"{key} failed; its last good numbers are kept:\n{message}")
     since = entry.get("error_since") or now()
-    staging.update_manifest(key, NEVER_BUILT | entry | {"error": message, "error_since": since, "failed_in": STAGE})
+    bad = {"tried": version, "error": message, "error_since": since, "failed_in": STAGE}
+    staging.update_manifest(key, NEVER_BUILT | entry | bad)
     return Outcome("failed", message=message)
 
 
-def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[str, Outcome], with_unchanged: bool) -> None:
+def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[str, Outcome]) -> None:
     """One materialisation per good partition, none for a failed one: so the partition reads as what it is.
 
-    When the run is going to fail, Dagster takes every partition of it without materialisation for failed: unchanged ones are
-    then logged again, with the data version they have.
+    Unchanged ones are logged again, with the data version they have: when the run fails, for whatever reason and however late,
+    Dagster takes every partition of it without materialisation for failed.
     """
     manifest = staging.manifest()
     for key, outcome in outcomes.items():
-        if outcome.status == "failed" or (outcome.status == "unchanged" and not with_unchanged):
+        if outcome.status == "failed":
             continue
         for asset in ("respondents", "weights"):
             facts = dict(outcome.metadata[asset]) if outcome.metadata else {"unchanged": True}

@@ -6,21 +6,19 @@ Belongs here: running the very definitions that the Dagster UI shows, and readin
 
 from __future__ import annotations
 
-import os
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import dagster as dg
-from dagster._core.instance.ref import InstanceRef
 
 from assets.workspace import Paths, Progress, Workspace
 from pipelines.definitions import build_defs
+from pipelines.instance import COMMAND, close_killed_runs, open_instance
+from pipelines.jobs import request
 from pipelines.partitions import register
 from rga.errors import InputError, Problem
-
-COMMAND = {"rga/command": "build"}
 
 
 @dataclass(frozen=True)
@@ -53,28 +51,6 @@ class BuildOutcome:
         return sum(survey.status == status for survey in self.surveys)
 
 
-def open_instance(warehouse: Path) -> dg.DagsterInstance:
-    """Dagster's state of one warehouse, the same that `make ui` shows."""
-    state = warehouse / "dagster"
-    state.mkdir(parents=True, exist_ok=True)
-    (state / "dagster.yaml").touch()  # without one Dagster remarks on it at every start
-    os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "1")
-    return dg.DagsterInstance.from_ref(InstanceRef.from_dir(str(state), overrides={"telemetry": {"enabled": False}}))
-
-
-def close_killed_runs(instance: dg.DagsterInstance, of_anyone: bool = False) -> int:
-    """Mark builds that a kill left behind as failed. Only for one who holds the warehouse's lock, so that none is alive.
-
-    Without it such a run stays "started" for ever, and the UI's queue, which lets one run at a time through, waits for it.
-    By default runs of `rga build` only: one that the UI is just starting does not hold the lock yet. Returns how many.
-    """
-    unfinished = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.CANCELING]
-    dead = instance.get_runs(dg.RunsFilter(statuses=unfinished, tags={} if of_anyone else COMMAND))
-    for run in dead:
-        instance.report_run_failed(run, "The build was killed before it ended; the next one takes up where it stopped.")
-    return len(dead)
-
-
 def build(
     paths: Paths, surveys: list[str] | None = None, force: bool = False, progress: Progress | None = None, debug: bool = False
 ) -> BuildOutcome:
@@ -94,7 +70,7 @@ def build(
         instance = stack.enter_context(open_instance(Path(paths.warehouse)))
         close_killed_runs(instance)
         partitions = register(instance, root)
-        wanted = [partitions.index(key) for key in surveys] if surveys else range(len(partitions))
+        asked = request(partitions, surveys, force)
         definitions = build_defs(
             resource_overrides={
                 "paths": paths,
@@ -105,13 +81,9 @@ def build(
         result = definitions.resolve_job_def("build").execute_in_process(
             instance=instance,
             raise_on_error=False,
-            tags={
-                **COMMAND,
-                "dagster/asset_partition_range_start": partitions[min(wanted)],
-                "dagster/asset_partition_range_end": partitions[max(wanted)],
-            },
+            tags={**COMMAND, **asked.tags},
             run_config={
-                "ops": {"surveys": {"config": {"surveys": surveys or [], "force": force}}},
+                **asked.run_config,
                 "loggers": {"console": {"config": {"log_level": "DEBUG" if debug else "CRITICAL"}}},
             },
         )

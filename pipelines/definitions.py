@@ -1,4 +1,4 @@
-"""Everything Dagster is told: assets, their checks, the job, the sensor and the resources.
+"""Everything Dagster is told: assets, their checks, the job, when it runs, and the resources.
 
 Belongs here: the one list of it all. Not here: any of the things listed.
 """
@@ -13,7 +13,7 @@ import dagster as dg
 from assets import estimates, evidence, outcomes, release
 from assets import surveys as survey_assets
 from assets.workspace import Progress, Workspace
-from pipelines import jobs, sensors
+from pipelines import jobs, schedules, sensors
 from pipelines.resources import paths
 
 
@@ -25,6 +25,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         assets=dg.load_assets_from_modules([survey_assets, estimates, evidence, release, outcomes]),
         asset_checks=[outcomes.surveys_readable],
         jobs=[jobs.build],
+        schedules=[schedules.nightly],
         sensors=[sensors.raw_data],
         resources={"paths": where, "workspace": Workspace(paths=where), "progress": Progress()} | overrides,
         # One process per run: the survey files are read once, and the lock is held from the first step to the last.

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from assets.workspace import Paths
-from pipelines.build import close_killed_runs, open_instance
+from pipelines.instance import close_killed_runs, open_instance
 from pipelines.partitions import register
 from pipelines.resources import REPOSITORY
 from rga.errors import InputError

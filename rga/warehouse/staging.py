@@ -80,7 +80,8 @@ class Staging:
         return self.warehouse / "staging" / "manifest.json"
 
     def manifest(self) -> dict[str, dict[str, Any]]:
-        """By survey: `fingerprint` and `built` of what is staged; `error` and `error_since` where the last try failed."""
+        """By survey: `fingerprint` and `built` of what is staged; `tried`, the fingerprint at the last try; `error` and
+        `error_since` where that failed."""
         if not self.manifest_path.is_file():
             return {}
         return json.loads(self.manifest_path.read_text(encoding="utf-8"))

@@ -16,15 +16,16 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.pipeline.place import SURVEYS, Place
+from tests.pipeline.place import SURVEYS, Place, fresh
 
 ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-BROKEN = "2020-r1_PAK"
+BROKEN, DROPPED = "2020-r1_PAK", "2021-r2_NPL"
 ASSETS = ["respondents", "weights", "manifest", "estimates", "gender_gaps", "search_interest", "release", "survey_outcomes"]
 RGA = [sys.executable, "-c", "from pipelines.cli import main; main()"]
+RUNS = "locations/pipelines.definitions/jobs/build/runs"
 SERVER_STARTS, RUN_ENDS = 120, 240  # seconds
 
 pytestmark = pytest.mark.browser
@@ -32,9 +33,7 @@ pytestmark = pytest.mark.browser
 
 @pytest.fixture(scope="module")
 def place(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    place = Place(tmp_path_factory.mktemp("ui"))
-    shutil.copytree(repository / "raw_data", place.raw_data)
-    return place
+    return fresh(repository, tmp_path_factory.mktemp("ui"))
 
 
 @pytest.fixture(scope="module")
@@ -156,10 +155,8 @@ def test_the_graph_shows_every_asset_wide_and_narrow(person: Person) -> None:
     assert "One harmonised row per respondent" in person.reads("assets/respondents?view=overview")
 
 
-def test_one_run_of_all_surveys_is_green_and_publishes_what_rga_build_publishes(person: Person, place: Place) -> None:
-    person.opens("locations/pipelines.definitions/jobs/build")
-    person.materializes_all_surveys()
-    runs = person.waits_for("Success", "locations/pipelines.definitions/jobs/build/runs")
+def test_a_fresh_data_root_is_published_by_one_run_that_nobody_clicked(person: Person, place: Place) -> None:
+    runs = person.waits_for("Success", RUNS)
     person.photographs("run-green")
     assert "Failure" not in runs and runs.count("Success") == 1, "one run for all surveys"
     for asset in ("respondents", "weights"):
@@ -176,6 +173,30 @@ def test_one_run_of_all_surveys_is_green_and_publishes_what_rga_build_publishes(
         times = {"release": "EXCLUDE (release_id, created)", "surveys": "EXCLUDE (built)"}.get(table, "")
         query = f"SELECT * {times} FROM {table} ORDER BY ALL"
         pd.testing.assert_frame_equal(place.ask(query), by_command.ask(query), rtol=1e-9)
+
+
+def test_a_click_materializes_all_surveys_in_one_green_run(person: Person, place: Place) -> None:
+    before = person.waits_for("Success", RUNS).count("Success")
+    person.opens("locations/pipelines.definitions/jobs/build")
+    person.materializes_all_surveys()
+    wait_for(lambda: person.reads(RUNS).count("Success") > before, RUN_ENDS, lambda: person.reads(RUNS))
+    runs = person.reads(RUNS)
+    assert runs.count("Success") == before + 1 and "Failure" not in runs and "Queued" not in runs
+
+
+@pytest.mark.long
+def test_a_survey_dropped_while_the_ui_runs_is_published_without_restart_or_click(person: Person, place: Place) -> None:
+    before = person.waits_for("Success", RUNS).count("raw_data")
+    shutil.copytree(place.survey_yaml("2021-r2_PAK").parent, place.survey_yaml(DROPPED).parent)
+    published = f"SELECT count(*) AS n FROM estimates WHERE survey_id = '{DROPPED}'"
+    wait_for(lambda: place.ask(published).n[0] > 100, RUN_ENDS, lambda: person.reads("automation"))
+    person.opens("locations/pipelines.definitions/sensors/raw_data")
+    person.page.wait_for_timeout(2500)
+    person.photographs("sensor")
+    assert person.reads(RUNS).count("raw_data") == before + 1, "one more run launched by the sensor"
+    person.photographs("runs-of-the-sensor")
+    shutil.rmtree(place.survey_yaml(DROPPED).parent)
+    wait_for(lambda: place.ask(published).n[0] == 0, RUN_ENDS, lambda: person.reads("automation"))
 
 
 @pytest.mark.long

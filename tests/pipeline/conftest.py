@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from pipelines.build import BuildOutcome
-from tests.pipeline.place import SURVEYS, Place
+from tests.pipeline.place import Place, fresh
 
 
 @pytest.fixture(scope="session")
 def first_build(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, BuildOutcome]:
-    """The repository's own surveys, built once. Not to be changed."""
-    place = Place(tmp_path_factory.mktemp("built"))
-    shutil.copytree(repository / "raw_data", place.raw_data)
+    """A few of the repository's own surveys, built once. Not to be changed."""
+    place = fresh(repository, tmp_path_factory.mktemp("built"))
     return place, place.build()
 
 
@@ -31,11 +30,4 @@ def built(first_build: tuple[Place, BuildOutcome], tmp_path: Path) -> Place:
 def unbuilt(repository: Path, tmp_path: Path) -> Callable[..., Place]:
     """A data root with only the surveys named, and an empty warehouse."""
 
-    def make(*survey_ids: str) -> Place:
-        place = Place(tmp_path / "fresh")
-        shutil.copytree(repository / "raw_data", place.raw_data)
-        for survey_id in set(SURVEYS) - set(survey_ids):
-            shutil.rmtree(place.survey_yaml(survey_id).parent)
-        return place
-
-    return make
+    return lambda *survey_ids: fresh(repository, tmp_path / "fresh", survey_ids)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +64,15 @@ class Place:
         # The path behind the link: DuckDB may answer from an earlier file of the same name within one process.
         with duckdb.connect(str((self.warehouse / "rga.duckdb").resolve()), read_only=True) as connection:
             return connection.execute(query).df()
+
+
+def fresh(repository: Path, folder: Path, surveys: Collection[str] = SURVEYS) -> Place:
+    """A copy of the repository's data root with ``surveys`` only, and nothing built."""
+    place = Place(folder)
+    shutil.copytree(repository / "raw_data", place.raw_data)
+    for survey_id in set(place.paths.data_root().survey_ids()) - set(surveys):
+        shutil.rmtree(place.survey_yaml(survey_id).parent)
+    return place
 
 
 def statuses(outcome: BuildOutcome) -> dict[str, str]:

@@ -10,9 +10,9 @@ import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
 from assets.workspace import surveys
-from pipelines.build import BuildOutcome, close_killed_runs, open_instance
+from pipelines.build import BuildOutcome
 from pipelines.definitions import build_defs
-from pipelines.sensors import raw_data
+from pipelines.instance import close_killed_runs, open_instance
 from tests.pipeline.place import SURVEYS, Place
 
 PAK = "2020-r1_PAK"
@@ -54,6 +54,21 @@ def test_a_failed_survey_reads_as_failed_and_the_others_as_materialized_run_afte
     assert versions(built.warehouse, "weights") == before, "unchanged surveys keep their data version"
 
 
+def test_a_run_that_fails_for_something_else_leaves_the_surveys_materialized(built: Place) -> None:
+    with (built.raw_data / "evidence" / "search_interest.csv").open("a", encoding="utf-8") as file:
+        file.write("nonsense,,,,,,\n")
+    assert built.build().other_problems
+    assert shown(built.warehouse, "weights") == dict.fromkeys(SURVEYS, "materialized")
+
+
+def test_surveys_between_those_a_failing_run_was_asked_for_stay_materialized(built: Place) -> None:
+    first, _, third, _ = SURVEYS
+    built.drop_a_code(first)
+    built.edit(third, r"^mode: \w+", "mode: web")
+    built.build([first, third])
+    assert shown(built.warehouse, "weights") == dict.fromkeys(SURVEYS, "materialized") | {first: "failed"}
+
+
 def test_a_repaired_survey_no_longer_reads_as_failed(built: Place) -> None:
     good = built.survey_yaml(PAK).read_text(encoding="utf-8")
     built.drop_a_code(PAK)
@@ -67,21 +82,6 @@ def test_a_removed_survey_has_no_partition(built: Place) -> None:
     shutil.rmtree(built.survey_yaml(PAK).parent)
     built.build()
     assert PAK not in shown(built.warehouse, "weights")
-
-
-def test_the_sensor_registers_new_folders_and_forgets_removed_ones(built: Place) -> None:
-    shutil.copytree(built.survey_yaml(PAK).parent, built.raw_data / "2021-r2" / "NPL")
-    shutil.rmtree(built.survey_yaml("2020-r1_BGD").parent)
-    with open_instance(built.warehouse) as instance:
-        tick = raw_data(dg.build_sensor_context(instance=instance, resources={"paths": built.paths}))
-    assert isinstance(tick, dg.SensorResult)
-    requested = [(type(r).__name__, r.partition_keys) for r in tick.dynamic_partitions_requests or []]
-    assert requested == [("AddDynamicPartitionsRequest", ["2021-r2_NPL"]), ("DeleteDynamicPartitionsRequest", ["2020-r1_BGD"])]
-
-
-def test_the_sensor_is_on_without_a_click() -> None:
-    sensor = build_defs().resolve_sensor_def("raw_data")
-    assert sensor.default_status == dg.DefaultSensorStatus.RUNNING and sensor.minimum_interval_seconds == 30
 
 
 def test_a_run_without_partitions_takes_every_survey(built: Place) -> None:
