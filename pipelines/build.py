@@ -7,6 +7,7 @@ Belongs here: running the very definitions that the Dagster UI shows, and readin
 from __future__ import annotations
 
 import os
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +17,7 @@ import dagster as dg
 from dagster._core.instance.ref import InstanceRef
 
 from assets.workspace import Paths, Progress, Workspace
+from pipelines import STARTED
 from pipelines.definitions import build_defs
 from pipelines.partitions import register
 from rga.errors import InputError, Problem
@@ -34,9 +36,9 @@ class SurveyOutcome:
 
 @dataclass(frozen=True)
 class BuildOutcome:
-    """What a build did: per survey, per stage (seconds), and the release it left live.
+    """What a build did: per survey, per stage, and the release it left live.
 
-    ``other_problems`` are those of input that is no survey, by file; with ``error`` there is no release.
+    ``seconds`` are those of each stage, of the `start` of the process until the first of them, and in `total`. ``other_problems`` are those of input that is no survey, by file; with ``error`` there is no release.
     """
 
     surveys: list[SurveyOutcome]
@@ -102,7 +104,9 @@ def build(
                 "progress": progress or Progress(),
             }
         )
-        result = definitions.resolve_job_def("build").execute_in_process(
+        job = definitions.resolve_job_def("build")
+        start = time.monotonic() - STARTED
+        result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             tags={
@@ -115,10 +119,10 @@ def build(
                 "loggers": {"console": {"config": {"log_level": "DEBUG" if debug else "CRITICAL"}}},
             },
         )
-        return _outcome(result, paths)
+        return _outcome(result, paths, start)
 
 
-def _outcome(result: dg.ExecuteInProcessResult, paths: Paths) -> BuildOutcome:
+def _outcome(result: dg.ExecuteInProcessResult, paths: Paths, start: float) -> BuildOutcome:
     told: dict[str, dict[str, Any]] = {
         event.asset_key.to_user_string(): {
             name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()
@@ -145,7 +149,7 @@ def _outcome(result: dg.ExecuteInProcessResult, paths: Paths) -> BuildOutcome:
         release=release.get("release_id"),
         link=Path(release["link"]) if release else None,
         new_release=release.get("new", False),
-        seconds=seconds,
+        seconds={"start": start, **seconds, "total": time.monotonic() - STARTED},
         other_problems={name: message for name, message in all_failed.items() if name not in errors},
         error="\n".join(map(_message, failures.values())) or (None if release else "The build stopped before its first step."),
     )
