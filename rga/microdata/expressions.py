@@ -53,10 +53,10 @@ def _check_codes(node: exp.Condition, columns: Mapping[str, set[str] | None]) ->
                 raise ValueError(f"`{name}` has no code '{literal.name}'; its codes: {', '.join(sorted(codes))}")
 
 
-def check_select(text: str, tables: set[str]) -> tuple[str, set[str]]:
+def check_select(text: str, tables: set[str]) -> tuple[set[str], set[str]]:
     """A survey's `respondents` statement: one SELECT over its own files, no functions that reach outside.
 
-    Returns the statement and the columns it names. Raises ValueError.
+    Returns the columns it names and those it makes (`AS`). Raises ValueError.
     """
     try:
         trees = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
@@ -72,4 +72,4 @@ def check_select(text: str, tables: set[str]) -> tuple[str, set[str]]:
     columns = {column.name for column in tree.find_all(exp.Column)}
     for join in tree.find_all(exp.Join):
         columns |= {identifier.name for identifier in join.args.get("using") or []}
-    return text, columns
+    return columns, {alias.alias for alias in tree.find_all(exp.Alias)}

@@ -117,7 +117,7 @@ def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted
         _complain_of_missing(wanted, column_names(path), path.name)
         return frame[wanted]
     try:
-        sql, named = check_select(statement, set(files))
+        named, _ = check_select(statement, set(files))
     except ValueError as error:
         raise InputError(Problem(f"respondents: {error}", "correct `respondents:`", file="survey.yaml")) from None
     needed = set(wanted) | named
@@ -125,7 +125,7 @@ def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted
         for name, path in files.items():
             connection.register(name, read_columns(path, needed))
         try:
-            frame = connection.execute(sql).df()
+            frame = connection.execute(statement).df()
         except duckdb.Error as error:
             reason = str(error).splitlines()[0]
             raise InputError(Problem(f"respondents: {reason}", "correct the SQL in `respondents:`", file="survey.yaml")) from None

@@ -123,6 +123,7 @@ class SurveySpecification(StrictModel):
     files: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], DataFile] = Field(min_length=1)
     respondents: str | None = None
     id: Column
+    panel_id: Column | None = None
     design: Design = Design()
     weighting: list[Calibrate]
     variables: dict[str, Source]
@@ -144,10 +145,18 @@ class SurveySpecification(StrictModel):
 
     @property
     def columns_read(self) -> list[str]:
-        """Source columns that are read: mapped, design and id; every other column stays in the file."""
-        mapped = [c for source in self.variables.values() for c in (source.column, *source.columns.values()) if c]
-        design = [self.id, self.design.weight, self.design.psu, *self.design.stratum]
-        return list(dict.fromkeys([c for c in design if c] + mapped))
+        """Source columns that are read: design and mapped; every other column stays in the file."""
+        return list(dict.fromkeys(self.design_columns + self.mapped_columns))
+
+    @property
+    def design_columns(self) -> list[str]:
+        """Identifiers and the columns that describe the sample."""
+        design = [self.id, self.panel_id, self.design.weight, self.design.psu, *self.design.stratum]
+        return [column for column in design if column]
+
+    @property
+    def mapped_columns(self) -> list[str]:
+        return [c for source in self.variables.values() for c in (source.column, *source.columns.values()) if c]
 
 
 class RoundSpecification(StrictModel):
