@@ -1,10 +1,11 @@
 """What can be said of a survey without building it: does its specification fit its file, and what in it deserves a look.
 
-Belongs here: the facts of `rga check`, errors apart from flags. Not here: words and layout (``pipelines.check_report``); a row written.
+Belongs here: the facts of `rga check`. Not here: words and layout (``pipelines.check_report``), or writing anything.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import pandas as pd
@@ -22,13 +23,16 @@ UNANSWERED = ["dont_know", "refused", "missing"]  # a blank cell is most often a
 
 @dataclass(frozen=True)
 class Facts:
-    """A survey that can be built. ``indicators`` counts asked, altered and not_asked; ``worst`` is a variable and per cent of item
-    nonresponse among those asked; ``unmentioned`` are variables of the catalogue neither mapped nor declared absent."""
+    """A survey that can be built.
+
+    ``indicators`` counts asked, altered and not_asked; ``worst`` is a variable and its item nonresponse, in per cent of those
+    asked; ``unmentioned`` are variables of the catalogue neither mapped nor declared absent.
+    """
 
     respondents: int
     excluded: int
     columns: Account
-    indicators: dict[str, int]
+    indicators: Counter[str]
     worst: tuple[str, float] | None
     unmentioned: list[str]
 
@@ -56,7 +60,7 @@ def check_survey(root: DataRoot, survey_id: str) -> SurveyCheck:
         respondents=len(respondents.frame),
         excluded=respondents.excluded,
         columns=columns,
-        indicators=coverage_rows(survey_id, catalogue, specification)["status"].value_counts().to_dict(),
+        indicators=Counter(coverage_rows(survey_id, catalogue, specification)["status"]),
         worst=worst_nonresponse(respondents.item_nonresponse),
         unmentioned=[name for name, variable in catalogue.variables.items() if not variable.derived and name not in mentioned],
     )

@@ -38,7 +38,8 @@ class SurveyOutcome:
 class BuildOutcome:
     """What a build did: per survey, per stage, and the release it left live.
 
-    ``seconds`` are those of each stage, of the `start` of the process until the first of them, and in `total`. ``other_problems`` are those of input that is no survey, by file; with ``error`` there is no release.
+    ``seconds`` are those of each stage, of the `start` of the process until the first of them, and the `total`.
+    ``other_problems`` are those of input that is no survey, by file; with ``error`` there is no release.
     """
 
     surveys: list[SurveyOutcome]

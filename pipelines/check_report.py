@@ -12,20 +12,19 @@ from rich.table import Table
 
 from assets.survey_check import SurveyCheck
 
-PIPE_WIDTH = 200  # what is read by a program or kept in a file is neither wrapped nor cut
+WIDTH = 160  # at least: where a terminal is narrower, or the output goes to a file, rows are not squeezed
 NAMES_SHOWN = 10
 HEADINGS = [
-    "respondents", "excluded", "columns\nmapped", "\ndesign", "\nunused", "\nunaccounted",
-    "indicators\nasked", "\naltered", "\nnot asked",
+    "respon-\ndents", "ex-\ncluded", "columns\nmapped", "\ndesign", "\nunused", "unac-\ncounted",
+    "indicators\nasked", "\naltered", "not\nasked",
 ]  # fmt: skip
 
 
 def report(checks: list[SurveyCheck]) -> None:
     """Print the table, the errors in full, and the flags."""
-    console = Console(highlight=False, soft_wrap=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=PIPE_WIDTH)
-    console.print(_table(checks))
+    console = Console(highlight=False)
+    console.width = max(console.width, WIDTH)
+    console.print(_table(checks), "")
     for check in checks:
         if check.error:
             console.print(f"[red]{check.survey_id} cannot be built:[/red]\n{escape(check.error)}\n", soft_wrap=True)
@@ -36,10 +35,10 @@ def report(checks: list[SurveyCheck]) -> None:
 
 
 def _table(checks: list[SurveyCheck]) -> Table:
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
     table.add_column("survey", no_wrap=True, vertical="bottom")
     for heading in HEADINGS:
-        table.add_column(heading, justify="right", overflow="fold")
+        table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("worst item\nnonresponse", overflow="fold")
     for check in checks:
         if (facts := check.facts) is None:
@@ -49,7 +48,7 @@ def _table(checks: list[SurveyCheck]) -> Table:
         counts = [
             *(facts.respondents, facts.excluded),
             *map(len, (columns.mapped, columns.design, columns.unused, columns.unaccounted)),
-            *(facts.indicators.get(status, 0) for status in ("asked", "altered", "not_asked")),
+            *(facts.indicators[status] for status in ("asked", "altered", "not_asked")),
         ]
         table.add_row(check.survey_id, *(f"{n:,}" for n in counts), f"{worst[1]:.1f} % {worst[0]}" if worst else "")
     return table

@@ -252,8 +252,8 @@ def _survey_ids(root: DataRoot, given: tuple[str, ...]) -> list[str]:
     """``given`` keys as survey ids; ends with exit code 2 where the root has none, or does not know one."""
     known = root.survey_ids()
     if not known:
-        misnamed = "\n".join(map(str, root.misnamed()))
-        fail(misnamed or f"{root.path} holds no survey yet: put its file in <round>/<ISO3>/, and beside it a survey.yaml.")
+        todo = "put a file in <round>/<ISO3>/, and a survey.yaml beside it; `rga init` makes one to fill in"
+        fail(f"{root.path} holds no survey yet: {todo}")
     keys = [key.strip().strip("/").replace("/", "_") for key in given]
     for written, key in zip(given, keys, strict=True):
         if key not in known:

@@ -24,11 +24,8 @@ def create(folder: Path, model: Path, year: int | None = None) -> None:
     first_round = f"{year}-r1"
     names = ["catalogue", "benchmarks", first_round, TEMPLATE, README]
     if taken := [name for name in names if (folder / name).exists()]:
-        raise InputError(
-            Problem(
-                f"already has {', '.join(taken)}: nothing is overwritten", "name a new folder: rga init my_data", file=str(folder)
-            )
-        )
+        what = f"already has {', '.join(taken)}, which is not overwritten"
+        raise InputError(Problem(what, "name a new folder, such as rga init my_data", file=str(folder.resolve())))
     for name in ("catalogue", "benchmarks"):
         shutil.copytree(model / name, folder / name)
     shutil.copy(TEMPLATES / TEMPLATE, folder / TEMPLATE)
