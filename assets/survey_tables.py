@@ -137,23 +137,24 @@ def margin_rows(survey_id: str, weights: Weights) -> pd.DataFrame:
 
 
 def coverage_rows(survey_id: str, catalogue: Catalogue, specification: SurveySpecification) -> pd.DataFrame:
-    """Rows of `coverage`: an indicator is altered where some items of a battery it uses were not asked."""
-    items = {
-        f"{name}_{item}" if variable.items else name: name
+    """Rows of `coverage`: an indicator is altered where items of a battery it uses were not asked, or where the survey says so."""
+    variables = {
+        f"{name}_{item}" if item else name: name
         for name, variable in catalogue.variables.items()
-        for item in (variable.items or {"": ""})
+        for item in variable.items or [""]
     }
-    asked = {
-        f"{name}_{item}" if item else name
-        for name, source in specification.variables.items()
-        for item in (source.columns or {"": ""})
-    }
+    given = specification.harmonised_columns
     rows = []
     for indicator in catalogue.indicators:
-        absent = sorted(catalogue.uses(indicator) - asked)
-        reasons = [specification.absent.get(items[name], f"{name} not asked") for name in absent]
-        partly = all(items[name] != name and items[name] in specification.variables for name in absent)
-        status = "asked" if not absent else "altered" if partly else "not_asked"
+        used = catalogue.uses(indicator, given)
+        absent = sorted(used - given)
+        reasons = [specification.absent.get(variables[name], f"{name} not asked") for name in absent]
+        if any(variables[name] == name or variables[name] not in specification.variables for name in absent):
+            status = "not_asked"
+        else:
+            altered = sorted({variables[name] for name in used} & set(specification.altered))
+            reasons += [specification.altered[name] for name in altered]
+            status = "altered" if reasons else "asked"
         rows.append((survey_id, indicator, status, "; ".join(dict.fromkeys(reasons)) or None))
     return pd.DataFrame(rows, columns=["survey_id", "indicator", "status", "reason"]).astype({"reason": "string"})
 

@@ -5,6 +5,7 @@ Belongs here: the models of the three files and the checks between them. Not her
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,7 +19,7 @@ from rga.microdata.yaml_file import StrictModel, load_yaml
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
 
-RESERVED = {"survey_id", "respondent_id", "stratum", "psu", "base_weight", "weight"}
+RESERVED = {"survey_id", "respondent_id", "panel_id", "stratum", "psu", "base_weight", "weight"}
 
 
 class Variable(StrictModel):
@@ -100,17 +101,17 @@ class Catalogue(StrictModel):
                 columns[name] = variable
         return columns
 
-    def uses(self, indicator: str) -> set[str]:
-        """Harmonised columns that an indicator's expressions read, derived ones replaced by their sources."""
+    def uses(self, indicator: str, given: Collection[str] = ()) -> set[str]:
+        """Harmonised columns that an indicator's expressions read, derived ones replaced by their ``sources``."""
         definition = self.indicators[indicator]
-        return self.sources(self.check(definition.universe) | self.check(definition.numerator))
+        return self.sources(self.check(definition.universe) | self.check(definition.numerator), given)
 
-    def sources(self, columns: set[str]) -> set[str]:
-        """``columns`` with derived ones replaced by the columns they are derived from."""
+    def sources(self, columns: set[str], given: Collection[str] = ()) -> set[str]:
+        """``columns`` with derived ones, but for those a survey has ``given``, replaced by what they are derived from."""
         found: set[str] = set()
         for name in columns:
             derived = self.columns[name].derived
-            found |= self.sources(self.check(derived)) if derived else {name}
+            found |= self.sources(self.check(derived), given) if derived and name not in given else {name}
         return found
 
     def check(self, expression: str) -> set[str]:

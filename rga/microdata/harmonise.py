@@ -1,9 +1,12 @@
-"""One source column into one harmonised variable, nothing lost on the way.
+"""Source columns into harmonised variables, nothing lost on the way.
 
-Belongs here: codes, missing kinds, numbers. Not here: files, designs, who is in the population.
+Belongs here: codes, missing kinds, numbers, answers that hold several choices. Not here: files, designs, who is in the population.
 """
 
 from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
 
 import pandas as pd
 
@@ -15,62 +18,136 @@ ANSWERED = "answered"
 BLANK = "blank"
 
 
+Recoded = tuple[pd.Series, pd.Series]  # harmonised values, and the kind of each answer
+
+
 def harmonise(
     source: pd.DataFrame, catalogue: Catalogue, specification: SurveySpecification, file: str
 ) -> tuple[pd.DataFrame, pd.DataFrame, list[Problem]]:
     """Harmonised columns, for each the kind of every answer (`answered`, `refused`, ...), and all that is wrong.
 
     Both frames have a row per row of ``source``. Columns that no source is given for are null, and left out of
-    the second frame.
+    the second frame; derived ones are left out of both.
     """
-    values: dict[str, pd.Series] = {}
-    kinds: dict[str, pd.Series] = {}
+    recoded: dict[str, Recoded] = {}
     problems: list[Problem] = []
     for name, variable in catalogue.variables.items():
-        mapping = specification.variables.get(name)
-        if variable.derived:
-            continue
-        for harmonised, column in _columns(name, variable, mapping):
-            if column is None or mapping is None:
-                dtype = "string" if variable.codes else "float64"
-                values[harmonised] = pd.Series(pd.NA if variable.codes else float("nan"), source.index, dtype=dtype)
-                continue
-            recode = _categorical if variable.codes else _numeric
-            values[harmonised], kinds[harmonised], found = recode(source[column], variable, mapping)
-            problems += [Problem(p.what, p.remedy, file, f"{harmonised} (column {column})", p.code, p.rows) for p in found]
+        if mapping := specification.variables.get(name):
+            columns, found = _recode(source, name, variable, mapping)
+            recoded |= _with_blanks(columns, variable, mapping)
+            problems += [replace(problem, file=file) for problem in found]
+    values = {name: column for name, (column, _) in recoded.items()}
+    for name, variable in catalogue.columns.items():
+        if name not in values and not variable.derived:
+            dtype = "string" if variable.codes else "float64"
+            values[name] = pd.Series(pd.NA if variable.codes else float("nan"), source.index, dtype=dtype)
+    kinds = {name: kind for name, (_, kind) in recoded.items()}
     return pd.DataFrame(values, index=source.index), pd.DataFrame(kinds, index=source.index), problems
 
 
-def _columns(name: str, variable: Variable, mapping: Source | None) -> list[tuple[str, str | None]]:
-    if not variable.items:
-        return [(name, mapping.column if mapping else None)]
-    return [(f"{name}_{item}", mapping.columns.get(item) if mapping else None) for item in variable.items]
+def _recode(source: pd.DataFrame, name: str, variable: Variable, mapping: Source) -> tuple[dict[str, Recoded], list[Problem]]:
+    if mapping.separator:
+        columns, found = _chosen(source[mapping.column], variable, mapping, mapping.separator)
+        where = f"{name} (column {mapping.column})"
+        return {f"{name}_{item}": column for item, column in columns.items()}, [replace(p, variable=where) for p in found]
+    recode = _categorical if variable.codes else _numeric
+    recoded, problems = {}, []
+    for harmonised, column in _columns(name, mapping).items():
+        values, kinds, found = recode(source[column], variable, mapping)
+        recoded[harmonised] = values, kinds
+        problems += [replace(problem, variable=f"{harmonised} (column {column})") for problem in found]
+    return recoded, problems
 
 
-def _blank(values: pd.Series) -> pd.Series:
+def _columns(name: str, mapping: Source) -> dict[str, str]:
+    return {name: mapping.column} if mapping.column else {f"{name}_{item}": c for item, c in mapping.columns.items()}
+
+
+def _with_blanks(columns: dict[str, Recoded], variable: Variable, mapping: Source) -> dict[str, Recoded]:
+    """``columns`` with empty answers given the meaning that ``mapping.blank`` says they have.
+
+    Where a battery has a column per item, an empty one says "not chosen" only of somebody who chose another: who left all
+    of them empty may have seen none.
+    """
+    if mapping.blank is None:
+        return columns
+    is_code = mapping.blank in variable.codes
+    answered = pd.DataFrame({name: kinds == ANSWERED for name, (_, kinds) in columns.items()}).any(axis=1)
+    filled = {}
+    for name, (values, kinds) in columns.items():
+        blank = kinds == BLANK
+        if not is_code:
+            filled[name] = values, kinds.mask(blank, mapping.blank)
+            continue
+        if mapping.columns:
+            blank &= answered
+        filled[name] = values.mask(blank, mapping.blank), kinds.mask(blank, ANSWERED)
+    return filled
+
+
+def _chosen(values: pd.Series, variable: Variable, mapping: Source, separator: str) -> tuple[dict[str, Recoded], list[Problem]]:
+    """Answers such as `1 3 6` into a column per item: chosen, or not."""
+    answers = values.mask(is_blank(values)).map(_as_written, na_action="ignore").astype("string")
+    kinds: dict[str, str] = {}
+    items: dict[str, set[str]] = {}
+    unknown: Counter[str] = Counter()
+    for answer, rows in Counter(answers.dropna()).items():
+        whole = canonical_code(answer)
+        codes = {whole} if whole in mapping.missing else {canonical_code(part) for part in answer.split(separator) if part.strip()}
+        if len(codes) == 1 and codes <= set(mapping.missing):
+            kinds[answer] = mapping.missing[codes.pop()]
+        elif codes:
+            kinds[answer] = ANSWERED
+            items[answer] = {mapping.codes[code] for code in codes if code in mapping.codes}
+            unknown.update(dict.fromkeys(codes - set(mapping.codes), rows))
+    problems = [
+        Problem(
+            "means missing, and yet stands beside other answers",
+            "have the file corrected, or map it to an item under `codes:`",
+            code=code,
+            rows=rows,
+        )
+        if code in mapping.missing
+        else _unmapped(code, rows, mapping.items)
+        for code, rows in sorted(unknown.items())
+    ]
+    kind = answers.map(kinds).astype("string").fillna(BLANK)
+    chosen, not_chosen = variable.codes
+    return {
+        item: (answers.map({a: chosen if item in of else not_chosen for a, of in items.items()}).astype("string"), kind)
+        for item in mapping.items
+    }, problems
+
+
+def _as_written(value: object) -> str:
+    return value.strip() if isinstance(value, str) else canonical_code(value)
+
+
+def is_blank(values: pd.Series) -> pd.Series:
+    """Where nothing is written: null, or only spaces."""
     return values.isna() | (values.astype("string").str.strip() == "").fillna(True).astype(bool)
 
 
 def _categorical(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd.Series, pd.Series, list[Problem]]:
-    blank = _blank(values)
+    blank = is_blank(values)
     codes = values.where(~blank).map(canonical_code, na_action="ignore").astype("string")
     result = codes.map(mapping.codes).astype("string")
     kinds = codes.map(mapping.missing).astype("string").mask(result.notna(), ANSWERED).mask(blank, BLANK)
-    problems = []
-    for code, rows in codes[kinds.isna()].value_counts(sort=False).sort_index().items():
-        problems.append(
-            Problem(
-                "is neither mapped nor declared missing",
-                f"map it under `codes:` (to {', '.join(variable.codes)}) or list it under `missing:`",
-                code=str(code),
-                rows=int(rows),
-            )
-        )
-    return result, kinds, problems
+    unknown = codes[kinds.isna()].value_counts(sort=False).sort_index()
+    return result, kinds, [_unmapped(str(code), int(rows), list(variable.codes)) for code, rows in unknown.items()]
+
+
+def _unmapped(code: str, rows: int, targets: list[str]) -> Problem:
+    return Problem(
+        "is neither mapped nor declared missing",
+        f"map it under `codes:` (to {', '.join(targets)}) or list it under `missing:`",
+        code=code,
+        rows=rows,
+    )
 
 
 def _numeric(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd.Series, pd.Series, list[Problem]]:
-    blank = _blank(values)
+    blank = is_blank(values)
     codes = values.where(~blank).map(canonical_code, na_action="ignore").astype("string")
     kinds = codes.map(mapping.missing).astype("string").mask(blank, BLANK)
     numbers, unread = as_number(values.where(kinds.isna()))
@@ -97,4 +174,4 @@ def as_number(values: pd.Series) -> tuple[pd.Series, pd.Series]:
     """``values`` as floats, and where one is neither blank nor a finite number."""
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     numbers = numbers.mask(numbers.abs() == float("inf"))
-    return numbers, numbers.isna() & ~_blank(values)
+    return numbers, numbers.isna() & ~is_blank(values)

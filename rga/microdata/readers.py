@@ -1,30 +1,45 @@
 """Microdata files of several formats, read column by column, as they are.
 
-Belongs here: opening .sav .dta .csv .xlsx .parquet and the SQL over several of them. Not here: what their codes mean.
+Belongs here: opening SPSS, Stata, SAS, Excel, CSV and Parquet files and the SQL over several of them. Not here: what their
+codes mean.
 """
 
 from __future__ import annotations
 
 import hashlib
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import get_close_matches
+from functools import partial
 from pathlib import Path
 
 import duckdb
 import pandas as pd
 import pyreadstat
+from pyreadstat.pyreadstat import parser_entry_point
+from python_calamine import CalamineError
 
 from rga.errors import InputError, Problem
 from rga.microdata.expressions import check_select
 
-FORMATS = {".sav", ".zsav", ".dta", ".csv", ".xlsx", ".parquet"}
+_STATISTICAL: dict[str, Callable] = {
+    ".sav": pyreadstat.read_sav,
+    ".zsav": pyreadstat.read_sav,
+    ".dta": pyreadstat.read_dta,
+    ".sas7bdat": pyreadstat.read_sas7bdat,
+    # read_por and read_xport have no `user_missing`: they turn declared missing codes into blanks.
+    ".por": partial(parser_entry_point, parser_format="por"),
+    ".xpt": partial(parser_entry_point, parser_format="xport"),
+}
+_LETTERS = {".dta", ".sas7bdat", ".xpt"}  # formats whose missing values are letters
+FORMATS = {*_STATISTICAL, ".csv", ".xlsx", ".parquet"}
 
 
 _UNREADABLE = (
     pyreadstat.ReadstatError,
     pyreadstat.PyreadstatError,
     duckdb.Error,
+    CalamineError,
     zipfile.BadZipFile,
     ValueError,
     KeyError,
@@ -46,7 +61,7 @@ def column_names(path: Path) -> list[str]:
 def read_columns(path: Path, wanted: Iterable[str]) -> pd.DataFrame:
     """Those of the ``wanted`` columns that ``path`` has, in the file's own codes; the others are never loaded.
 
-    User-missing codes of SPSS and extended missing values of Stata (`.a` to `.z`) are kept as codes; blank is null.
+    User-missing codes of SPSS and missing values of Stata and SAS (`.a` to `.z`) are kept as codes; blank is null.
     Raises InputError.
     """
     names = set(wanted)
@@ -61,12 +76,11 @@ def _read(path: Path, columns: list[str] | None) -> pd.DataFrame:
     if columns is not None and not columns:
         return pd.DataFrame()
     try:
-        if suffix in {".sav", ".zsav"}:
-            return _statistical(pyreadstat.read_sav, path, columns)
-        if suffix == ".dta":
-            return _statistical(pyreadstat.read_dta, path, columns)
+        if suffix in _STATISTICAL:
+            return _statistical(path, columns)
         if suffix == ".xlsx":
-            return pd.read_excel(path, dtype=object, usecols=columns, nrows=0 if columns is None else None)
+            rows = 0 if columns is None else None
+            return pd.read_excel(path, dtype=object, usecols=columns, nrows=rows, engine="calamine")
         return _with_duckdb(path, columns)
     except _UNREADABLE as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
@@ -79,17 +93,30 @@ def _read(path: Path, columns: list[str] | None) -> pd.DataFrame:
         ) from None
 
 
-def _statistical(reader, path: Path, columns: list[str] | None) -> pd.DataFrame:  # type: ignore[no-untyped-def]
-    frame, meta = reader(
-        str(path), usecols=columns, metadataonly=columns is None, user_missing=True, disable_datetime_conversion=True
+def _statistical(path: Path, columns: list[str] | None) -> pd.DataFrame:
+    suffix = path.suffix.lower()
+    if suffix == ".xpt" and path.stat().st_size % 80:  # the format has no count of rows, but a fixed length of records
+        raise ValueError("it ends in the middle of a record")
+    read = partial(
+        _STATISTICAL[suffix],
+        str(path),
+        usecols=columns,
+        metadataonly=columns is None,
+        user_missing=True,
+        disable_datetime_conversion=True,
     )
+    try:
+        frame, meta = read()
+    except (pyreadstat.ReadstatError, UnicodeDecodeError) as error:
+        if "encoding" not in str(error) and not isinstance(error, UnicodeDecodeError):
+            raise
+        # Programs older than UTF-8 often declare no encoding or a wrong one; Windows' is what nearly all of them wrote.
+        frame, meta = read(encoding="WINDOWS-1252")
     if columns is None:
         return pd.DataFrame(columns=meta.column_names)
-    if path.suffix.lower() == ".dta":
-        letters = {name: set(values) for name, values in (meta.missing_user_values or {}).items()}
-        for name, values in letters.items():
-            if name in frame:
-                frame[name] = frame[name].map(lambda v, values=values: f".{v}" if v in values else v)
+    if suffix in _LETTERS:
+        for name, letters in (meta.missing_user_values or {}).items():
+            frame[name] = frame[name].map(lambda v, known=set(letters): f".{v.lower()}" if v in known else v)
     return frame
 
 
@@ -114,7 +141,8 @@ def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted
     if statement is None:
         (path,) = files.values()
         frame = read_columns(path, wanted)
-        _complain_of_missing(wanted, column_names(path), path.name)
+        if not set(wanted) <= set(frame.columns):
+            _complain_of_missing(wanted, column_names(path), path.name)
         return frame[wanted]
     try:
         named, _ = check_select(statement, set(files))
@@ -136,7 +164,7 @@ def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted
 def _complain_of_missing(wanted: list[str], present: list[str], where: str) -> None:
     problems = []
     for name in (name for name in wanted if name not in present):
-        near = get_close_matches(name, present, n=1)
+        near = [other for other in present if other.lower() == name.lower()] or get_close_matches(name, present, n=1)
         hint = f"did you mean `{near[0]}`?" if near else "correct the column's name in survey.yaml"
         problems.append(Problem("there is no such column", hint, file=where, variable=name))
     if problems:

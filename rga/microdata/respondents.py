@@ -6,26 +6,27 @@ a single variable (``harmonise``), weights.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import reduce
+from typing import get_args
 
 import duckdb
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.microdata.catalogue import Catalogue
+from rga.microdata.catalogue import Catalogue, Variable
 from rga.microdata.data_root import DataRoot, split_survey_id
-from rga.microdata.harmonise import as_number, harmonise
+from rga.microdata.harmonise import as_number, harmonise, is_blank
 from rga.microdata.readers import one_row_per_respondent, sha256
-from rga.microdata.specification import SurveySpecification, canonical_code
+from rga.microdata.specification import MissingKind, Source, SurveySpecification, canonical_code
 
 
 @dataclass(frozen=True)
 class Respondents:
     """Harmonised respondents of one survey.
 
-    ``frame`` has survey_id, respondent_id, stratum, psu, base_weight and every column of the catalogue (null: missing
-    or not asked). ``item_nonresponse`` has variable, kind, n. ``excluded`` counts people outside the population.
+    ``frame`` has survey_id, respondent_id, panel_id, stratum, psu, base_weight and every column of the catalogue (null:
+    missing or not asked). ``item_nonresponse`` has variable, kind, n. ``excluded`` counts people outside the population.
     """
 
     frame: pd.DataFrame
@@ -91,31 +92,36 @@ def _check_names(catalogue: Catalogue, specification: SurveySpecification, file:
         if variable is None:
             problems.append(Problem("is not in catalogue/variables.yaml", "correct the name, or add the variable", file, name))
             continue
-        if variable.derived:
-            problems.append(Problem("is derived by the catalogue", "remove it from `variables:`", file, name))
-        if bool(variable.items) != bool(source.columns):
-            word = "`columns: {item: column}`" if variable.items else "`column:`"
-            problems.append(Problem(f"needs {word}", f"the catalogue has it as {word}", file, name))
-        for item in sorted(set(source.columns) - set(variable.items)):
-            if variable.items:
-                problems.append(Problem(f"has no item `{item}`", f"items: {', '.join(variable.items)}", file, name))
-        if variable.codes and not source.codes:
-            problems.append(Problem("is categorical and needs `codes:`", "map each code of the file", file, name))
-        for code in sorted(set(source.codes.values()) - set(variable.codes)):
-            problems.append(
-                Problem(
-                    "is mapped to, but the catalogue has no such code",
-                    f"codes of {name}: {', '.join(variable.codes)}",
-                    file=file,
-                    variable=name,
-                    code=code,
-                )
-            )
+        problems += [replace(problem, file=file, variable=name) for problem in _misfits(variable, source)]
     for name in specification.absent:
         if name not in catalogue.variables:
             problems.append(Problem("is declared absent but not in the catalogue", "correct the name", file, name))
     if problems:
         raise InputError(problems)
+
+
+def _misfits(variable: Variable, source: Source) -> list[Problem]:
+    """Where a mapping does not suit the variable of the catalogue it is given for."""
+    problems = []
+    if source.separator and not (variable.items and len(variable.codes) == 2):
+        what = "has a `separator`, but is no battery of two codes, chosen and not chosen"
+        problems.append(Problem(what, "remove `separator:`, or give the variable `items:` and two `codes:`"))
+    elif bool(variable.items) != bool(source.columns or source.separator):
+        word = "`columns: {item: column}`, or `separator:`" if variable.items else "`column:`"
+        problems.append(Problem(f"needs {word}", f"the catalogue has it as {word}"))
+    if variable.items:
+        for item in sorted(set(source.items) - set(variable.items)):
+            problems.append(Problem(f"has no item `{item}`", f"items: {', '.join(variable.items)}"))
+    if variable.codes and not source.codes:
+        problems.append(Problem("is categorical and needs `codes:`", "map each code of the file"))
+    targets = set() if source.separator else set(source.codes.values())
+    codes = ", ".join(variable.codes)
+    for code in sorted(targets - set(variable.codes)):
+        problems.append(Problem("is mapped to, but the catalogue has no such code", f"codes: {codes}", code=code))
+    if source.blank and source.blank not in {*variable.codes, *get_args(MissingKind)}:
+        known = ", ".join([*variable.codes, *get_args(MissingKind)])
+        problems.append(Problem("is what `blank:` means, but no code or kind of missing", f"use one of {known}", code=source.blank))
+    return problems
 
 
 def _design(
@@ -142,6 +148,13 @@ def _design(
             )
         )
     frame = pd.DataFrame({"survey_id": pd.Series(survey_id, index=source.index, dtype="string"), "respondent_id": keys})
+    frame["panel_id"] = pd.Series(pd.NA, index=source.index, dtype="string")
+    if specification.panel_id:
+        panel = source[specification.panel_id]
+        frame["panel_id"] = panel.mask(is_blank(panel)).map(canonical_code, na_action="ignore").astype("string")
+        if rows := int((frame["panel_id"].duplicated(keep=False) & frame["panel_id"].notna()).sum()):
+            remedy = "leave `panel_id` empty for those outside the panel, and have the file corrected"
+            problems.append(Problem("panel ids appear more than once", remedy, file, specification.panel_id, rows=rows))
     if design.stratum:
         frame["stratum"] = reduce(lambda left, right: left + "*" + right, (_label(source[c]) for c in design.stratum))
     else:
@@ -173,20 +186,27 @@ def _label(values: pd.Series) -> pd.Series:
 
 
 def _derive(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
-    """Fill the catalogue's derived columns, in the order it lists them."""
+    """Fill the catalogue's derived columns that the survey does not give itself, in the order it lists them."""
     for name, variable in catalogue.variables.items():
-        if variable.derived:
+        if variable.derived and name not in frame:
             type_name = "VARCHAR" if variable.codes else "DOUBLE"
             with duckdb.connect() as connection:
                 connection.register("frame", frame)
                 values = connection.execute(f'SELECT CAST(({variable.derived}) AS {type_name}) AS "{name}" FROM frame')
                 frame[name] = values.df()[name].to_numpy()
             frame[name] = frame[name].astype("string" if variable.codes else "float64")
-    return frame[["survey_id", "respondent_id", "stratum", "psu", "base_weight", *catalogue.columns]].copy()
+    return frame[["survey_id", "respondent_id", "panel_id", "stratum", "psu", "base_weight", *catalogue.columns]].copy()
 
 
 def _in_population(frame: pd.DataFrame, specification: SurveySpecification) -> pd.Series:
-    """Rows of people not known to be younger than the population's minimum age."""
-    if specification.population.age_min is None or "age" not in frame:
-        return pd.Series(True, index=frame.index)
-    return ~(frame["age"] < specification.population.age_min)
+    """Rows of people not known to be younger than the population's minimum age, by their age or their age group."""
+    minimum = specification.population.age_min
+    inside = pd.Series(True, index=frame.index)
+    if minimum is None:
+        return inside
+    if "age_group" in frame:
+        oldest = frame["age_group"].astype("string").str.extract(r"^Y\d+T(\d+)$")[0].astype("float64")
+        inside &= ~(oldest < minimum)
+    if "age" in frame:
+        inside = inside.mask(frame["age"].notna(), ~(frame["age"] < minimum))
+    return inside

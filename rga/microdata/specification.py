@@ -51,20 +51,33 @@ def _text_values(value: Any) -> Any:
 
 
 class Source(StrictModel):
-    """Where a harmonised variable comes from: one ``column``, or a battery's ``columns`` by item."""
+    """Where a harmonised variable comes from: one ``column``, or a battery's ``columns`` by item.
+
+    With ``separator`` one column holds all that was chosen, and ``codes`` leads to the battery's items. ``blank`` is what an
+    empty answer means: a code of the variable or a kind of missing.
+    """
 
     column: Column | None = None
     columns: dict[str, Column] = {}
+    separator: Annotated[str, StringConstraints(min_length=1)] | None = None
     codes: Annotated[Codes, BeforeValidator(_text_values)] = {}
     missing: Missing = {}
+    blank: Annotated[str, BeforeValidator(canonical_code)] | None = None
 
     @model_validator(mode="after")
     def _one_or_many(self) -> Source:
         if (self.column is None) == (not self.columns):
             raise ValueError("give either `column` or, for a battery, `columns`")
+        if self.separator and not self.column:
+            raise ValueError("`separator` splits the answers of one `column`; `columns` are split already")
         if both := sorted(set(self.codes) & set(self.missing)):
             raise ValueError(f"code {both[0]} is both mapped and declared missing")
         return self
+
+    @property
+    def items(self) -> list[str]:
+        """Items of a battery that the survey asked."""
+        return list(dict.fromkeys(self.codes.values() if self.separator else self.columns))
 
 
 class Fieldwork(StrictModel):
@@ -129,6 +142,7 @@ class SurveySpecification(StrictModel):
     variables: dict[str, Source]
     unused: dict[Column, str] = {}
     absent: dict[str, str] = {}
+    altered: dict[str, str] = {}
     notes: str = ""
 
     @model_validator(mode="after")
@@ -141,7 +155,14 @@ class SurveySpecification(StrictModel):
             raise ValueError("`weighting: []` keeps the file's weight, so `design.weight` must name its column")
         if both := sorted(set(self.variables) & set(self.absent)):
             raise ValueError(f"`{both[0]}` is both mapped and declared absent")
+        if unmapped := sorted(set(self.altered) - set(self.variables)):
+            raise ValueError(f"`{unmapped[0]}` is declared altered, but not mapped under `variables`")
         return self
+
+    @property
+    def harmonised_columns(self) -> set[str]:
+        """Columns of the catalogue that the survey gives; a battery's are `battery_item`."""
+        return {f"{name}_{item}" if item else name for name, source in self.variables.items() for item in source.items or [""]}
 
     @property
     def columns_read(self) -> list[str]:

@@ -12,7 +12,7 @@ import duckdb
 
 from rga.warehouse.schema import Table
 
-FORBIDDEN = ("respondent_id", "respid", "weight", "base_weight", "psu", "stratum")
+FORBIDDEN = ("respondent_id", "respid", "panel_id", "weight", "base_weight", "psu", "stratum")
 
 
 @dataclass(frozen=True)

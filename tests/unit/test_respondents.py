@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pyreadstat
 import pytest
 
 from rga.errors import InputError
+from rga.microdata import readers
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import prepare
 
@@ -38,6 +40,9 @@ CATALOGUE = {
           age: {label: Age, module: r, minimum: 0, maximum: 120}
           old: {label: Old, module: r, codes: {y: Yes, n: No}, 
                 derived: "CASE age < 60 WHEN TRUE THEN 'n' WHEN FALSE THEN 'y' END"}
+          age_group:
+            {label: Age, module: r, codes: {Y0T17: under 18, Y15T19: 15 to 19, Y18T59: 18 to 59, Y_GE60: 60 and over},
+             derived: "CASE WHEN age < 18 THEN 'Y0T17' WHEN age < 60 THEN 'Y18T59' WHEN age >= 60 THEN 'Y_GE60' END"}
           chores: {label: Chores, module: u, items: {cook: Cooking, clean: Cleaning}, codes: {more: More, less: Less}}
           never: {label: Never asked, module: u, codes: {a: A}}
         """,
@@ -82,12 +87,19 @@ def data_root(tmp_path: Path, frame: pd.DataFrame, survey: str = SURVEY, file: s
             pyreadstat.write_dta(frame, folder / file)
         case ".sav":
             pyreadstat.write_sav(frame, folder / file)
+        case ".por":
+            pyreadstat.write_por(frame, folder / file)
+        case ".xpt":
+            pyreadstat.write_xport(frame, folder / file)
     return DataRoot(tmp_path)
 
 
-@pytest.mark.parametrize("file", ["data.csv", "data.xlsx", "data.parquet", "data.dta", "data.sav"])
+@pytest.mark.parametrize("file", ["data.csv", "data.xlsx", "data.parquet", "data.dta", "data.sav", "data.por", "data.xpt"])
 def test_every_format_gives_the_same_respondents(tmp_path: Path, file: str) -> None:
-    result = prepare(data_root(tmp_path, rows(), file=file), "2020-r1_BGD")
+    survey = SURVEY
+    if file == "data.por":  # which knows only capitals
+        survey = re.sub(rf"\b({'|'.join(rows().columns)})\b", lambda name: name[0].upper(), survey)
+    result = prepare(data_root(tmp_path, rows(), survey, file), "2020-r1_BGD")
     frame = result.frame
     assert frame.respondent_id.tolist() == ["1", "2", "3"] and result.excluded == 1  # the fourth is 17
     assert frame.stratum.tolist() == ["N*1", "N*2", "S*1"] and frame.psu.tolist() == ["11", "12", "21"]
@@ -107,7 +119,7 @@ def test_answers_of_every_variable_add_up_to_the_respondents(tmp_path: Path) -> 
 
 def test_columns_neither_mapped_nor_design_are_never_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loaded: list[str] = []
-    original = pyreadstat.read_sav
+    original = readers._STATISTICAL[".sav"]
 
     def spy(*args, **kwargs):  # type: ignore[no-untyped-def]
         frame, meta = original(*args, **kwargs)
@@ -115,7 +127,7 @@ def test_columns_neither_mapped_nor_design_are_never_loaded(tmp_path: Path, monk
         return frame, meta
 
     root = data_root(tmp_path, rows(), file="data.sav")
-    monkeypatch.setattr(pyreadstat, "read_sav", spy)
+    monkeypatch.setitem(readers._STATISTICAL, ".sav", spy)
     prepare(root, "2020-r1_BGD")
     assert loaded and "phone" not in loaded
 
@@ -149,11 +161,13 @@ def test_a_declared_missing_code_is_no_unknown_code(tmp_path: Path) -> None:
         ({"ea": [1, None, 2, 3]}, ["without a PSU", "1 row"]),
         ({"q2": [30, 300, 40, 50]}, ["outside 0 to 120: 300", "age", "1 row"]),
         ({"q2": ["30", "old", "40", "50"]}, ["not numbers: 'old'", "1 row"]),
+        ({"ea2": [7, 7, None, None]}, ["panel ids appear more than once", "ea2", "2 rows"]),
         ({"q2": [3, 4, 5, 6]}, ["no respondent is 18 or older", "4 rows"]),
     ],
 )
 def test_bad_values_are_named_with_their_rows(tmp_path: Path, change: dict[str, list], expected: list[str]) -> None:
-    message = problem(tmp_path, rows().assign(**change))
+    survey = SURVEY + "panel_id: ea2\n" if "ea2" in change else SURVEY
+    message = problem(tmp_path, rows().assign(**change), survey)
     assert all(part in message for part in [*expected, "data.csv"]), message
 
 
@@ -161,9 +175,21 @@ def test_bad_values_are_named_with_their_rows(tmp_path: Path, change: dict[str, 
     ("old", "new", "expected"),
     [
         ("column: q1", "column: q11", ["no such column", "did you mean `q1`", "data.csv"]),
+        ("weight: w", "weight: W", ["no such column", "did you mean `w`"]),
         ("2: F", "2: W", ["the catalogue has no such code", "code W", "F, M"]),
         ("  sex:", "  gender:", ["gender", "not in catalogue"]),
         ("cook: q3a", "cooking: q3a", ["no item `cooking`"]),
+        ("column: q1,", "column: q1, separator: ';',", ["separator", "no battery of two codes", "sex"]),
+        ("columns: {cook: q3a, clean: q3b}, codes: {1: more, 2: less}", "column: q3a, codes: {1: more}", ["separator"]),
+        ("columns: {cook: q3a, clean: q3b}, codes: {1: more, 2: less}", "column: q3a, separator: ';'", ["needs `codes:`"]),
+        (
+            "columns: {cook: q3a, clean: q3b}, codes: {1: more, 2: less}",
+            "column: q3a, separator: ';', codes: {1: cook, 2: sew}",
+            ["no item `sew`", "cook, clean"],
+        ),
+        ("codes: {1: M, 2: F}", "codes: {1: M, 2: F}, blank: nobody", ["code nobody", "blank", "F, M, dont_know"]),
+        ("missing: {-99: dont_know}", "missing: {-99: dont_know}, blank: 0", ["code 0", "age", "blank"]),
+        ("mode: sms", "mode: sms\naltered: {never: other words}", ["never", "altered", "not mapped"]),
         ("path: FILE", "path: ../../../data.csv", ["leaves the data root"]),
         ("path: FILE", "path: gone.csv", ["no such file"]),
         ("path: FILE", f"path: FILE, sha256: '{'0' * 64}'", ["content has changed", "data.csv"]),
@@ -175,7 +201,7 @@ def test_bad_specifications_are_named(tmp_path: Path, old: str, new: str, expect
     assert all(part in message for part in expected), message
 
 
-@pytest.mark.parametrize("file", ["data.sav", "data.dta", "data.xlsx", "data.parquet"])
+@pytest.mark.parametrize("file", ["data.sav", "data.dta", "data.xlsx", "data.parquet", "data.por", "data.xpt"])
 def test_a_truncated_file_is_an_error_naming_it(tmp_path: Path, file: str) -> None:
     root = data_root(tmp_path, rows(), file=file)
     path = tmp_path / "2020-r1" / "BGD" / file
@@ -228,3 +254,42 @@ def test_a_misnamed_folder_is_named_instead_of_passed_over(tmp_path: Path) -> No
     assert root.survey_ids() == []
     (problem,) = root.misnamed()
     assert "2020-r1/bgd/survey.yaml" in str(problem) and "three-letter" in str(problem)
+
+
+def test_a_derived_variable_that_the_file_has_is_taken_from_it(tmp_path: Path) -> None:
+    survey = SURVEY.replace("  chores:", "  old: {column: is_old, codes: {1: y, 2: n}, missing: {9: refused}}\n  chores:")
+    frame = rows().assign(q2=[30, 65, 40, 70], is_old=[1, 1, 2, 9])  # of 30 and 40 years, one says to be old
+    result = prepare(data_root(tmp_path, frame, survey), "2020-r1_BGD")
+    assert result.frame.old.fillna("-").tolist() == ["y", "y", "n", "-"]
+    assert result.frame.age_group.tolist() == ["Y18T59", "Y_GE60", "Y18T59", "Y_GE60"]  # still derived
+    kinds = result.item_nonresponse.set_index(["variable", "kind"]).n.to_dict()
+    assert kinds[("old", "refused")] == 1 and kinds[("old", "answered")] == 3
+
+
+def test_who_is_too_young_is_left_out_by_age_group_where_no_age_is_known(tmp_path: Path) -> None:
+    bands = "  age_group: {column: band, codes: {0: Y0T17, 1: Y15T19, 2: Y18T59, 3: Y_GE60}, missing: [9]}\n"
+    survey = SURVEY.replace("  age: {column: q2, missing: {-99: dont_know}}\n", bands)
+    frame = rows().assign(band=[0, 1, 3, 9])
+    result = prepare(data_root(tmp_path, frame, survey), "2020-r1_BGD")
+    assert result.frame.respondent_id.tolist() == ["2", "3", "4"] and result.excluded == 1  # 15 to 19 may well be 19
+    assert result.frame.age.isna().all() and result.frame.old.isna().all()
+    assert (result.item_nonresponse.groupby("variable").n.sum() == 3).all()
+
+
+def test_a_known_age_outdoes_the_age_group(tmp_path: Path) -> None:
+    bands = "  age_group: {column: band, codes: {0: Y0T17, 2: Y18T59}}\n  chores:"
+    frame = rows().assign(band=[0, 0, 0, 2])  # aged 30, 65, unknown and 17
+    result = prepare(data_root(tmp_path, frame, SURVEY.replace("  chores:", bands)), "2020-r1_BGD")
+    assert result.frame.respondent_id.tolist() == ["1", "2"] and result.excluded == 2
+
+
+@pytest.mark.parametrize("file", ["data.csv", "data.sav", "data.xlsx"])
+def test_panel_ids_are_the_same_text_in_every_format_and_blank_outside_the_panel(tmp_path: Path, file: str) -> None:
+    frame = rows().assign(panel=[101, None, 103, None])
+    result = prepare(data_root(tmp_path, frame, SURVEY + "panel_id: panel\n", file), "2020-r1_BGD")
+    assert result.frame.panel_id.fillna("-").tolist() == ["101", "-", "103"]
+
+
+def test_without_panel_every_panel_id_is_null(tmp_path: Path) -> None:
+    frame = prepare(data_root(tmp_path, rows()), "2020-r1_BGD").frame
+    assert frame.panel_id.isna().all() and frame.panel_id.dtype == "string"
