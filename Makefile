@@ -25,8 +25,8 @@ test-long: $(READY) ## kills, load, coverage simulations
 bench: $(READY) ## speed and memory, as ratios
 	$(BIN)/python -m tests.benchmarks.build
 
-docs: $(READY) ## generated documentation
-	$(BIN)/python -m rga.publish.dictionary
+docs: run ## generated documentation, its picture from the release
+	$(BIN)/python -m rga.publish.docs
 
 lint: $(READY)
 	$(BIN)/ruff check .

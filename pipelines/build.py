@@ -6,6 +6,7 @@ Belongs here: running the very definitions that the Dagster UI shows, and readin
 
 from __future__ import annotations
 
+import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Literal
 import dagster as dg
 
 from assets.workspace import Paths, Progress, Workspace
+from pipelines import STARTED
 from pipelines.definitions import build_defs
 from pipelines.instance import COMMAND, close_killed_runs, open_instance
 from pipelines.jobs import request
@@ -32,8 +34,9 @@ class SurveyOutcome:
 
 @dataclass(frozen=True)
 class BuildOutcome:
-    """What a build did: per survey, per stage (seconds), and the release it left live.
+    """What a build did: per survey, per stage, and the release it left live.
 
+    ``seconds`` are those of each stage, of the `start` of the process until the first of them, and the `total`.
     ``other_problems`` are those of input that is no survey, by file; with ``error`` there is no release.
     """
 
@@ -78,7 +81,9 @@ def build(
                 "progress": progress or Progress(),
             }
         )
-        result = definitions.resolve_job_def("build").execute_in_process(
+        job = definitions.resolve_job_def("build")
+        start = time.monotonic() - STARTED
+        result = job.execute_in_process(
             instance=instance,
             raise_on_error=False,
             tags={**COMMAND, **asked.tags},
@@ -87,10 +92,10 @@ def build(
                 "loggers": {"console": {"config": {"log_level": "DEBUG" if debug else "CRITICAL"}}},
             },
         )
-        return _outcome(result, paths)
+        return _outcome(result, paths, start)
 
 
-def _outcome(result: dg.ExecuteInProcessResult, paths: Paths) -> BuildOutcome:
+def _outcome(result: dg.ExecuteInProcessResult, paths: Paths, start: float) -> BuildOutcome:
     told: dict[str, dict[str, Any]] = {
         event.asset_key.to_user_string(): {
             name: value.value for name, value in event.step_materialization_data.materialization.metadata.items()
@@ -117,7 +122,7 @@ def _outcome(result: dg.ExecuteInProcessResult, paths: Paths) -> BuildOutcome:
         release=release.get("release_id"),
         link=Path(release["link"]) if release else None,
         new_release=release.get("new", False),
-        seconds=seconds,
+        seconds={"start": start, **seconds, "total": time.monotonic() - STARTED},
         other_problems={name: message for name, message in all_failed.items() if name not in errors},
         error="\n".join(map(_message, failures.values())) or (None if release else "The build stopped before its first step."),
     )

@@ -29,6 +29,9 @@ def _folder(name: str, env: str, what: str) -> Callable[[Any], Any]:
     return click.option(name, type=FOLDER, envvar=env, show_envvar=True, metavar="DIR", help=what)
 
 
+survey_option = click.option(
+    "--survey", "surveys", multiple=True, metavar="KEY", help="Only this survey, e.g. 2020-r1/BGD; repeatable."
+)
 raw_data_option = _folder("--raw-data", "RGA_RAW_DATA", "Data root to read; the repository's own by default.")
 warehouse_option = _folder("--warehouse", "RGA_WAREHOUSE", "Warehouse to write; the repository's own by default.")
 debug_option = click.option("--debug", is_flag=True, help="Full log, and tracebacks.")
@@ -73,7 +76,7 @@ def main() -> None:
 
 
 @main.command()
-@click.option("--survey", "surveys", multiple=True, metavar="KEY", help="Only this survey, e.g. 2020-r1/BGD; repeatable.")
+@survey_option
 @raw_data_option
 @warehouse_option
 @click.option("--force", is_flag=True, help="Compute surveys that did not change as well.")
@@ -102,29 +105,43 @@ def build(surveys: tuple[str, ...], raw_data: Path | None, warehouse: Path | Non
 
 
 @main.command()
+@click.argument("folder", metavar="[DIR]", type=FOLDER, default=Path("."))
+@debug_option
+def init(folder: Path, debug: bool) -> None:
+    """Make an empty data root in DIR, by default the current folder.
+
+    It gets this repository's catalogue and benchmarks, a template of a survey's specification, and a README that says what to do
+    next. What is in DIR already is never overwritten.
+    """
+    from rga.microdata.new_root import README, create
+
+    create(folder, REPOSITORY / "raw_data")
+    click.echo(f"{folder.resolve()} is ready for its first survey: {folder / README} says how to add it.")
+
+
+@main.command()
+@survey_option
 @raw_data_option
 @debug_option
-def check(raw_data: Path | None, debug: bool) -> None:
+def check(surveys: tuple[str, ...], raw_data: Path | None, debug: bool) -> None:
     """Check every specification against its file. Nothing is written."""
-    from assets.weights import weigh
-    from pipelines.resources import paths
-    from rga.microdata.respondents import prepare
+    from pipelines.resources import ProgressBar, paths
 
     root = paths(raw_data).data_root()
     root.catalogue()
-    keys, failed = root.survey_ids(), 0
-    if not keys:
-        fail(f"{root.path} holds no survey: add <round>/<ISO3>/survey.yaml")
-    for key in keys:
-        try:
-            respondents = prepare(root, key)
-            weigh(root, key, respondents)
-        except InputError as error:
-            failed += 1
-            click.echo(f"{key}  failed\n{error}")
-        else:
-            click.echo(f"{key}  good, {len(respondents.frame):,} respondents")
+    keys = _survey_ids(root, surveys) or root.survey_ids()
+    from assets.survey_check import check_survey
+    from pipelines.check_report import report
+
+    checks = []
+    with ProgressBar() as progress:
+        progress.begin("checking", len(keys))
+        for key in keys:
+            progress.step(key)
+            checks.append(check_survey(root, key))
+    report(checks)
     misnamed = _told(root.misnamed())
+    failed = sum(check.facts is None for check in checks)
     sys.exit(DONE if not failed and not misnamed else SOME_FAILED if failed < len(keys) else NOTHING_DONE)
 
 
@@ -232,8 +249,11 @@ def ui(raw_data: Path | None, warehouse: Path | None, port: int, debug: bool) ->
 
 
 def _survey_ids(root: DataRoot, given: tuple[str, ...]) -> list[str]:
-    """``given`` keys as survey ids; ends with exit code 2 and close matches where one is unknown."""
+    """``given`` keys as survey ids; ends with exit code 2 where the root has none, or does not know one."""
     known = root.survey_ids()
+    if not known:
+        todo = "put a file in <round>/<ISO3>/, and a survey.yaml beside it; `rga init` makes one to fill in"
+        fail(f"{root.path} holds no survey yet: {todo}")
     keys = [key.strip().strip("/").replace("/", "_") for key in given]
     for written, key in zip(given, keys, strict=True):
         if key not in known:

@@ -13,7 +13,7 @@ import click
 
 from pipelines.build import BuildOutcome
 
-STAGES = {"surveys": "surveys", "estimation": "estimates and gaps", "release": "release"}
+STAGES = {"start": "start", "surveys": "surveys", "estimation": "estimates and gaps", "release": "release"}
 SHOWN = 6  # failed surveys told in full: an error is one screen at most
 
 
@@ -26,8 +26,7 @@ def summary(outcome: BuildOutcome) -> None:
         click.echo(f"Estimates  {outcome.estimates:,}, and {outcome.gaps:,} gaps between women and men")
         click.echo(f"Release    {outcome.release}{stands}")
     if outcome.seconds:
-        parts = [f"{label} {outcome.seconds[step]:.1f} s" for step, label in STAGES.items() if step in outcome.seconds]
-        click.echo(f"Time       {', '.join(parts)}")
+        click.echo(f"Time       {_time(outcome.seconds)}")
     failed = {survey.survey_id: survey.message for survey in outcome.surveys if survey.status == "failed"} | outcome.other_problems
     for name, message in list(failed.items())[:SHOWN]:
         click.secho(f"\n{name} failed; its last good numbers, if any, are kept:", fg="red", err=True)
@@ -39,6 +38,13 @@ def summary(outcome: BuildOutcome) -> None:
     elif outcome.link:
         query = f"duckdb.connect('{_near(outcome.link)}', read_only=True).sql('FROM gender_gaps').show()"
         click.echo(f'\nAsk it: {_near(Path(sys.executable))} -c "import duckdb; {query}"')
+
+
+def _time(seconds: dict[str, float]) -> str:
+    """Where the time went, the loading of libraries included; `rest` is Dagster's own and what takes no time worth a name."""
+    named = {label: seconds[step] for step, label in STAGES.items() if step in seconds}
+    named["rest"] = seconds["total"] - sum(named.values())
+    return f"{seconds['total']:.1f} s: " + ", ".join(f"{label} {value:.1f}" for label, value in named.items())
 
 
 def _near(path: Path) -> str:

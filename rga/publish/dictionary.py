@@ -1,13 +1,10 @@
 """The data dictionary: every table and column of a release, as Markdown.
 
-Belongs here: turning the schema into text (`make docs`). Not here: the schema (``rga.warehouse.tables``).
+Belongs here: turning the schema into text. Not here: the schema (``rga.warehouse.tables``), or writing files (``docs``).
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from rga.microdata.catalogue import load_catalogue
 from rga.warehouse.tables import tables
 
 
@@ -22,13 +19,3 @@ def dictionary(dimensions: list[str]) -> str:
         rows = [f"| `{c.name}` | {c.type} | {c.comment.replace('|', '/')} |" for c in table.columns]
         parts.append("\n".join(["| column | type | what it is |", "|---|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"
-
-
-def main() -> None:
-    repository = Path(__file__).resolve().parents[2]
-    dimensions = load_catalogue(repository / "raw_data" / "catalogue").dimensions
-    (repository / "docs" / "data-dictionary.md").write_text(dictionary(dimensions), encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -47,6 +48,8 @@ def test_a_second_build_recomputes_nothing_and_says_so(built: Place) -> None:
     assert result.exit_code == 0, result.output
     assert "0 built, 4 unchanged, 0 failed" in result.output and "it stands as it is" in result.output
     assert len(list((built.warehouse / "releases").iterdir())) == 1
+    total, parts = re.search(r"^Time +([\d.]+) s: (start .*, surveys .*, rest .*)$", result.output, re.MULTILINE).groups()
+    assert sum(float(part.split()[-1]) for part in parts.split(", ")) == pytest.approx(float(total), abs=0.3)
 
 
 def test_force_computes_again_what_did_not_change(built: Place) -> None:
