@@ -128,7 +128,13 @@ class Catalogue(StrictModel):
 
     def check(self, expression: str) -> set[str]:
         """Columns an expression reads. Raises ValueError saying what is wrong with it."""
-        return check_expression(expression, {n: set(v.codes) or None for n, v in self.columns.items()})
+        if expression not in self._read:  # parsing is slow, and every survey asks anew
+            self._read[expression] = check_expression(expression, {n: set(v.codes) or None for n, v in self.columns.items()})
+        return self._read[expression]
+
+    @cached_property
+    def _read(self) -> dict[str, set[str]]:
+        return {}
 
 
 def load_catalogue(folder: Path) -> Catalogue:

@@ -6,8 +6,10 @@ Belongs here: codes, missing kinds, numbers, answers that hold several choices. 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pandas as pd
 
 from rga.errors import Problem
@@ -129,12 +131,25 @@ def is_blank(values: pd.Series) -> pd.Series:
 
 
 def _categorical(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd.Series, pd.Series, list[Problem]]:
-    blank = is_blank(values)
-    codes = values.where(~blank).map(canonical_code, na_action="ignore").astype("string")
-    result = codes.map(mapping.codes).astype("string")
-    kinds = codes.map(mapping.missing).astype("string").mask(result.notna(), ANSWERED).mask(blank, BLANK)
-    unknown = codes[kinds.isna()].value_counts(sort=False).sort_index()
-    return result, kinds, [_unmapped(str(code), int(rows), list(variable.codes)) for code, rows in unknown.items()]
+    place, codes = _distinct(values)
+    kinds = [BLANK if not code else ANSWERED if code in mapping.codes else mapping.missing.get(code) for code in codes]
+    rows = Counter({code: 0 for code, kind in zip(codes, kinds, strict=True) if kind is None})
+    for at, count in zip(*np.unique(place, return_counts=True), strict=True):
+        if kinds[at] is None:
+            rows[codes[at]] += int(count)
+    problems = [_unmapped(code, count, list(variable.codes)) for code, count in sorted(rows.items())]
+    return _spread([mapping.codes.get(code) for code in codes], place, values), _spread(kinds, place, values), problems
+
+
+def _distinct(values: pd.Series) -> tuple[np.ndarray, list[str]]:
+    """Where each answer stands among the distinct ones, and these as codes, the last of them blank: answers repeat, and to look
+    at each once is many times as fast."""
+    place, distinct = pd.factorize(values)
+    return place, [*map(canonical_code, distinct), ""]
+
+
+def _spread(distinct: Sequence[str | None], place: np.ndarray, like: pd.Series) -> pd.Series:
+    return pd.Series(pd.array(list(distinct), dtype="string").take(place % len(distinct)), index=like.index)
 
 
 def _unmapped(code: str, rows: int, targets: list[str]) -> Problem:
@@ -147,9 +162,9 @@ def _unmapped(code: str, rows: int, targets: list[str]) -> Problem:
 
 
 def _numeric(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd.Series, pd.Series, list[Problem]]:
-    blank = is_blank(values)
-    codes = values.where(~blank).map(canonical_code, na_action="ignore").astype("string")
-    kinds = codes.map(mapping.missing).astype("string").mask(blank, BLANK)
+    place, distinct = _distinct(values)
+    codes = _spread(distinct, place, values)
+    kinds = _spread([mapping.missing.get(code) if code else BLANK for code in distinct], place, values)
     numbers, unread = as_number(values.where(kinds.isna()))
     problems = []
     if unread.any():

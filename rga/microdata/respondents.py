@@ -12,6 +12,7 @@ from typing import get_args
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from rga.errors import InputError, Problem
 from rga.microdata.catalogue import Catalogue, Variable
@@ -187,14 +188,17 @@ def _label(values: pd.Series) -> pd.Series:
 
 def _derive(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     """Fill the catalogue's derived columns that the survey does not give itself, in the order it lists them."""
-    for name, variable in catalogue.variables.items():
-        if variable.derived and name not in frame:
-            type_name = "VARCHAR" if variable.codes else "DOUBLE"
-            with duckdb.connect() as connection:
-                connection.register("frame", frame)
-                values = connection.execute(f'SELECT CAST(({variable.derived}) AS {type_name}) AS "{name}" FROM frame')
-                frame[name] = values.df()[name].to_numpy()
-            frame[name] = frame[name].astype("string" if variable.codes else "float64")
+    due = {name: v for name, v in catalogue.variables.items() if v.derived and name not in frame}
+    read = sorted({column for v in due.values() if v.derived for column in catalogue.check(v.derived)} - set(due))
+    statement = "SELECT * FROM respondents"
+    for name, variable in due.items():
+        value = f"CAST(({variable.derived}) AS {'VARCHAR' if variable.codes else 'DOUBLE'})"
+        statement = f'SELECT *, {value} AS "{name}" FROM ({statement})'
+    with duckdb.connect() as connection:
+        connection.register("respondents", pa.Table.from_pandas(frame[read], preserve_index=False))
+        derived = connection.execute(statement).df()
+    for name, variable in due.items():
+        frame[name] = derived[name].astype("string" if variable.codes else "float64").array
     return frame[["survey_id", "respondent_id", "panel_id", "stratum", "psu", "base_weight", *catalogue.columns]].copy()
 
 

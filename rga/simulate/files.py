@@ -1,47 +1,117 @@
-"""Simulated answers into a contractor's file, and the specification that reads it back.
+"""Simulated answers into a contractor's file: the columns of it, and the formats.
 
-Belongs here: .sav, .dta and .csv writing, survey.yaml. Not here: what people answered.
+Belongs here: identifiers, .sav, .zsav, .dta, .csv and .xlsx writing. Not here: what people answered, or how codes are spelled.
 """
 
 from __future__ import annotations
 
-from datetime import date
+import zipfile
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pyreadstat
-import yaml
 
 from rga.simulate.coding import CODINGS, Question
 from rga.simulate.programme import Survey
 
 SIMULATED = "SIMULATED DATA: no real respondents, no finding about any country"
 DESIGN = ["stratum", "psu", "base_weight"]
+PANEL_COLUMN = "r1_id"
+
+# columns that are in the file and stay there, by mode: what each is
+IDENTIFIERS = {
+    "sms": {"msisdn": "direct identifier: phone number"},
+    "cati": {
+        "resp_name": "direct identifier: name",
+        "email": "direct identifier: e-mail address",
+        "gps_lat": "direct identifier: coordinates",
+        "gps_lon": "direct identifier: coordinates",
+    },
+    "web": {"ip_address": "direct identifier: internet address", "remarks": "free text"},
+}
+PARADATA = {
+    "sms": {"started": "time stamp, not needed"},
+    "cati": {"minutes": "length of the interview"},
+    "web": {"device": "device"},
+}
 
 
-def source_frame(said: pd.DataFrame, questions: list[Question], survey: Survey, rng: np.random.Generator) -> pd.DataFrame:
-    """The file's columns: id, planted identifiers, design columns, then the questions in the file's codes."""
+def unused_columns(survey: Survey) -> dict[str, str]:
+    """Columns of the file that nobody reads, and why."""
+    return (IDENTIFIERS[survey.mode] if survey.identifiers else {}) | PARADATA[survey.mode]
+
+
+def respondent_ids(survey: Survey, size: int) -> list[Any]:
+    """Ids of the file's rows in order; the same at every call, so that a later round of a panel can name them."""
+    if survey.coding == "odk":
+        return [f"{number:016x}" for number in np.random.default_rng(survey.n).integers(2**60, 2**62, size)]
+    return [100_001 + row for row in range(size)]
+
+
+def source_frame(
+    said: pd.DataFrame, questions: list[Question], survey: Survey, panel_ids: dict[int, Any] | None, rng: np.random.Generator
+) -> pd.DataFrame:
+    """The file's columns: id, identifiers and paradata, design columns, then the questions in the file's codes.
+
+    ``panel_ids`` gives the id that a `person` had in the earlier round.
+    """
     size = len(said)
-    columns: dict[str, object] = {CODINGS[survey.coding].id: np.arange(1, size + 1) + 100_000}
-    if survey.mode == "sms":
-        columns["msisdn"] = [f"0{number}" for number in rng.integers(1_300_000_000, 1_999_999_999, size)]
-        columns["started"] = [f"{survey.fieldwork[0]} {h:02d}:{m:02d}" for h, m in rng.integers((7, 0), (21, 60), (size, 2))]
-    else:
-        columns["resp_name"] = [f"Person {number}" for number in rng.integers(10_000, 99_999, size)]
-        columns["email"] = [f"person{number}@example.org" for number in rng.integers(10_000, 99_999, size)]
-        columns["gps_lat"], columns["gps_lon"] = rng.uniform(23, 31, size).round(5), rng.uniform(66, 92, size).round(5)
+    columns: dict[str, object] = {CODINGS[survey.coding].id: respondent_ids(survey, size)}
+    made = {**_identifiers(size, rng), **_paradata(size, survey, rng)}
+    columns |= {name: made[name] for name in unused_columns(survey)}
+    if panel_ids is not None:
+        columns[PANEL_COLUMN] = [panel_ids[p] if again else None for p, again in zip(said["person"], said["panel"], strict=True)]
     if survey.clustered:
         columns |= {name: said[name].to_numpy() for name in DESIGN}
     for question in questions:
-        given = said[question.harmonised].astype(object)
-        codes = question.codes | {f"!{kind}": code for kind, code in question.missing.items()}
-        if question.codes:
-            columns[question.column] = given.map(codes, na_action="ignore")
-        else:
-            columns[question.column] = given.map(lambda v, codes=codes: codes.get(v, v) if isinstance(v, str) else v)
+        columns[question.column] = _several(said, question) if question.separator else _coded(said[question.harmonised], question)
     return pd.DataFrame(columns)
+
+
+def _identifiers(size: int, rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "msisdn": [f"0{number}" for number in rng.integers(1_300_000_000, 1_999_999_999, size)],
+        "resp_name": [f"Person {number}" for number in rng.integers(10_000_000, 99_999_999, size)],
+        "email": [f"person{number}@example.org" for number in rng.integers(10_000, 99_999, size)],
+        "gps_lat": rng.uniform(-15, 31, size).round(5),
+        "gps_lon": rng.uniform(66, 175, size).round(5),
+        "ip_address": [".".join(map(str, four)) for four in rng.integers(1, 255, (size, 4))],
+        "remarks": [f"Call me, {number}" if number % 9 == 0 else "" for number in rng.integers(10_000_000, 99_999_999, size)],
+    }
+
+
+def _paradata(size: int, survey: Survey, rng: np.random.Generator) -> dict[str, Any]:
+    return {
+        "started": [f"{survey.fieldwork[0]} {h:02d}:{m:02d}" for h, m in rng.integers((7, 0), (21, 60), (size, 2))],
+        "minutes": rng.gamma(9, 1.6, size).round(1),
+        "device": rng.choice(["phone", "tablet", "computer"], size, p=[0.8, 0.05, 0.15]),
+    }
+
+
+def _coded(given: pd.Series, question: Question) -> pd.Series:
+    kinds = {f"!{kind}": code for kind, code in question.missing.items()}
+    given = given.astype(object)
+    if question.codes:
+        coded = given.map(question.codes | kinds, na_action="ignore")
+    else:
+        coded = given.map(lambda v: kinds.get(v, v) if isinstance(v, str) else v)
+    skipped = question.missing.get("not_applicable")
+    return coded if skipped is None else coded.where(given.notna(), skipped)
+
+
+def _several(said: pd.DataFrame, question: Question) -> list[str | None]:
+    """All items chosen, in one text; who does not know about the first item does not know about any."""
+    items = {item: said[f"{question.variable}_{item}"].astype(object) for item in question.codes}
+    kinds = {f"!{kind}": str(code) for kind, code in question.missing.items()}
+    rows = []
+    for values in zip(*items.values(), strict=True):
+        chosen = [str(question.codes[item]) for item, value in zip(items, values, strict=True) if value == "yes"]
+        rows.append(kinds.get(values[0]) or question.separator.join(chosen) or None)
+    return rows
 
 
 def write_file(frame: pd.DataFrame, questions: list[Question], path: Path, day: date) -> None:
@@ -51,108 +121,56 @@ def write_file(frame: pd.DataFrame, questions: list[Question], path: Path, day: 
     """
     labels: dict[str, str | None] = {q.column: q.label for q in questions}
     values: dict[str, dict[Any, str]] = {q.column: q.value_labels for q in questions}
-    if path.suffix == ".csv":
-        frame.to_csv(path, index=False)
-    elif path.suffix == ".sav":
-        for question in questions:
-            frame[question.column] = pd.to_numeric(frame[question.column])
-        missing: dict[str, list[Any]] = {q.column: list(q.missing.values()) for q in questions}
-        pyreadstat.write_sav(
-            frame, path, file_label=SIMULATED[:64], column_labels=labels, variable_value_labels=values, missing_ranges=missing,
-            note=SIMULATED,
-        )  # fmt: skip
-    else:
-        values = {column: {k: v for k, v in given.items() if not isinstance(k, str)} for column, given in values.items()}
-        letters = {q.column: [str(code) for code in q.missing.values()] for q in questions}
-        for question in questions:
-            frame[question.column] = frame[question.column].map(lambda v: float(v) if not isinstance(v, str) else v)
-        pyreadstat.write_dta(
-            frame, path, file_label=SIMULATED[:80], column_labels={k: (v or "")[:79] for k, v in labels.items()},
-            variable_value_labels={k: v for k, v in values.items() if v}, missing_user_values=letters, version=14,
-        )  # fmt: skip
+    frame = frame.copy()
+    match path.suffix:
+        case ".csv":
+            frame.to_csv(path, index=False)
+        case ".xlsx":
+            _write_xlsx(frame, path, day)
+        case ".sav" | ".zsav":
+            for question in questions:
+                frame[question.column] = pd.to_numeric(frame[question.column])
+            missing: dict[str, list[Any]] = {q.column: list(q.missing.values()) for q in questions}
+            pyreadstat.write_sav(
+                frame, path, file_label=SIMULATED[:64], column_labels=labels, variable_value_labels=values,
+                missing_ranges=missing, note=SIMULATED, compress=path.suffix == ".zsav", row_compress=path.suffix == ".sav",
+            )  # fmt: skip
+        case ".dta":
+            values = {column: {k: v for k, v in given.items() if not isinstance(k, str)} for column, given in values.items()}
+            letters = {q.column: given for q in questions if (given := [c for c in q.missing.values() if isinstance(c, str)])}
+            for question in questions:
+                frame[question.column] = frame[question.column].map(lambda v: v if isinstance(v, str) or pd.isna(v) else int(v))
+            pyreadstat.write_dta(
+                frame, path, file_label=SIMULATED[:80], column_labels={k: (v or "")[:79] for k, v in labels.items()},
+                variable_value_labels={k: v for k, v in values.items() if v}, missing_user_values=letters, version=15,
+            )  # fmt: skip
     _stamp(path, day)
+
+
+def _write_xlsx(frame: pd.DataFrame, path: Path, day: date) -> None:
+    """One sheet of data and one that says what they are; the zip's own times are those of ``day`` too."""
+    with pd.ExcelWriter(path, engine="openpyxl") as writer:
+        frame.to_excel(writer, sheet_name="data", index=False)
+        pd.DataFrame([[SIMULATED]]).to_excel(writer, sheet_name="about", index=False, header=False)
+        noon = datetime(day.year, day.month, day.day, 12)
+        writer.book.properties = openpyxl.packaging.core.DocumentProperties(created=noon, modified=noon, title=SIMULATED)
+    with zipfile.ZipFile(path) as archive:
+        parts = {item.filename: archive.read(item) for item in archive.infolist()}
+    noon_text = f"{day:%Y-%m-%d}T12:00:00Z".encode()
+    start, end = b'<dcterms:modified xsi:type="dcterms:W3CDTF">', b"</dcterms:modified>"
+    core = parts["docProps/core.xml"]
+    before, rest = core.split(start)
+    parts["docProps/core.xml"] = before + start + noon_text + end + rest.split(end)[1]
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(zipfile.ZipInfo(name, (day.year, day.month, day.day, 12, 0, 0)), content, zipfile.ZIP_DEFLATED)
 
 
 def _stamp(path: Path, day: date) -> None:
     """Replace the time of writing that the header of a .sav or .dta file holds, at its fixed place, by noon of ``day``."""
     content = path.read_bytes()
-    if path.suffix == ".sav":  # creation_date "dd mmm yy", creation_time "hh:mm:ss"
+    if path.suffix in {".sav", ".zsav"}:  # creation_date "dd mmm yy", creation_time "hh:mm:ss"
         path.write_bytes(content[:92] + f"{day:%d %b %y}12:00:00".encode("ascii") + content[109:])
     elif path.suffix == ".dta":  # a length (17), then "dd Mon yyyy hh:mm"
         start = content.index(b"<timestamp>") + len(b"<timestamp>") + 1
         path.write_bytes(content[:start] + f"{day:%d %b %Y} 12:00".encode("ascii") + content[start + 17 :])
-
-
-def specification(survey: Survey, questions: list[Question], absent: list[str], sha256: str) -> str:
-    """Text of survey.yaml."""
-    letter = "." if survey.file.endswith(".dta") else ""
-    variables: dict[str, dict[str, object]] = {}
-    for question in questions:
-        entry: dict[str, object] = variables.setdefault(question.variable, {})
-        if question.item:
-            entry.setdefault("columns", {})[question.item] = question.column  # type: ignore[index]
-        else:
-            entry["column"] = question.column
-        if question.codes:
-            entry["codes"] = {code: ours for ours, code in question.codes.items()}
-        entry["missing"] = {f"{letter}{code}" if letter else code: kind for kind, code in question.missing.items()}
-    sms = survey.mode == "sms"
-    unused = (
-        {"msisdn": "direct identifier: phone number", "started": "time stamp, not needed"}
-        if sms
-        else dict.fromkeys(["resp_name", "email", "gps_lat", "gps_lon"], "direct identifier")
-    )
-    document = {
-        "title": f"Rapid gender assessment survey, {survey.name}, {survey.year} (simulated)",
-        "producer": "Simulated by this project; no survey organisation",
-        "citation": f"Simulated rapid gender assessment survey, {survey.name}, {survey.year}; not a finding",
-        "licence": "MIT, as this project",
-        "simulated": True,
-        "fieldwork": dict(zip(("start", "end"), map(date.fromisoformat, survey.fieldwork), strict=True)),
-        "mode": survey.mode,
-        "invited": survey.invited,
-        "population": {
-            "description": "Adults aged 18 and over" + (" reached by SMS" if sms else " reached by telephone"),
-            "age_min": 18,
-            "benchmark": f"wpp2019-{survey.year}",
-        },
-        "files": {"respondents": {"path": survey.file, "sha256": sha256}},
-        "id": CODINGS[survey.coding].id,
-    }
-    if survey.clustered:
-        document["design"] = {"weight": "base_weight", "stratum": ["stratum"], "psu": "psu", "lonely_psu": "adjust"}
-    document["weighting"] = [{"step": "calibrate", "method": "raking", "margins": ["sex*age_group", "sex*education"]}]
-    document["variables"] = variables
-    document["unused"] = unused
-    document["absent"] = dict.fromkeys(absent, "not asked in this round")
-    document["notes"] = _notes(survey)
-    text = yaml.dump(document, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
-    return f"# {SIMULATED}.\n{text}"
-
-
-def _notes(survey: Survey) -> str:
-    if survey.mode == "sms":
-        return (
-            "Simulated. Invited by SMS: people without a phone, and who do not answer, are missing.\n"
-            "Weighting to sex, age and education repairs what those three explain.\n"
-        )
-    if survey.clustered:
-        return (
-            "Simulated. Interviewed by telephone in areas drawn within strata (region by residence).\n"
-            "base_weight undoes the drawing of areas and the rates of invitation, not who answered.\n"
-        )
-    return "Simulated. Interviewed by telephone.\n"
-
-
-class _Readable(yaml.SafeDumper):
-    """Text of several lines as a block, as a person would write it; no anchors, which the reader refuses."""
-
-    def ignore_aliases(self, data: object) -> bool:
-        return True
-
-
-def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-
-
-_Readable.add_representer(str, _text)

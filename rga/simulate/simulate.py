@@ -9,6 +9,7 @@ import hashlib
 import zlib
 from collections.abc import Sequence
 from datetime import date
+from functools import lru_cache
 from pathlib import Path
 
 import duckdb
@@ -17,39 +18,78 @@ import pandas as pd
 
 from rga.microdata.benchmarks import country_margins
 from rga.microdata.catalogue import Catalogue, load_catalogue
-from rga.simulate.coding import CODINGS, questionnaire
-from rga.simulate.files import SIMULATED, source_frame, specification, write_file
-from rga.simulate.population import simulate_population
-from rga.simulate.programme import PROGRAMME, ROUNDS, SEED, Survey
-from rga.simulate.sampling import answers, draw
+from rga.simulate.coding import questionnaire
+from rga.simulate.files import SIMULATED, respondent_ids, source_frame, write_file
+from rga.simulate.population import population
+from rga.simulate.programme import PROGRAMME, ROUNDS, SEED, URBAN, Survey
+from rga.simulate.responses import respond
+from rga.simulate.sampling import answers, draw, with_minors
+from rga.simulate.specification import specification
 
-URBAN = {"BGD": 0.38, "PAK": 0.37}  # World Factbook 2020, all ages
 MARGINS = ["sex*age_group", "sex*education"]
 
 
+def rng_of(survey: Survey, purpose: int) -> np.random.Generator:
+    """Random numbers of one survey for one purpose: the same whichever surveys are simulated besides."""
+    return np.random.default_rng([SEED, purpose, survey.year, zlib.crc32(survey.country.encode())])
+
+
+def earlier_round(survey: Survey) -> Survey | None:
+    """The survey whose respondents are in this one's panel."""
+    return next((s for s in PROGRAMME if s.round == survey.panel and s.country == survey.country), None)
+
+
+@lru_cache(maxsize=3)
 def population_of(survey: Survey, raw_data: Path) -> pd.DataFrame:
-    """The finite population behind a survey; the same at every call."""
+    """The finite population behind a survey with all it would answer; the same at every call. Not to be changed."""
     margins = country_margins(raw_data / "benchmarks" / f"wpp2019-{survey.year}", survey.country, MARGINS)
-    rng = np.random.default_rng([SEED, survey.year, zlib.crc32(survey.country.encode())])
-    sex_age, sex_education = (margins[name] for name in MARGINS)
-    return simulate_population(survey.country, survey.year, sex_age, sex_education, URBAN[survey.country], rng)
+    rng, before = rng_of(survey, 0), earlier_round(survey)
+    people = population(
+        survey.size,
+        margins["sex*age_group"],
+        margins["sex*education"],
+        URBAN[survey.country],
+        rng,
+        population_of(before, raw_data) if before else None,
+    )
+    return respond(people, survey.country, survey.year, rng)
+
+
+def sample_of(survey: Survey, raw_data: Path) -> pd.DataFrame:
+    """The survey's respondents with what they would answer; the same at every call."""
+    before, rng = earlier_round(survey), rng_of(survey, 1)
+    earlier = sample_of(before, raw_data)["person"].to_numpy() if before else None
+    sample = draw(population_of(survey, raw_data), survey.n, survey.clustered, rng, survey.unobserved, earlier)
+    return with_minors(sample, rng) if survey.minors else sample
+
+
+def with_derived(people: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
+    """``people`` with the catalogue's derived variables, as far as what they are derived from is there."""
+    people = people.copy()
+    with duckdb.connect() as connection:
+        for name, variable in catalogue.variables.items():
+            if variable.derived and catalogue.sources({name}) <= set(people.columns):
+                connection.register("people", people)
+                people[name] = connection.execute(f"SELECT ({variable.derived}) AS y FROM people").df()["y"].to_numpy()
+    return people
 
 
 def truth(people: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     """True share (per cent) of each indicator that the population can answer: indicator, sex (`_T`, `F`, `M`), share."""
-    parts = []
+    people = with_derived(people, catalogue)
+    codes = [code for code in catalogue.indicators if catalogue.uses(code) <= set(people.columns)]
+    shares = ", ".join(
+        f"100 * avg(CASE WHEN ({item.universe}) THEN ({item.numerator})::INT END) AS {code}"
+        for code in codes
+        if (item := catalogue.indicators[code])
+    )
     with duckdb.connect() as connection:
-        connection.register("answers", people)
-        connection.execute("CREATE TABLE people AS SELECT * FROM answers").fetchall()
-        for code, indicator in catalogue.indicators.items():
-            if not catalogue.uses(code) <= set(people.columns):
-                continue
-            parts.append(
-                f"SELECT '{code}' AS indicator, coalesce(sex, '_T') AS sex, round(100 * avg(y), 4) AS share FROM (SELECT sex, "
-                f"CASE WHEN ({indicator.universe}) THEN (({indicator.numerator}))::INT END AS y FROM people) "
-                f"GROUP BY GROUPING SETS ((), (sex)) HAVING count(y) > 0"
-            )
-        return connection.execute(" UNION ALL ".join(parts) + " ORDER BY indicator, sex").df()
+        connection.register("people", people)
+        wide = connection.execute(
+            f"SELECT coalesce(sex::VARCHAR, '_T') AS sex, {shares} FROM people GROUP BY GROUPING SETS ((), (sex))"
+        ).df()
+    long = wide.melt("sex", var_name="indicator", value_name="share").dropna()
+    return long.assign(share=long["share"].round(4)).sort_values(["indicator", "sex"])[["indicator", "sex", "share"]]
 
 
 def simulate(raw_data: Path, target: Path | None = None, surveys: Sequence[Survey] = PROGRAMME) -> list[Path]:
@@ -58,24 +98,30 @@ def simulate(raw_data: Path, target: Path | None = None, surveys: Sequence[Surve
     ``raw_data`` gives catalogue and benchmarks. Returns the folders. The same call writes the same data again.
     """
     catalogue = load_catalogue(raw_data / "catalogue")
-    return [_write(survey, raw_data, target or raw_data, catalogue) for survey in surveys]
+    by_country = sorted(surveys, key=lambda survey: (survey.country, survey.round))  # a panel's populations one after the other
+    return [_write(survey, raw_data, target or raw_data, catalogue) for survey in by_country]
 
 
 def _write(survey: Survey, raw_data: Path, target: Path, catalogue: Catalogue) -> Path:
-    people = population_of(survey, raw_data)
-    rng = np.random.default_rng([SEED, 1, survey.year, zlib.crc32(survey.country.encode())])
-    sample = draw(people, survey.n, survey.clustered, rng, survey.unobserved)
-    asked = {name for name, v in catalogue.variables.items() if set(people.columns) & ({name} | {f"{name}_{i}" for i in v.items})}
-    questions = questionnaire(catalogue, CODINGS[survey.coding], asked)
-    said = answers(sample, [q.harmonised for q in questions], rng)
+    sample, rng = sample_of(survey, raw_data), rng_of(survey, 2)
+    questions = questionnaire(catalogue, survey, rng)
+    harmonised = [q.harmonised for q in questions if not q.separator]
+    harmonised += [f"{q.variable}_{item}" for q in questions if q.separator for item in q.codes]
+    said = answers(with_derived(sample, catalogue), harmonised, rng)
+    before, panel_ids = earlier_round(survey), None
+    if before:
+        persons = sample_of(before, raw_data)["person"]
+        panel_ids = dict(zip(persons, respondent_ids(before, len(persons)), strict=True))
     folder = target / survey.round / survey.country
     folder.mkdir(parents=True, exist_ok=True)
-    write_file(source_frame(said, questions, survey, rng), questions, folder / survey.file, date.fromisoformat(survey.fieldwork[1]))
+    frame = source_frame(said, questions, survey, panel_ids, rng)
+    write_file(frame, questions, folder / survey.file, date.fromisoformat(survey.fieldwork[1]))
     digest = hashlib.sha256((folder / survey.file).read_bytes()).hexdigest()
-    absent = [name for name, v in catalogue.variables.items() if name not in asked and not v.derived]
-    (folder / "survey.yaml").write_text(specification(survey, questions, absent, digest), encoding="utf-8")
-    truth(people, catalogue).to_csv(folder / "truth.csv", index=False)
+    (folder / "survey.yaml").write_text(specification(survey, questions, catalogue, digest), encoding="utf-8")
+    truth(population_of(survey, raw_data), catalogue).to_csv(folder / "truth.csv", index=False)
     (folder / "README.txt").write_text(f"{SIMULATED}.\ntruth.csv: shares in the simulated population.\n", encoding="utf-8")
-    title, notes = ROUNDS[survey.round]
-    (folder.parent / "round.yaml").write_text(f"title: {title}\nyear: {survey.year}\nnotes: >-\n  {notes}\n", encoding="utf-8")
+    title, publication, notes = ROUNDS[survey.round]
+    (folder.parent / "round.yaml").write_text(
+        f"title: {title}\nyear: {survey.year}\npublication: >-\n  {publication}\nnotes: >-\n  {notes}\n", encoding="utf-8"
+    )
     return folder

@@ -1,0 +1,123 @@
+"""The survey.yaml that reads a simulated file back.
+
+Belongs here: the text a data team would have written. Not here: the file itself (``files``).
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import yaml
+
+from rga.microdata.catalogue import Catalogue
+from rga.simulate.coding import CODINGS, Question
+from rga.simulate.files import PANEL_COLUMN, SIMULATED, unused_columns
+from rga.simulate.programme import PROGRAMME, Survey
+
+REACHED = {"sms": "reached by SMS", "cati": "reached by telephone", "web": "reached on the web"}
+HOW = {
+    "sms": "Invited by SMS: people without a phone, and who do not answer, are missing.",
+    "cati": "Interviewed by telephone: people without a phone, and who do not answer, are missing.",
+    "web": "Invited by SMS to a form on the web: people without a smartphone, and who do not answer, are missing.",
+}
+
+
+def specification(survey: Survey, questions: list[Question], catalogue: Catalogue, sha256: str) -> str:
+    """Text of survey.yaml."""
+    document: dict[str, Any] = {
+        "title": f"Rapid gender assessment survey, {survey.name}, {survey.year} (simulated)",
+        "producer": "Simulated by this project; no survey organisation",
+        "citation": f"Simulated rapid gender assessment survey, {survey.name}, {survey.year}; not a finding",
+        "licence": "MIT, as this project",
+        "simulated": True,
+        "fieldwork": dict(zip(("start", "end"), map(date.fromisoformat, survey.fieldwork), strict=True)),
+        "mode": survey.mode,
+        "invited": survey.invited,
+        "population": {
+            "description": f"Adults aged 18 and over {REACHED[survey.mode]}",
+            "age_min": 18,
+            "benchmark": f"wpp2019-{survey.year}",
+        },
+        "files": {"respondents": {"path": survey.file, "sha256": sha256}},
+        "id": CODINGS[survey.coding].id,
+    }
+    if survey.panel:
+        document["panel_id"] = PANEL_COLUMN
+    elif any(later.panel == survey.round and later.country == survey.country for later in PROGRAMME):
+        document["panel_id"] = CODINGS[survey.coding].id
+    if survey.clustered:
+        document["design"] = {"weight": "base_weight", "stratum": ["stratum"], "psu": "psu", "lonely_psu": "adjust"}
+    document["weighting"] = [{"step": "calibrate", "method": "raking", "margins": ["sex*age_group", "sex*education"]}]
+    document["variables"] = _variables(survey, questions)
+    document["unused"] = unused_columns(survey)
+    document["absent"] = _absent(survey, questions, catalogue)
+    if survey.altered:
+        document["altered"] = dict(survey.altered)
+    document["notes"] = _notes(survey)
+    text = yaml.dump(document, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
+    return f"# {SIMULATED}.\n{text}"
+
+
+def _variables(survey: Survey, questions: list[Question]) -> dict[str, dict[str, Any]]:
+    variables: dict[str, dict[str, Any]] = {}
+    for question in questions:
+        entry = variables.setdefault(question.variable, {})
+        if question.item:
+            entry.setdefault("columns", {})[question.item] = question.column
+        else:
+            entry["column"] = question.column
+        if question.separator:
+            entry["separator"] = question.separator
+        if question.codes:
+            entry["codes"] = {code: ours for ours, code in question.codes.items()}
+        letters = survey.file.endswith(".dta")
+        entry["missing"] = {
+            f".{code}" if letters and isinstance(code, str) else code: kind for kind, code in question.missing.items()
+        }
+        if question.blank:
+            entry["blank"] = question.blank
+    return variables
+
+
+def _absent(survey: Survey, questions: list[Question], catalogue: Catalogue) -> dict[str, str]:
+    mapped = {question.variable for question in questions}
+    names = [name for name, v in catalogue.variables.items() if not v.derived and name not in mapped]
+    instead = {"age": "age_group", "functioning": "disability"}
+    later = "not asked in this round"
+    return {
+        name: survey.absent.get(name) or (f"asked as {instead[name]}" if instead.get(name) in mapped else later) for name in names
+    }
+
+
+def _notes(survey: Survey) -> str:
+    lines = [f"Simulated. {HOW[survey.mode]}"]
+    if survey.clustered:
+        lines += [
+            "Areas were drawn within strata (region by residence); base_weight undoes the drawing of areas and the rates of",
+            "invitation, not who answered.",
+        ]
+    if survey.unobserved:
+        lines += [
+            "Taking part depended also on how hard the crisis hit a person, which no margin knows: weighting to sex, age and",
+            "education repairs a part of the selection only. docs/simulation.md says how much bias is left.",
+        ]
+    else:
+        lines.append("Taking part depended on sex, age and education, which weighting repairs.")
+    if survey.panel:
+        lines.append(f"Some respondents took part in {survey.panel} as well: {PANEL_COLUMN} is their id there.")
+    return "\n".join([*lines, *([survey.notes] if survey.notes else [])]) + "\n"
+
+
+class _Readable(yaml.SafeDumper):
+    """Text of several lines as a block, as a person would write it; no anchors, which the reader refuses."""
+
+    def ignore_aliases(self, data: object) -> bool:
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Readable.add_representer(str, _text)

@@ -1,0 +1,43 @@
+"""Over many draws: weighting repairs what the margins explain, and what it cannot repair is seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rga.simulate.programme import PROGRAMME
+from tests.simulation.repeated_draws import DRAWS, Repeated, repeat, repeat_all, report
+
+
+@pytest.fixture(scope="module")
+def all_surveys() -> list[Repeated]:
+    return repeat_all()
+
+
+@pytest.mark.long
+def test_weighting_repairs_selection_that_follows_the_margins_and_intervals_cover(all_surveys: list[Repeated]) -> None:
+    for found in all_surveys:
+        if found.survey.unobserved == 0:
+            assert found.bias_weighted < 0.1 * found.bias_unweighted, found.survey.key
+            assert 93 <= found.coverage <= 97, f"{found.survey.key}: {found.coverage:.1f}"
+
+
+@pytest.mark.long
+def test_weighting_helps_everywhere_and_fails_where_the_docs_say_so(all_surveys: list[Repeated], repository: Path) -> None:
+    failing = [found for found in all_surveys if found.survey.unobserved]
+    assert 2 <= len(failing) <= 5
+    for found in all_surveys:
+        assert found.bias_weighted < found.bias_unweighted, found.survey.key
+    for found in failing:
+        assert found.bias_weighted > 1 and found.coverage < 85, found.survey.key
+    assert (repository / "docs" / "simulation.md").read_text(encoding="utf-8") == report(all_surveys)
+    assert all(found.results["draws"].max() == DRAWS for found in all_surveys)
+
+
+def test_a_few_draws_of_one_survey_already_show_it() -> None:
+    survey = next(s for s in PROGRAMME if s.key == "2020-r1_KHM")
+    found = repeat(survey, draws=12)
+    assert found.bias_unweighted > 2
+    assert found.bias_weighted < 0.3 * found.bias_unweighted
+    assert 90 < found.coverage < 99
