@@ -129,12 +129,18 @@ def is_blank(values: pd.Series) -> pd.Series:
 
 
 def _categorical(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd.Series, pd.Series, list[Problem]]:
-    blank = is_blank(values)
-    codes = values.where(~blank).map(canonical_code, na_action="ignore").astype("string")
+    # Thousands of rows hold a handful of answers: each is looked at once. True and 1 are equal to pandas, though not to us.
+    spelt = values.map(canonical_code, na_action="ignore") if values.dtype == object else values
+    places, distinct = pd.factorize(spelt, use_na_sentinel=False)
+    answers = pd.Series(distinct)
+    blank = is_blank(answers)
+    codes = answers.where(~blank).map(canonical_code, na_action="ignore").astype("string")
     result = codes.map(mapping.codes).astype("string")
     kinds = codes.map(mapping.missing).astype("string").mask(result.notna(), ANSWERED).mask(blank, BLANK)
-    unknown = codes[kinds.isna()].value_counts(sort=False).sort_index()
-    return result, kinds, [_unmapped(str(code), int(rows), list(variable.codes)) for code, rows in unknown.items()]
+    unknown = Counter(codes.take(places[kinds.isna().to_numpy()[places]]))
+    problems = [_unmapped(code, rows, list(variable.codes)) for code, rows in sorted(unknown.items())]
+    result, kinds = (column.take(places).set_axis(values.index) for column in (result, kinds))
+    return result, kinds, problems
 
 
 def _unmapped(code: str, rows: int, targets: list[str]) -> Problem:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 from difflib import get_close_matches
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,14 +73,22 @@ def load_yaml(path: Path, model: type[Model], shown: str | None = None) -> Model
     if path.stat().st_size > MAX_BYTES:
         raise InputError(Problem(f"larger than {MAX_BYTES:,} bytes", "keep specifications short", file=name))
     try:
-        loader = _Loader(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(Problem(f"not UTF-8 text (byte {error.start})", "save it as UTF-8", file=name)) from None
+    return _parsed(text, model, name)
+
+
+@lru_cache(maxsize=256)
+def _parsed(text: str, model: type[Model], name: str) -> Model:
+    """``text`` as a ``model``; the same text is taken apart once, for every step asks for the specification anew."""
+    try:
+        loader = _Loader(text)
         try:
             node = loader.get_single_node()
             data = loader.construct_document(node) if node else None
         finally:
             loader.dispose()
-    except UnicodeDecodeError as error:
-        raise InputError(Problem(f"not UTF-8 text (byte {error.start})", "save it as UTF-8", file=name)) from None
     except RecursionError:
         raise InputError(Problem("nested too deeply", "keep specifications flat", file=name)) from None
     except (yaml.YAMLError, ValueError) as error:
