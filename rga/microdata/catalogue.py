@@ -5,7 +5,9 @@ Belongs here: the models of the three files and the checks between them. Not her
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
@@ -18,6 +20,9 @@ from rga.microdata.yaml_file import StrictModel, load_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
+
+CODE = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,39}$")
+PLACEHOLDER = re.compile(r"\{\w*\}")
 
 RESERVED = {"survey_id", "respondent_id", "panel_id", "stratum", "psu", "base_weight", "weight"}
 
@@ -70,8 +75,15 @@ class _Variables(StrictModel):
     variables: dict[Name, Variable]
 
 
+class _Entry(Indicator):
+    """An indicator as written: with ``each``, one for every item of that battery (or for ``items`` of it)."""
+
+    each: Name | None = None
+    items: list[Name] = []
+
+
 class _Indicators(StrictModel):
-    indicators: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]*$", max_length=40)], Indicator]
+    indicators: dict[Annotated[str, StringConstraints(pattern=r"^(\{item\}|[A-Za-z0-9_])+$")], _Entry]
 
 
 class _Breakdowns(StrictModel):
@@ -123,11 +135,13 @@ def load_catalogue(folder: Path) -> Catalogue:
     """Read ``folder``/variables.yaml, indicators.yaml and breakdowns.yaml. Raises InputError."""
     where = f"{folder.name}/"
     variables = load_yaml(folder / "variables.yaml", _Variables, where + "variables.yaml").variables
-    indicators = load_yaml(folder / "indicators.yaml", _Indicators, where + "indicators.yaml").indicators
+    entries = load_yaml(folder / "indicators.yaml", _Indicators, where + "indicators.yaml").indicators
+    indicators, problems = _expanded(entries, variables)
+    if problems:
+        raise InputError([replace(problem, file=where + "indicators.yaml") for problem in problems])
     listed = load_yaml(folder / "breakdowns.yaml", _Breakdowns, where + "breakdowns.yaml").breakdowns
     breakdowns = [() if text == "total" else tuple(text.split("*")) for text in listed]
     catalogue = Catalogue(variables=variables, indicators=indicators, breakdowns=breakdowns)
-    problems = []
     if clash := sorted(RESERVED & set(catalogue.columns)):
         problems.append(Problem(f"reserved names: {', '.join(clash)}", "rename them", file=where + "variables.yaml"))
     for name, variable in variables.items():
@@ -149,6 +163,61 @@ def load_catalogue(folder: Path) -> Catalogue:
     if problems:
         raise InputError(problems)
     return catalogue
+
+
+def _expanded(entries: dict[str, _Entry], variables: dict[str, Variable]) -> tuple[dict[str, Indicator], list[Problem]]:
+    """Indicators by code, and what is wrong with the entries they come from."""
+    indicators: dict[str, Indicator] = {}
+    problems = []
+    for template, entry in entries.items():
+        definition = Indicator.model_validate(entry.model_dump(exclude={"each", "items"}))
+        expanded: list[tuple[str, Indicator]] = [(template, definition)]
+        if found := _misuse(template, entry, variables):
+            problems.append(replace(found, variable=template))
+            continue
+        if entry.each:
+            battery = variables[entry.each].items
+            wanted = sorted(entry.items or battery, key=list(battery).index)
+            expanded = [_for_item(template, definition, entry.each, item, battery[item]) for item in wanted]
+        for code, indicator in expanded:
+            if code in indicators:
+                problems.append(Problem(f"gives `{code}`, which another entry has too", "rename one of them", variable=template))
+            elif not CODE.match(code):
+                remedy = "begin with a letter and use at most 40 letters, digits and underscores"
+                problems.append(Problem(f"`{code}` is no code of an indicator", remedy, variable=template))
+            elif entry.each and (left := PLACEHOLDER.search(f"{indicator.title} {indicator.notes} {indicator.sdg}")):
+                remedy = "use {item}, {label} and {column}"
+                problems.append(Problem(f"`{left[0]}` stands for nothing", remedy, variable=template))
+                break
+            indicators[code] = indicator
+    return indicators, problems
+
+
+def _misuse(template: str, entry: _Entry, variables: dict[str, Variable]) -> Problem | None:
+    """What keeps an entry from being expanded."""
+    if entry.each is None:
+        if entry.items or "{item}" in template:
+            return Problem("speaks of items, but not of which battery", "add `each: <battery>`")
+        return None
+    battery = variables[entry.each].items if entry.each in variables else {}
+    if not battery:
+        batteries = ", ".join(name for name, variable in variables.items() if variable.items)
+        return Problem(f"`each: {entry.each}` is no battery of the catalogue", f"batteries: {batteries}")
+    if unknown := [item for item in entry.items if item not in battery]:
+        return Problem(f"{entry.each} has no item `{unknown[0]}`", f"items: {', '.join(battery)}")
+    if "{item}" not in template:
+        return Problem("would give every item the same code", "put {item} into the code")
+    return None
+
+
+def _for_item(template: str, definition: Indicator, battery: str, item: str, label: str) -> tuple[str, Indicator]:
+    words = {"{item}": item, "{label}": label[:1].lower() + label[1:], "{column}": f"{battery}_{item}"}
+
+    def filled(text: str) -> str:
+        return PLACEHOLDER.sub(lambda found: words.get(found[0], found[0]), text)
+
+    texts = {name: filled(getattr(definition, name)) for name in ("title", "universe", "numerator", "notes", "sdg")}
+    return filled(template), definition.model_copy(update=texts)
 
 
 def _checked(catalogue: Catalogue, expression: str, file: str, variable: str) -> list[Problem]:
