@@ -24,7 +24,6 @@ class DataRoot:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        self._specifications: dict[str, SurveySpecification] = {}
         if not (self.path / "catalogue").is_dir():
             raise InputError(Problem("is not a data root: it has no catalogue/", "name another with --raw-data", file=str(path)))
 
@@ -61,11 +60,9 @@ class DataRoot:
         return self._catalogue
 
     def specification(self, survey_id: str) -> SurveySpecification:
-        """The survey's specification, read once. Raises InputError."""
-        if survey_id not in self._specifications:
-            path = self.folder(survey_id) / "survey.yaml"
-            self._specifications[survey_id] = load_yaml(path, SurveySpecification, self.shown(path))
-        return self._specifications[survey_id]
+        """The survey's specification. Raises InputError."""
+        folder = self.folder(survey_id)
+        return load_yaml(folder / "survey.yaml", SurveySpecification, self.shown(folder / "survey.yaml"))
 
     def round(self, round_id: str) -> RoundSpecification:
         """The round's specification. Raises InputError."""

@@ -49,6 +49,16 @@ def test_without_a_word_an_empty_answer_is_blank() -> None:
     assert told(values.works) == ["yes", "-", "-"] and kinds.works.tolist() == ["answered", "blank", "blank"]
 
 
+def test_true_and_one_are_two_codes_though_equal_to_python() -> None:
+    values, _, problems = recode({"q": [True, 1, 1.0, "1", "true"]}, works={"column": "q", "codes": {"true": "yes", 1: "no"}})
+    assert told(values.works) == ["yes", "no", "no", "no", "yes"] and not problems
+
+
+def test_rows_of_an_unknown_code_are_counted_however_it_is_written() -> None:
+    _, _, problems = recode({"q": [7, "7", 7.0, 1, None, "x"]}, works={"column": "q", "codes": {1: "yes"}})
+    assert [(problem.code, problem.rows) for problem in problems] == [("7", 3), ("x", 1)]
+
+
 @pytest.mark.parametrize("kind", ["dont_know", "refused", "not_applicable", "missing"])
 def test_an_empty_answer_can_be_of_a_missing_kind(kind: str) -> None:
     values, kinds, _ = recode(
