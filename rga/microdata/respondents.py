@@ -63,7 +63,7 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
     harmonised, kinds, more = harmonise(source, catalogue, specification, shown)
     if problems + more:
         raise InputError(problems + more)
-    frame = _derive(pd.concat([design, harmonised], axis=1), catalogue)
+    frame = _derive(pd.concat([design, harmonised], axis=1), catalogue)[[*design.columns, *catalogue.columns]].copy()
     inside = _in_population(frame, specification)
     if not inside.any():
         raise InputError(
@@ -194,12 +194,14 @@ def _derive(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
     for name, variable in due.items():
         value = f"CAST(({variable.derived}) AS {'VARCHAR' if variable.codes else 'DOUBLE'})"
         statement = f'SELECT *, {value} AS "{name}" FROM ({statement})'
+    if not due:
+        return frame
     with duckdb.connect() as connection:
         connection.register("respondents", pa.Table.from_pandas(frame[read], preserve_index=False))
         derived = connection.execute(statement).df()
     for name, variable in due.items():
         frame[name] = derived[name].astype("string" if variable.codes else "float64").array
-    return frame[["survey_id", "respondent_id", "panel_id", "stratum", "psu", "base_weight", *catalogue.columns]].copy()
+    return frame
 
 
 def _in_population(frame: pd.DataFrame, specification: SurveySpecification) -> pd.Series:

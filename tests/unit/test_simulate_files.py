@@ -33,8 +33,9 @@ def content(path: Path) -> object:
     """What is in a file, for comparison: bytes, or the decoded table where packing may differ."""
     if path.suffix not in PACKED:
         return path.read_bytes()
-    read = pd.read_excel if path.suffix == ".xlsx" else lambda p: pyreadstat.read_sav(p, user_missing=True)[0]
-    return read(path).to_csv()
+    if path.suffix == ".xlsx":
+        return pd.read_excel(path, engine="calamine", keep_default_na=False).to_csv()
+    return pyreadstat.read_sav(path, user_missing=True)[0].to_csv()
 
 
 def written_again(root: DataRoot, target: Path, surveys: list[Survey]) -> list[str]:
