@@ -81,8 +81,9 @@ def _read(path: Path, columns: list[str] | None) -> pd.DataFrame:
         if suffix == ".xlsx":
             rows = 0 if columns is None else None
             # An answer that reads None or NA is an answer; only an empty cell is blank.
-            blank = {"keep_default_na": False, "na_values": [""]}
-            return pd.read_excel(path, dtype=object, usecols=columns, nrows=rows, engine="calamine", **blank)
+            return pd.read_excel(
+                path, dtype=object, usecols=columns, nrows=rows, engine="calamine", keep_default_na=False, na_values=[""]
+            )
         return _with_duckdb(path, columns)
     except _UNREADABLE as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -1,0 +1,147 @@
+"""The default data root, whole: eighteen surveys in one build, and nobody's identity in anything that comes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pandas as pd
+import pytest
+
+from pipelines.build import BuildOutcome, build
+from pipelines.resources import paths
+from rga.microdata.data_root import DataRoot
+from rga.microdata.readers import read_columns
+from rga.simulate.files import IDENTIFIERS
+from rga.simulate.programme import PROGRAMME
+
+MODULES = {
+    "information", "employment", "livelihoods", "support", "unpaid domestic work", "unpaid care", "help in the household", "health",
+    "access to services", "education", "safety", "food", "vaccination",
+}  # fmt: skip
+TOO_COMMON = {"device", "minutes"}
+
+
+@pytest.fixture(scope="module")
+def programme(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, BuildOutcome]:
+    """A warehouse built from the repository's data root, and how that went."""
+    warehouse = tmp_path_factory.mktemp("programme") / "warehouse"
+    return warehouse, build(paths(repository / "raw_data", warehouse))
+
+
+@pytest.fixture
+def release(programme: tuple[Path, BuildOutcome]) -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect(str((programme[0] / "rga.duckdb").resolve()), read_only=True) as connection:
+        yield connection
+
+
+def test_eighteen_surveys_and_more_than_fifty_indicators_of_every_module_are_published(
+    programme: tuple[Path, BuildOutcome], release: duckdb.DuckDBPyConnection
+) -> None:
+    _, outcome = programme
+    assert outcome.error is None and outcome.count("built") == len(PROGRAMME) == 18
+    indicators = release.sql("SELECT indicator, module FROM indicators").df()
+    assert len(indicators) >= 50 and set(indicators["module"]) == MODULES
+    estimated = release.sql("SELECT count(DISTINCT indicator) FROM estimates WHERE obs_status = 'A'").fetchall()[0][0]
+    assert estimated == len(indicators)
+    assert set(outcome.seconds) >= {"surveys", "estimation", "release"}
+
+
+def test_every_breakdown_of_the_catalogue_has_estimates_for_women_and_men(release: duckdb.DuckDBPyConnection) -> None:
+    counts = release.sql("""
+        SELECT breakdown, count(*) FILTER (sex = 'F') AS women, count(*) FILTER (sex = 'M') AS men,
+               count(DISTINCT survey_id) AS surveys
+        FROM estimates WHERE obs_status = 'A' GROUP BY breakdown""")
+    wide = counts.df().set_index("breakdown")
+    crossed = [
+        f"sex*{name}" for name in ("age_group", "residence", "education", "marital_status", "children", "employment", "disability")
+    ]
+    assert set(wide.index) == {"total", "sex", *crossed}
+    assert (wide.loc[["sex", *crossed], ["women", "men"]] > 200).all(axis=None)
+    assert wide.loc["sex*disability", "surveys"] < 18, "not every survey asked about disability"
+
+
+def test_coverage_says_of_every_indicator_whether_it_was_asked_and_why_not(release: duckdb.DuckDBPyConnection) -> None:
+    coverage = release.sql("SELECT * FROM coverage").df()
+    assert len(coverage) == 18 * release.sql("SELECT count(*) FROM indicators").fetchall()[0][0]
+    assert (coverage["reason"].notna() == (coverage["status"] != "asked")).all()
+    by_key = coverage.set_index(["survey_id", "indicator"])
+    assert by_key.loc[("2020-r1_AFG", "SAFE_DV"), "status"] == "not_asked"
+    assert "safety" in by_key.loc[("2020-r1_AFG", "SAFE_DV"), "reason"]
+    assert by_key.loc[("2020-r1_PHL", "EMP_HOURS_DOWN"), "status"] == "altered"
+    assert by_key.loc[("2021-r2_KIR", "INC_ANY_DOWN"), "status"] == "altered"
+    not_asked = release.sql("SELECT count(*) FROM estimates JOIN coverage USING (survey_id, indicator) WHERE status = 'not_asked'")
+    assert not_asked.fetchall() == [(0,)]
+
+
+def test_item_nonresponse_counts_every_respondent_of_every_question_once(release: duckdb.DuckDBPyConnection) -> None:
+    counts = release.sql("""
+        SELECT survey_id, variable, sum(i.n) AS counted, any_value(s.n) AS n, sum(share) AS share
+        FROM item_nonresponse i JOIN surveys s USING (survey_id) GROUP BY ALL""").df()
+    assert len(counts) > 18 * 40
+    assert (counts["counted"] == counts["n"]).all() and (counts["share"] - 100).abs().max() < 1e-9
+
+
+def test_not_an_income_source_and_not_usually_done_leave_the_base(release: duckdb.DuckDBPyConnection) -> None:
+    for indicator, everybody in (("INC_DOWN_farm", "INC_USES_farm"), ("UDW_INC_ANY", "UDW_INC_ANY_ALL")):
+        n = release.sql(f"""
+            SELECT survey_id, max(n) FILTER (indicator = '{indicator}') AS base,
+                   max(n) FILTER (indicator = '{everybody}') AS everybody
+            FROM estimates WHERE breakdown = 'sex' AND sex = 'M' GROUP BY survey_id""").df()
+        assert (n["base"] < n["everybody"]).all()
+
+
+def test_what_is_published_is_close_to_the_truth_where_selection_follows_the_margins(
+    release: duckdb.DuckDBPyConnection, repository: Path
+) -> None:
+    """One draw: intervals hold the truth about as often as they promise, and far less often where a hidden trait selects."""
+    parts = [pd.read_csv(repository / "raw_data" / s.round / s.country / "truth.csv").assign(survey_id=s.key) for s in PROGRAMME]
+    found = release.sql("""
+        SELECT * FROM estimates ANTI JOIN (FROM coverage WHERE status = 'altered') USING (survey_id, indicator)
+        WHERE breakdown IN ('total', 'sex') AND obs_status <> 'Q'""").df()
+    both = found.merge(pd.concat(parts), on=["survey_id", "indicator", "sex"])
+    both["covered"] = both["share"].between(both["ci_low"], both["ci_high"])
+    hidden = both["survey_id"].isin([s.key for s in PROGRAMME if s.unobserved])
+    assert 0.92 < both.loc[~hidden, "covered"].mean() < 0.98
+    assert both.loc[hidden, "covered"].mean() < 0.8
+
+
+def test_surveys_that_weighting_cannot_repair_say_so_in_the_release(release: duckdb.DuckDBPyConnection) -> None:
+    notes = dict(release.sql("SELECT survey_id, notes FROM surveys").fetchall())
+    for survey in PROGRAMME:
+        assert ("which no margin knows" in notes[survey.key]) == bool(survey.unobserved), survey.key
+    assert release.sql("SELECT count(*) FROM surveys WHERE NOT simulated").fetchall() == [(0,)]
+
+
+def test_no_identifier_reaches_staging_or_release(programme: tuple[Path, BuildOutcome], repository: Path) -> None:
+    root, planted = DataRoot(repository / "raw_data"), set()
+    for survey in PROGRAMME:
+        if survey.identifiers:
+            (path,) = root.files(survey.key).values()
+            frame = read_columns(path, IDENTIFIERS[survey.mode])
+            planted |= {str(value) for name in frame for value in frame[name].dropna() if str(value).strip()}
+    assert len(planted) > 20_000
+    written = [
+        path for path in programme[0].rglob("*") if path.suffix in {".parquet", ".duckdb", ".json"} and not path.is_symlink()
+    ]
+    assert len(written) > 18 * 9
+    for path in written:
+        for text in _texts(path):
+            leaked = planted & set(text)
+            assert not leaked, f"{path.name}: {sorted(leaked)[:3]}"
+
+
+def _texts(path: Path) -> Iterator[pd.Series]:
+    """Every value of a file, as text."""
+    if path.suffix == ".json":
+        yield pd.Series(path.read_text(encoding="utf-8").split('"'))
+        return
+    with duckdb.connect() if path.suffix == ".parquet" else duckdb.connect(str(path), read_only=True) as connection:
+        if path.suffix == ".parquet":
+            connection.read_parquet(str(path)).create_view("content")
+        names = [row[0] for row in connection.execute("SELECT table_name FROM information_schema.tables").fetchall()]
+        for name in names:
+            frame = connection.execute(f'SELECT DISTINCT COLUMNS(*)::VARCHAR FROM "{name}"').df()
+            for column in frame:
+                yield frame[column].dropna()
