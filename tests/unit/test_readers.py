@@ -101,6 +101,6 @@ def test_only_the_wanted_columns_of_an_excel_file_are_given(tmp_path: Path) -> N
 
 def test_an_answer_that_reads_none_or_na_in_an_excel_file_is_no_blank(tmp_path: Path) -> None:
     answers = ["None", "NA", "nan", "n/a", None]
-    pd.DataFrame({"q1": answers}).to_excel(tmp_path / "data.xlsx", index=False)
+    pd.DataFrame({"id": range(5), "q1": answers}).to_excel(tmp_path / "data.xlsx", index=False)
     values = read(tmp_path / "data.xlsx")["q1"]
     assert values[:4].tolist() == answers[:4] and pd.isna(values[4])
