@@ -13,7 +13,8 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.design import MISSING, Share
+from rga.survey.design import MISSING
+from rga.survey.statistics import Share
 
 
 @dataclass(frozen=True)

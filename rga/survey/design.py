@@ -1,7 +1,6 @@
-"""What is estimated and under which design: shares as SQL, the rule for lonely PSUs, the codes of totals and gaps in
-answers.
+"""Under which design a sample was drawn, and the names that results share: lonely PSUs, replicate weights, SDMX codes.
 
-Belongs here: small types and names that every other module of the room shares. Not here: arithmetic.
+Belongs here: small types that every other module of the room uses. Not here: what is estimated (``statistics``), arithmetic.
 """
 
 from __future__ import annotations
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 LonelyPsu = Literal["adjust", "fail", "remove", "average", "certainty"]
+ReplicateMethod = Literal["BRR", "Fay", "JK1", "JKn", "bootstrap", "other"]
 
 # SDMX codes of a dimension: not broken down, not known, other.
 TOTAL = "_T"
@@ -23,16 +23,40 @@ MEN = "M"
 
 
 @dataclass(frozen=True)
-class Share:
-    """The share of those with ``numerator`` true among those with ``universe`` true who answered.
+class Replicates:
+    """Replicate weights that came with a file: their ``columns``, and how deviations add up to a variance.
 
-    Both are SQL boolean expressions over the columns of the respondents' table, under three-valued logic: where either
-    is NULL the respondent is not in the base. An empty ``universe`` is everybody.
+    ``rho`` is Fay's coefficient; ``scale`` and ``rscales`` as the producer gives them (by default those of the method);
+    ``combined``: the columns hold whole weights rather than factors of the weight; ``mse``: deviations are taken from the estimate
+    itself instead of the replicates' mean. As R ``svrepdesign``.
     """
 
-    code: str
-    universe: str
-    numerator: str
+    columns: tuple[str, ...]
+    method: ReplicateMethod
+    rho: float = 0.0
+    scale: float | None = None
+    rscales: tuple[float, ...] | None = None
+    combined: bool = True
+    mse: bool = False
+
+
+@dataclass(frozen=True)
+class Design:
+    """Columns that describe how the sample was drawn.
+
+    Without ``psu`` each respondent is one; without ``weight`` everybody counts 1. ``fpc`` is the number of PSUs in the population
+    of the stratum, or the sampling fraction where it is at most 1. ``ssu`` and ``ssu_fpc`` are the same of a second stage, within
+    PSUs. With ``replicates`` variances come from them, and the other columns serve degrees of freedom only.
+    """
+
+    weight: str | None = "weight"
+    stratum: str | None = None
+    psu: str | None = None
+    fpc: str | None = None
+    ssu: str | None = None
+    ssu_fpc: str | None = None
+    lonely_psu: LonelyPsu = "adjust"
+    replicates: Replicates | None = None
 
 
 def lonely_psu_of(survey_id: str, rule: Mapping[str, LonelyPsu] | LonelyPsu) -> LonelyPsu:

@@ -1,0 +1,143 @@
+"""What is estimated: shares, means, totals, ratios, distributions and quantiles, as SQL over the respondents' table.
+
+Belongs here: what each statistic is, and its value for every respondent. Not here: how any is estimated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from rga.survey.design import MISSING
+
+
+@dataclass(frozen=True)
+class Share:
+    """The share of those with ``numerator`` true among those with ``universe`` true who answered.
+
+    Both are SQL boolean expressions over the columns of the respondents' table, under three-valued logic: where either
+    is NULL the respondent is not in the base. An empty ``universe`` is everybody.
+    """
+
+    code: str
+    universe: str
+    numerator: str
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of the number ``value`` over those in ``universe`` for whom it is known."""
+
+    code: str
+    universe: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Total:
+    """The population total of the number ``value`` over those in ``universe`` for whom it is known; 1 counts people."""
+
+    code: str
+    universe: str
+    value: str = "1"
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """The total of ``numerator`` over the total of ``denominator``, over those in ``universe`` for whom both are known."""
+
+    code: str
+    universe: str
+    numerator: str
+    denominator: str
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """The shares of every category of ``value`` (any SQL expression) over those in ``universe`` for whom it is known."""
+
+    code: str
+    universe: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Quantile:
+    """The ``q`` quantile of the number ``value`` over those in ``universe`` for whom it is known; by default the median."""
+
+    code: str
+    universe: str
+    value: str
+    q: float = 0.5
+
+
+Statistic = Share | Mean | Total | Ratio | Distribution | Quantile
+
+
+@dataclass(frozen=True)
+class Values:
+    """Every statistic for every respondent, as a ratio of two sums: y / x, respondents x statistics.
+
+    ``y`` and ``x`` are 0 where ``known`` is false (not in the base). x is 1 for a share, a mean, a quantile and a total (whose
+    estimate is the sum of y alone). ``names`` gives code and category (`_T` but for a distribution) of each column.
+    """
+
+    names: list[tuple[str, str]]
+    statistics: list[Statistic]
+    y: np.ndarray
+    x: np.ndarray
+    known: np.ndarray
+
+
+def values_of(con: duckdb.DuckDBPyConnection, relation: str, statistics: list[Statistic], order: str) -> Values:
+    """Values of ``statistics`` for the respondents of ``relation``, in the order of its column (or expression) ``order``.
+
+    Raises duckdb.Error where an expression does not fit the table.
+    """
+    names: list[tuple[str, str]] = []
+    kinds: list[Statistic] = []
+    ys: list[str] = []
+    xs: list[str] = []
+    for statistic in statistics:
+        for category, y, x in _columns(con, relation, statistic):
+            names.append((statistic.code, category))
+            kinds.append(statistic)
+            universe = statistic.universe.strip() or "TRUE"
+            ys.append(f"CASE WHEN ({universe}) AND ({x}) IS NOT NULL THEN CAST(({y}) AS DOUBLE) END")
+            xs.append(f"CASE WHEN ({universe}) AND ({y}) IS NOT NULL THEN CAST(({x}) AS DOUBLE) END")
+    selected = ", ".join([*(f"{y} AS y{k}" for k, y in enumerate(ys)), *(f"{x} AS x{k}" for k, x in enumerate(xs))])
+    table = con.execute(f"SELECT {selected} FROM {relation} ORDER BY {order}").df()
+    y, x = (table[[f"{side}{k}" for k in range(len(names))]].to_numpy(dtype=np.float64, na_value=np.nan) for side in "yx")
+    known = ~np.isnan(y) & ~np.isnan(x)
+    return Values(names, kinds, np.where(known, y, 0.0), np.where(known, x, 0.0), known)
+
+
+def _columns(con: duckdb.DuckDBPyConnection, relation: str, statistic: Statistic) -> list[tuple[str, str, str]]:
+    """Category, numerator and denominator of each column that ``statistic`` takes."""
+    match statistic:
+        case Share():
+            return [("_T", f"({statistic.numerator})::INT", "1")]
+        case Ratio():
+            return [("_T", statistic.numerator, statistic.denominator)]
+        case Distribution():
+            universe = statistic.universe.strip() or "TRUE"
+            category = f"CAST(({statistic.value}) AS VARCHAR)"
+            query = f"SELECT DISTINCT {category} AS c FROM {relation} WHERE ({universe}) AND c IS NOT NULL ORDER BY c"
+            found = con.execute(query).fetchall()
+            quoted = [(str(c), "'" + str(c).replace("'", "''") + "'") for (c,) in found]
+            return [(c, f"({category} = {text})::INT", "1") for c, text in quoted]
+        case _:
+            return [("_T", statistic.value, "1")]
+
+
+def cells_of(frame: pd.DataFrame, by: tuple[str, ...]) -> tuple[np.ndarray, pd.DataFrame]:
+    """The cell of each row of ``frame`` in the crossing ``by`` (missing categories are `_U`), and the cells, sorted."""
+    if not by:
+        return np.zeros(len(frame), dtype=np.int64), pd.DataFrame(index=[0])
+    keys = frame[list(by)].astype("object").where(frame[list(by)].notna(), MISSING).astype(str)
+    cells = keys.drop_duplicates().sort_values(list(by)).reset_index(drop=True)
+    code = keys.merge(cells.reset_index(names="cell"), on=list(by), how="left")["cell"].to_numpy()
+    return code, cells
