@@ -8,10 +8,10 @@ from rga.survey.aggregation import Sums, aggregate
 from rga.survey.calibration import Raking, joint_categories, rake
 from rga.survey.design import MISSING, OTHER, TOTAL, Design, LonelyPsu, Replicates
 from rga.survey.diagnostics import WeightDiagnostics, diagnose
+from rga.survey.estimation import estimate
 from rga.survey.gaps import benjamini_hochberg, gender_gaps
 from rga.survey.intervals import korn_graubard, logit_interval
 from rga.survey.reliability import FLAG_BELOW, SUPPRESS_BELOW, obs_status
-from rga.survey.shares import estimate
 from rga.survey.statistics import Distribution, Mean, Quantile, Ratio, Share, Total
 
 __all__ = [

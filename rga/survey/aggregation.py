@@ -1,4 +1,4 @@
-"""The one pass over respondents: sums of weights by survey, stratum, PSU and cell, for every indicator at once.
+"""The one pass over respondents: sums of weights by survey, stratum, PSU and cell, for every statistic at once.
 
 Belongs here: the grouped-sum SQL and the arrays it becomes. Not here: what is computed from the sums, or where
 respondents are kept.
@@ -6,6 +6,7 @@ respondents are kept.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
@@ -14,24 +15,33 @@ import pandas as pd
 
 from rga.errors import InputError, Problem
 from rga.survey.design import MISSING
-from rga.survey.statistics import Share
+from rga.survey.statistics import Distribution, Share, Statistic, columns_of
 
 
 @dataclass(frozen=True)
 class Sums:
     """Sums over groups of respondents who share survey, stratum, PSU and cell. Everything else follows from these.
 
-    ``keys`` has one row per group: survey_id, ``stratum`` and ``psu`` (integers, unique across surveys; a PSU id that
-    returns in another stratum is another PSU), and one column per dimension (`_U` where not known). ``cases``
-    (respondents of positive weight) and ``total_weight`` describe the groups whatever was answered. The matrices are
-    groups x indicators, over those in the indicator's base: ``n`` and ``numerator_n`` count respondents of positive
-    weight, ``weight`` and ``weighted`` are the sums of w and of w y. ``strata`` has one row per stratum, in the order
-    of ``keys.stratum``: survey_id, name, and ``psus``, the number of PSUs in the whole sample.
+    Groups are sorted by survey, stratum, PSU and cell. ``survey``, ``stratum`` and ``psu`` number them across the whole (a PSU id
+    that returns in another stratum is another PSU); respondents without a PSU, who are one each, share a group with ``psu`` -1.
+    ``codes`` numbers each dimension's category, of which ``categories`` has the names (`_U` where not known). ``strata`` has one
+    row per stratum: survey_id, name, and ``psus``, the number of PSUs in the whole sample.
+
+    The matrices are groups x statistics over those in the base, ``n`` and ``numerator_n`` counting respondents of positive
+    weight: ``weight`` is the sum of w x and ``weighted`` that of w y, of which a statistic is the ratio (x is 1 but for ratios).
+    ``squares`` is the sum of w y^2. ``moments`` has the sums of w^2 y^2, w^2 y x and w^2 x^2, which respondents without a PSU need;
+    None where there are none. ``cases`` (respondents of positive weight) and ``total_weight`` describe a group whatever was
+    answered.
     """
 
-    indicators: tuple[str, ...]
-    dimensions: tuple[str, ...]
-    keys: pd.DataFrame
+    statistics: tuple[Statistic, ...]
+    names: tuple[tuple[str, str], ...]
+    surveys: tuple[str, ...]
+    categories: dict[str, np.ndarray]
+    survey: np.ndarray
+    stratum: np.ndarray
+    psu: np.ndarray
+    codes: dict[str, np.ndarray]
     strata: pd.DataFrame
     cases: np.ndarray
     total_weight: np.ndarray
@@ -39,99 +49,126 @@ class Sums:
     numerator_n: np.ndarray
     weight: np.ndarray
     weighted: np.ndarray
+    squares: np.ndarray
+    moments: tuple[np.ndarray, np.ndarray, np.ndarray] | None
 
     @property
-    def surveys(self) -> tuple[str, ...]:
-        """Survey ids, sorted."""
-        return tuple(self.keys["survey_id"].drop_duplicates())
-
-    def rows(self, survey_id: str) -> slice:
-        """Where the groups of one survey stand: they are contiguous."""
-        found = np.flatnonzero((self.keys["survey_id"] == survey_id).to_numpy())
-        return slice(int(found[0]), int(found[-1]) + 1) if len(found) else slice(0, 0)
+    def dimensions(self) -> tuple[str, ...]:
+        return tuple(self.categories)
 
 
-def aggregate(con: duckdb.DuckDBPyConnection, relation: str, shares: list[Share], dimensions: list[str]) -> Sums:
+def aggregate(con: duckdb.DuckDBPyConnection, relation: str, statistics: Sequence[Statistic], dimensions: Sequence[str]) -> Sums:
     """Sum weights in one grouped statement over every survey in ``relation``.
 
-    ``relation`` is a table or view with survey_id, respondent_id, stratum, psu, weight, the dimensions and whatever
-    the shares name. A respondent without weight is not in the sample; one without PSU is a PSU of its own; strata that
-    are NULL are one. Raises InputError where a weight is negative or not finite.
+    ``relation`` is a table or view with survey_id, stratum, psu, weight, the dimensions and whatever the statistics name; any but
+    quantiles, which sums do not give. A respondent without weight is not in the sample; one without PSU is a PSU of its own; strata
+    that are NULL are one. Raises InputError where a weight is negative or not finite.
     """
-    if not shares:
-        raise ValueError("no share to estimate")
-    frame = con.execute(grouped_sums_sql(relation, shares, dimensions)).df()
-    _check_weights(frame)
-    stratum_name = frame["stratum"].astype(object).where(frame["stratum"].notna(), "")
-    codes = [pd.factorize(frame[column])[0] for column in ("survey_id", "stratum", "psu", "respondent")]
-    # Rows come sorted by these four, so that each stratum and each PSU is one run of rows.
-    new_stratum = _starts(codes[:2], len(frame))
-    new_psu = _starts(codes, len(frame))
-    keys = pd.DataFrame(
-        {
-            "survey_id": frame["survey_id"].astype(str),
-            "stratum": np.cumsum(new_stratum) - 1,
-            "psu": np.cumsum(new_psu) - 1,
-        }
-        | {name: frame[f"d{j}"].astype(str) for j, name in enumerate(dimensions)}
-    )
-    first = np.flatnonzero(new_stratum)
+    columns = [(statistic, *column) for statistic in statistics for column in columns_of(con, relation, statistic)]
+    if not columns:
+        raise ValueError("no statistic to estimate")
+    lone = con.execute(f"SELECT count(*) > count(psu) FROM {relation} WHERE weight IS NOT NULL").fetchall()[0][0]
+    statement = grouped_sums_sql(relation, [(s, y, x) for s, _, y, x in columns], dimensions, bool(lone))
+    table = con.execute(statement).df()
+    _check_weights(table)
+
+    survey, surveys = _coded(table["survey_id"])
+    stratum_code, stratum_names = _coded(table["stratum"], "")
+    psu_code, _ = pd.factorize(table["psu"], sort=True)
+    factors = {name: _coded(table[f"d{j}"], MISSING) for j, name in enumerate(dimensions)}
+    order = np.lexsort([*(codes for codes, _ in reversed(factors.values())), psu_code, stratum_code, survey])
+    survey, stratum_code, psu_code = survey[order], stratum_code[order], psu_code[order]
+    new_stratum = changes(survey) | changes(stratum_code)
+    stratum = np.cumsum(new_stratum) - 1
+    new_psu = (new_stratum | changes(psu_code)) & (psu_code >= 0)
+    psu = np.where(psu_code >= 0, np.cumsum(new_psu) - 1, -1)
+    alone = np.where(psu_code < 0, table["respondents"].to_numpy()[order], 0)
+    psus = np.bincount(stratum, weights=new_psu + alone, minlength=int(new_stratum.sum())).astype(np.int64)
     strata = pd.DataFrame(
         {
-            "survey_id": keys["survey_id"].to_numpy()[first],
-            "name": stratum_name.to_numpy()[first].astype(str),
-            "psus": np.bincount(keys["stratum"].to_numpy()[new_psu], minlength=len(first)),
+            "survey_id": surveys[survey[new_stratum]].astype(str),
+            "name": stratum_names[stratum_code[new_stratum]].astype(str),
+            "psus": psus,
         }
     )
 
-    def matrix(prefix: str, dtype: type) -> np.ndarray:
-        return frame[[f"{prefix}{k}" for k in range(len(shares))]].to_numpy(dtype=dtype)
+    def matrix(*prefixes: str) -> np.ndarray:
+        """Groups x statistics of the first of ``prefixes`` that the statement has; 0 where it has none."""
+        found = np.zeros((len(order), len(columns)))
+        for k in range(len(columns)):
+            if name := next((name for prefix in prefixes if (name := f"{prefix}{k}") in table), None):
+                found[:, k] = table[name].to_numpy(dtype=np.float64, na_value=0.0)[order]
+        return np.nan_to_num(found, copy=False)
 
     return Sums(
-        indicators=tuple(share.code for share in shares),
-        dimensions=tuple(dimensions),
-        keys=keys,
+        statistics=tuple(statistic for statistic, *_ in columns),
+        names=tuple((statistic.code, category) for statistic, category, *_ in columns),
+        surveys=tuple(map(str, surveys)),
+        categories={name: categories for name, (_, categories) in factors.items()},
+        survey=survey,
+        stratum=stratum,
+        psu=psu,
+        codes={name: codes[order] for name, (codes, _) in factors.items()},
         strata=strata,
-        cases=frame["cases"].to_numpy(dtype=np.int64),
-        total_weight=frame["total_weight"].to_numpy(dtype=np.float64),
-        n=matrix("n", np.int64),
-        numerator_n=matrix("m", np.int64),
-        weight=matrix("w", np.float64),
-        weighted=matrix("t", np.float64),
+        cases=table["cases"].to_numpy(dtype=np.int64)[order],
+        total_weight=table["total_weight"].to_numpy(dtype=np.float64)[order],
+        n=matrix("n"),
+        numerator_n=matrix("m"),
+        weight=matrix("w"),
+        weighted=matrix("t"),
+        squares=matrix("s", "t"),
+        moments=(matrix("yy"), matrix("yx", "yy"), matrix("xx")) if lone else None,
     )
 
 
-def grouped_sums_sql(relation: str, shares: list[Share], dimensions: list[str]) -> str:
-    """The statement itself: plain SQL that DuckDB and Spark both run."""
+def _coded(values: pd.Series, missing: str = "") -> tuple[np.ndarray, np.ndarray]:
+    """A number per row and, sorted, the texts that the numbers stand for; null is ``missing``."""
+    code, distinct = pd.factorize(values)
+    texts, place = np.unique(np.array([*map(str, distinct), missing], dtype=object).astype(str), return_inverse=True)
+    coded = place[code]  # -1, null, takes the last, which is `missing`
+    used = np.unique(coded)
+    return np.searchsorted(used, coded), texts[used].astype(object)
+
+
+def changes(codes: np.ndarray) -> np.ndarray:
+    """True where a run of equal values begins."""
+    changed = np.ones(len(codes), dtype=bool)
+    changed[1:] = codes[1:] != codes[:-1]
+    return changed
+
+
+def grouped_sums_sql(relation: str, columns: Sequence[tuple[Statistic, str, str]], dimensions: Sequence[str], lone: bool) -> str:
+    """The statement itself: plain SQL that DuckDB and Spark both run.
+
+    ``columns`` gives each column's statistic, y and x; ``lone``: some respondents have no PSU, and second moments are needed.
+    A number times an unknown answer is unknown and not summed, which is how each statistic has its own denominator.
+    """
     cells = [f"d{j}" for j in range(len(dimensions))]
-    inner = [
-        "survey_id",
-        "stratum",
-        "psu",
-        "CASE WHEN psu IS NULL THEN respondent_id END AS respondent",
-        "CAST(weight AS DOUBLE) AS w",
-        *(f"COALESCE(CAST({_quoted(name)} AS VARCHAR), '{MISSING}') AS d{j}" for j, name in enumerate(dimensions)),
-        *(f"CASE WHEN ({share.universe.strip() or 'TRUE'}) THEN ({share.numerator}) END AS y{k}" for k, share in enumerate(shares)),
-    ]
-    keys = ", ".join(["survey_id", "stratum", "psu", "respondent", *cells])
-    outer = [
-        keys,
-        "COUNT(CASE WHEN w > 0 THEN 1 END) AS cases",
-        "SUM(w) AS total_weight",
-        "MIN(w) AS least_weight",
-    ]
-    for k in range(len(shares)):
-        outer += [
-            f"COUNT(CASE WHEN w > 0 THEN y{k} END) AS n{k}",
-            f"COUNT(CASE WHEN w > 0 AND y{k} THEN 1 END) AS m{k}",
-            f"SUM(CASE WHEN y{k} IS NULL THEN 0 ELSE w END) AS w{k}",
-            f"SUM(CASE WHEN y{k} THEN w ELSE 0 END) AS t{k}",
-        ]
-    select_inner, select_outer = ",\n    ".join(inner), ",\n  ".join(outer)
+    w = "CAST(weight AS DOUBLE)"
+    inner = ["survey_id", "stratum", "psu", f"{w} AS w", *([f"{w} * {w} AS w2"] if lone else [])]
+    inner += [f"{_quoted(name)} AS d{j}" for j, name in enumerate(dimensions)]
+    outer = ["COUNT(*) AS respondents", "COUNT(CASE WHEN w > 0 THEN 1 END) AS cases"]
+    outer += ["SUM(w) AS total_weight", "MIN(w) AS least_weight"]
+    for k, (statistic, y, x) in enumerate(columns):
+        universe = statistic.universe.strip()
+        base = "weight > 0" + (f" AND ({universe})" if universe and universe != "TRUE" else "")
+        outer.append(f"COUNT(y{k}) AS n{k}")
+        if isinstance(statistic, Share | Distribution):
+            inner.append(f"CASE WHEN {base} THEN CAST(({y}) AS TINYINT) END AS y{k}")
+            outer += [f"COUNT(NULLIF(y{k}, 0)) AS m{k}", f"SUM(w + 0 * y{k}) AS w{k}", f"SUM(w * y{k}) AS t{k}"]
+            outer += [f"SUM(w2 * y{k}) AS yy{k}", f"SUM(w2 + 0 * y{k}) AS xx{k}"] if lone else []
+            continue
+        inner.append(f"CASE WHEN {base} AND ({x}) IS NOT NULL THEN CAST(({y}) AS DOUBLE) END AS y{k}")
+        inner.append(f"CASE WHEN {base} AND ({y}) IS NOT NULL THEN CAST(({x}) AS DOUBLE) END AS x{k}")
+        outer += [f"SUM(w * x{k}) AS w{k}", f"SUM(w * y{k}) AS t{k}", f"SUM(w * y{k} * y{k}) AS s{k}"]
+        if lone:
+            outer += [f"SUM(w2 * y{k} * y{k}) AS yy{k}", f"SUM(w2 * y{k} * x{k}) AS yx{k}", f"SUM(w2 * x{k} * x{k}) AS xx{k}"]
+    keys = ", ".join(["survey_id", "stratum", "psu", *cells])
+    select_inner, select_outer = ",\n    ".join(inner), ",\n  ".join([keys, *outer])
     return (
         f"SELECT\n  {select_outer}\n"
         f"FROM (\n  SELECT\n    {select_inner}\n  FROM {relation}\n  WHERE weight IS NOT NULL\n) AS answers\n"
-        f"GROUP BY {keys}\nORDER BY {keys}"
+        f"GROUP BY {keys}"
     )
 
 
@@ -139,16 +176,9 @@ def _quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _starts(columns: list[np.ndarray], rows: int) -> np.ndarray:
-    start = np.ones(rows, dtype=bool)
-    if rows:
-        start[1:] = np.any([column[1:] != column[:-1] for column in columns], axis=0)
-    return start
-
-
-def _check_weights(frame: pd.DataFrame) -> None:
-    finite = np.isfinite(frame["total_weight"].to_numpy(dtype=np.float64))
-    wrong = ~finite | (frame["least_weight"].to_numpy(dtype=np.float64) < 0)
+def _check_weights(table: pd.DataFrame) -> None:
+    finite = np.isfinite(table["total_weight"].to_numpy(dtype=np.float64))
+    wrong = ~finite | (table["least_weight"].to_numpy(dtype=np.float64) < 0)
     if wrong.any():
         raise InputError(
             [
@@ -157,6 +187,6 @@ def _check_weights(frame: pd.DataFrame) -> None:
                     "correct the weight, or leave it empty for people who are not part of the sample",
                     variable="weight",
                 )
-                for survey_id in sorted(set(frame.loc[wrong, "survey_id"]))
+                for survey_id in sorted(set(table.loc[wrong, "survey_id"]))
             ]
         )

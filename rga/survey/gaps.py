@@ -6,18 +6,18 @@ Belongs here: gaps within a survey and their tests. Not here: change over time, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from rga.survey.aggregation import Sums
-from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN, LonelyPsu, breakdown_name, lonely_psu_of
+from rga.survey.aggregation import Sums, changes
+from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN, LonelyPsu, breakdown_name
+from rga.survey.estimation import NAMES, CellEstimates, cell_estimates, with_rules
 from rga.survey.intervals import t_quantile
 from rga.survey.reliability import SUPPRESS_BELOW
-from rga.survey.shares import CellShares, shares_of
-from rga.survey.variance import Clusters, Taylor, taylor_variance
+from rga.survey.variance import finished, shared
 
 FLOATS = ["women", "men", "gap", "se", "ci_low", "ci_high", "p_value", "p_adjusted", "ratio", "ratio_low", "ratio_high"]
 MEASURES = [
@@ -28,30 +28,26 @@ MEASURES = [
 
 def gender_gaps(
     sums: Sums,
-    breakdowns: list[tuple[str, ...]],
+    breakdowns: Sequence[tuple[str, ...]],
     lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu = "adjust",
     n_min: int = SUPPRESS_BELOW,
 ) -> pd.DataFrame:
     """Women minus men for every breakdown that has `sex`, in each cell of its other dimensions with answers of both.
 
-    Columns: survey_id, indicator, breakdown, the dimensions but sex (`_T` where not broken down), women, men (shares
-    0..1), n_women, n_men, gap with se, 95 % limits and p_value by t(df), p_adjusted (Benjamini-Hochberg over the gaps
+    Columns: survey_id, indicator, statistic, category, breakdown, the dimensions but sex (`_T` where not broken down), women, men
+    (shares 0..1), n_women, n_men, gap with se, 95 % limits and p_value by t(df), p_adjusted (Benjamini-Hochberg over the gaps
     of a survey and breakdown that have at least ``n_min`` women and men; NaN for the others), ratio women / men with
     delta-method limits on the log scale. What is not defined is NaN: limits and p_value without degrees of freedom or
     where the gap has no variance (both shares at 0 or 1), the ratio where no man, its limits where no man or no woman
     has the characteristic. Raises as `estimate`.
     """
-    frames = []
-    for survey_id in sums.surveys:
-        rule = lonely_psu_of(survey_id, lonely_psu)
-        for breakdown in breakdowns:
-            if SEX not in breakdown:
-                continue
-            cell_shares = shares_of(sums, survey_id, breakdown, rule)
-            if cell_shares is not None:
-                frames.append(_table(cell_shares, sums, survey_id, breakdown, rule, n_min))
-    frames = [frame for frame in frames if frame is not None]
-    return pd.concat(frames, ignore_index=True) if frames else _empty(sums.dimensions)
+    strata = with_rules(sums, lonely_psu)
+    found = [(by, cells) for by in breakdowns if SEX in by and (cells := cell_estimates(sums, by, strata))]
+    tables = [_table(sums, by, cells, n_min) for by, cells in found]
+    tables = [table for table in tables if len(table)]
+    frame = pd.concat(tables, ignore_index=True) if tables else _empty(sums.dimensions)
+    order = np.lexsort((np.arange(len(frame)), pd.factorize(frame["survey_id"], sort=True)[0]))
+    return frame.iloc[order].reset_index(drop=True)
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
@@ -67,83 +63,86 @@ def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
     return adjusted
 
 
-def _table(
-    both: CellShares, sums: Sums, survey_id: str, breakdown: tuple[str, ...], rule: LonelyPsu, n_min: int
-) -> pd.DataFrame | None:
+def _table(sums: Sums, breakdown: tuple[str, ...], cells: CellEstimates, n_min: int) -> pd.DataFrame:
     others = [dimension for dimension in breakdown if dimension != SEX]
-    pairs = _pairs(both.cells, others)
-    if pairs.empty:
-        return None
-    f, m = pairs["women"].to_numpy(), pairs["men"].to_numpy()
-    women, men, n_women, n_men = both.value[f], both.value[m], both.n[f], both.n[m]
-    difference = _difference(both, sums, survey_id, f, m, rule, np.ones_like(both.value))
+    f, m = _pairs(sums, cells, others)
+    measures = _measures(cells, f, m)
+    columns = len(sums.names)
+    row, column = np.divmod(np.arange(len(f) * columns), columns)
+    survey = cells.survey[f]
+    order = np.lexsort((row, column, survey[row]))
+    order = order[((measures["n_women"] > 0) & (measures["n_men"] > 0)).ravel()[order]]
+    row, column = row[order], column[order]
+    indicator, category = (np.array([name[side] for name in sums.names], dtype=object) for side in (0, 1))
+    kinds = np.array([NAMES[type(statistic)] for statistic in sums.statistics], dtype=object)
+    table: dict[str, object] = {
+        "survey_id": np.array(sums.surveys, dtype=object)[survey[row]],
+        "indicator": indicator[column],
+        "statistic": kinds[column],
+        "category": category[column],
+        "breakdown": np.full(len(row), breakdown_name(breakdown), dtype=object),
+    }
+    for name in sums.dimensions:
+        if name != SEX:
+            codes = cells.codes[name][f][row] if name in others else None
+            table[name] = np.full(len(row), TOTAL, dtype=object) if codes is None else sums.categories[name][codes]
+    table = {name: pd.array(values, dtype="str") for name, values in table.items()}
+    frame = pd.DataFrame(table | {name: measures[name][row, column] for name in MEASURES})
+    frame = frame.astype({"n_women": "int64", "n_men": "int64", "df": "int64"})
+    enough = (frame["n_women"] >= n_min) & (frame["n_men"] >= n_min)
+    p_value = frame["p_value"].where(enough).to_numpy()
+    by_survey = np.split(np.arange(len(frame)), np.flatnonzero(changes(survey[row]))[1:])
+    frame["p_adjusted"] = np.concatenate([benjamini_hochberg(p_value[rows]) for rows in by_survey])
+    return frame
+
+
+def _pairs(sums: Sums, cells: CellEstimates, others: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Cells of women and, in the same order, of men with the same survey and known categories of ``others``."""
+    key = cells.survey.astype(np.int64)
+    known = np.ones(len(key), dtype=bool)
+    for name in others:
+        categories = sums.categories[name]
+        known &= ~np.isin(categories, [MISSING, OTHER])[cells.codes[name]]
+        key = key * len(categories) + cells.codes[name]
+    sex = sums.categories[SEX][cells.codes[SEX]]
+    women, men = (np.flatnonzero(known & (sex == code)) for code in (WOMEN, MEN))
+    _, f, m = np.intersect1d(key[women], key[men], return_indices=True)
+    return women[f], men[m]
+
+
+def _measures(cells: CellEstimates, f: np.ndarray, m: np.ndarray) -> dict[str, np.ndarray]:
+    """Differences and ratios of the cells ``f`` and ``m``: the variance of g(women) - g(men) is that of each, times the square of
+    the derivative of g, less twice their covariance, times both derivatives."""
+    women, men, n_women, n_men = cells.value[f], cells.value[m], cells.n[f], cells.n[m]
+    found, both = cells.taylor, shared(cells.taylor, f, m)
+    psus = found.psus[f] + found.psus[m] - both.psus
+    strata = found.strata[f] + found.strata[m] - both.strata
+    counted = found.counted[f] + found.counted[m] - both.counted
+
+    def variance(slope_f: np.ndarray | float, slope_m: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
+        raw = slope_f**2 * found.raw[f] + slope_m**2 * found.raw[m] - 2 * slope_f * slope_m * both.covariance
+        return finished(np.maximum(raw, 0.0), psus, strata, counted, cells.average[f])
+
+    of_gap, df = variance(1.0, 1.0)
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_ratio = _difference(both, sums, survey_id, f, m, rule, np.where(both.value > 0, 1 / both.value, 0.0))
+        of_log_ratio, _ = variance(*(np.where(value > 0, 1 / value, 0.0) for value in (women, men)))
         ratio = np.where(men > 0, women / men, np.nan)
-    df = difference.df
-    se = np.sqrt(difference.variance)
-    se[np.isnan(both.se[f]) | np.isnan(both.se[m])] = np.nan
-    se[(both.se[f] == 0) & (both.se[m] == 0)] = 0.0
+    se = np.sqrt(of_gap)
+    se[np.isnan(cells.se[f]) | np.isnan(cells.se[m])] = np.nan
+    se[(cells.se[f] == 0) & (cells.se[m] == 0)] = 0.0
     gap, t = women - men, t_quantile(df)
     spread = np.where(se > 0, se, np.nan)
-    ratio_se = np.where((women > 0) & (men > 0) & (spread > 0), np.sqrt(log_ratio.variance), np.nan)
+    ratio_se = np.where((women > 0) & (men > 0) & (spread > 0), np.sqrt(of_log_ratio), np.nan)
     p_value = np.where(df > 0, 2 * stdtr(np.maximum(df, 1), -np.abs(gap / spread)), np.nan)
-    measures = {
+    return {
         "women": women, "men": men, "n_women": n_women, "n_men": n_men,
         "gap": gap, "se": se, "ci_low": gap - t * spread, "ci_high": gap + t * spread, "df": df, "p_value": p_value,
         "p_adjusted": np.full(gap.shape, np.nan),
         "ratio": ratio, "ratio_low": ratio * np.exp(-t * ratio_se), "ratio_high": ratio * np.exp(t * ratio_se),
     }  # fmt: skip
-    indicator, row = (index.ravel() for index in np.mgrid[: len(sums.indicators), : len(pairs)])
-    keep = (n_women[row, indicator] > 0) & (n_men[row, indicator] > 0)
-    indicator, row = indicator[keep], row[keep]
-    table: dict[str, object] = {
-        "survey_id": survey_id,
-        "indicator": np.array(sums.indicators, dtype=object)[indicator],
-        "breakdown": breakdown_name(breakdown),
-    }
-    for dimension in sums.dimensions:
-        if dimension != SEX:
-            table[dimension] = pairs[dimension].to_numpy()[row] if dimension in others else TOTAL
-    frame = pd.DataFrame(table | {name: measures[name][row, indicator] for name in MEASURES})
-    enough = (frame["n_women"] >= n_min) & (frame["n_men"] >= n_min)
-    frame["p_adjusted"] = benjamini_hochberg(frame["p_value"].where(enough).to_numpy())
-    return frame
-
-
-def _pairs(cells: pd.DataFrame, others: list[str]) -> pd.DataFrame:
-    """The cells of ``others`` that have a cell of women and one of men: their categories and the numbers of those
-    cells."""
-    known = ~cells[others].isin([MISSING, OTHER]).any(axis=1).to_numpy()
-    sex, categories = cells[SEX].to_numpy(), list(cells[others].itertuples(index=False, name=None))
-    women = {categories[i]: i for i in np.flatnonzero(known & (sex == WOMEN))}
-    men = {categories[i]: i for i in np.flatnonzero(known & (sex == MEN))}
-    both = sorted(women.keys() & men.keys())
-    columns = {name: [category[j] for category in both] for j, name in enumerate(others)}
-    return pd.DataFrame(columns | {"women": [women[c] for c in both], "men": [men[c] for c in both]})
-
-
-def _difference(
-    both: CellShares, sums: Sums, survey_id: str, f: np.ndarray, m: np.ndarray, rule: LonelyPsu, slope: np.ndarray
-) -> Taylor:
-    """Variance of g(women) - g(men) by pair, ``slope`` (cells x indicators) being the derivative of g at each share.
-
-    A PSU's linearised value is slope_F z_c(F) - slope_M z_c(M), so that people in shared PSUs bring their covariance.
-    """
-    pair = np.full(len(both.cells), -1)
-    pair[f] = pair[m] = np.arange(len(f))
-    sign = np.zeros(len(both.cells))
-    sign[f], sign[m] = 1.0, -1.0
-    used = pair[both.clusters.cell] >= 0
-    cell = both.clusters.cell[used]
-    stratum = both.clusters.stratum[both.clusters.block[used]]
-    clusters = Clusters.of(pair[cell], stratum, both.clusters.psu[used])
-    z = clusters.by_cluster(both.z[used] * (sign[:, None] * slope)[cell])
-    psus = sums.strata.loc[sums.strata["survey_id"] == survey_id, "psus"].to_numpy()
-    return taylor_variance(z, clusters.by_cluster(both.cluster_n[used]), clusters, psus, rule)
 
 
 def _empty(dimensions: tuple[str, ...]) -> pd.DataFrame:
-    names = ["survey_id", "indicator", "breakdown", *(d for d in dimensions if d != SEX)]
+    names = ["survey_id", "indicator", "statistic", "category", "breakdown", *(d for d in dimensions if d != SEX)]
     columns = {name: pd.Series(dtype="str") for name in names}
     return pd.DataFrame(columns | {name: pd.Series(dtype="float64" if name in FLOATS else "int64") for name in MEASURES})

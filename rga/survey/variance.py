@@ -1,7 +1,7 @@
-"""Taylor-linearised variance with ultimate clusters, for many domains and indicators at once.
+"""Taylor-linearised variance with ultimate clusters, for every cell of a breakdown of every survey and every statistic at once.
 
-Belongs here: sums of linearised values over PSUs and strata, degrees of freedom, lonely PSUs. Not here: what is
-linearised.
+Belongs here: sums of linearised values over PSUs and strata, degrees of freedom, lonely PSUs, covariance of two cells. Not here:
+what is linearised.
 """
 
 from __future__ import annotations
@@ -10,96 +10,182 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.sparse import csr_array
 
 from rga.errors import InputError, Problem
-from rga.survey.design import LonelyPsu
+from rga.survey.aggregation import Sums, changes
 
 
 @dataclass(frozen=True)
-class Clusters:
-    """The distinct (cell, PSU) pairs of a table in long form, sorted by cell, then stratum, then PSU.
+class Units:
+    """The distinct (cell, PSU) pairs of a breakdown, sorted by cell, stratum and PSU, as far as there is anybody in them.
 
-    Long form, because a survey without PSUs has one PSU per respondent, in one cell each: a PSU x cell matrix would be
-    almost all zeros. PSUs of a cell's strata that have nobody in the cell enter the variance as zeros, without being
-    stored.
+    Long form, because most PSUs are in few cells. PSUs of a cell's strata that have nobody in the cell enter the variance as
+    zeros, without being stored. Respondents of a stratum who have no PSU are one unit of ``psu`` -1. A block is a cell's share
+    of a stratum.
     """
 
-    order: np.ndarray  # rows in sorted order
-    first_row: np.ndarray  # cluster -> first sorted row
-    psu: np.ndarray  # cluster -> PSU
-    cell: np.ndarray  # cluster -> cell
-    block: np.ndarray  # cluster -> (cell, stratum)
-    first_cluster: np.ndarray  # block -> first cluster
+    cell: np.ndarray  # unit -> cell
+    psu: np.ndarray  # unit -> PSU, -1: one PSU for each respondent
+    block: np.ndarray  # unit -> block
+    first_unit: np.ndarray  # block -> first unit
     stratum: np.ndarray  # block -> stratum
     first_block: np.ndarray  # cell -> first block
+    of_groups: csr_array  # units x groups of the sums
 
     @classmethod
-    def of(cls, cell: np.ndarray, stratum: np.ndarray, psu: np.ndarray) -> Clusters:
-        """From rows: ``cell`` codes 0..C-1, all present; ``psu`` codes ascend with ``stratum`` codes, in which they
-        are nested."""
-        order = np.lexsort((psu, cell))
-        cell, stratum, psu = cell[order], stratum[order], psu[order]
-        first_row = np.flatnonzero(_changes(cell) | _changes(psu))
-        cell, stratum, psu = cell[first_row], stratum[first_row], psu[first_row]
-        new_block = _changes(cell) | _changes(stratum)
-        first_cluster = np.flatnonzero(new_block)
-        first_block = np.flatnonzero(_changes(cell[first_cluster]))
-        return cls(order, first_row, psu, cell, np.cumsum(new_block) - 1, first_cluster, stratum[first_cluster], first_block)
+    def of(cls, sums: Sums, cell: np.ndarray) -> Units:
+        """From the cell of each group of ``sums``, -1 for none: 0..C-1, all present."""
+        kept = np.flatnonzero(cell >= 0)
+        order = kept[np.lexsort((sums.psu[kept], sums.stratum[kept], cell[kept]))]
+        c, h, psu = cell[order], sums.stratum[order], sums.psu[order]
+        new_block = changes(c) | changes(h)
+        new_unit = new_block | changes(psu)
+        first = np.flatnonzero(new_unit)
+        c, h, psu, new_block = c[first], h[first], psu[first], new_block[first]
+        first_unit = np.flatnonzero(new_block)
+        pointers = np.append(first, len(order))
+        of_groups = csr_array((np.ones(len(order)), order, pointers), shape=(len(first), len(cell)))
+        return cls(c, psu, np.cumsum(new_block) - 1, first_unit, h[first_unit], np.flatnonzero(changes(c[first_unit])), of_groups)
 
-    def by_cluster(self, rows: np.ndarray) -> np.ndarray:
-        """Sum a rows x indicators matrix over each (cell, PSU)."""
-        ordered = rows[self.order]
-        return ordered if len(self.first_row) == len(ordered) else np.add.reduceat(ordered, self.first_row, axis=0)
+    def by_block(self, units: np.ndarray) -> np.ndarray:
+        """Sum units x statistics over blocks."""
+        return np.add.reduceat(units, self.first_unit, axis=0)
 
-    def by_block(self, clusters: np.ndarray) -> np.ndarray:
-        """Sum clusters x indicators over each (cell, stratum)."""
-        return np.add.reduceat(clusters, self.first_cluster, axis=0)
+    def by_cell(self, units: np.ndarray) -> np.ndarray:
+        """Sum units x statistics over cells."""
+        return np.add.reduceat(units, self.first_unit[self.first_block], axis=0)
 
-    def by_cell(self, clusters: np.ndarray) -> np.ndarray:
-        """Sum clusters x indicators over each cell."""
-        return np.add.reduceat(clusters, self.first_cluster[self.first_block], axis=0)
+    def blocks_by_cell(self, blocks: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(blocks, self.first_block, axis=0)
 
 
 @dataclass(frozen=True)
 class Taylor:
-    """Per cell x indicator: ``variance`` (NaN where the sample holds no information on it) and ``df``, PSUs minus
-    strata."""
+    """Variance of each cell x statistic, and what differences of cells need besides.
 
-    variance: np.ndarray
-    df: np.ndarray
+    ``z`` are the units' linearised values, ``z_block`` their sums over blocks. ``raw`` is the variance before the rule `average`;
+    ``psus``, ``strata`` and ``counted`` count those with answers (``counted``: strata that contribute).
+    """
+
+    units: Units
+    z: np.ndarray
+    z_block: np.ndarray
+    answered: np.ndarray  # units x statistics: respondents who answered
+    n_h: np.ndarray  # block -> PSUs of its stratum; infinite where it is alone, whose mean is taken as 0
+    scale: np.ndarray  # block -> n_h / (n_h - 1), or what the rule for lonely PSUs puts in its place
+    raw: np.ndarray
+    psus: np.ndarray
+    strata: np.ndarray
+    counted: np.ndarray
 
 
-def taylor_variance(z: np.ndarray, n: np.ndarray, clusters: Clusters, psus: np.ndarray, lonely: LonelyPsu) -> Taylor:
-    """Variance of a sum of linearised values, PSUs taken as drawn with replacement within strata.
+def taylor(units: Units, z: np.ndarray, own: np.ndarray | None, answered: np.ndarray, strata: pd.DataFrame) -> Taylor:
+    """Variance of sums of linearised values, PSUs taken as drawn with replacement within strata.
 
-    ``z`` (clusters x indicators) are PSU sums of linearised values, ``n`` the respondents of positive weight in them
-    who answered, ``psus`` the number of PSUs per stratum in the whole sample, n_h. With zeros for PSUs that have
-    nobody in the cell,
+    ``z`` (units x statistics) are sums of linearised values, ``own`` the sums of their squares in units of psu -1, whose
+    respondents are PSUs themselves; ``answered`` counts respondents of positive weight who answered. ``strata`` has ``psus``, the number of
+    PSUs in the whole sample, n_h, and ``lonely_psu``. With zeros for PSUs that have nobody in the cell,
 
         V = sum_h n_h / (n_h - 1) * sum_c (z_hc - mean_h z)^2,          (Wolter 2007, ch. 6; R survey::svyrecvar)
 
     A stratum with one PSU in the whole sample adds z^2 (`adjust`; the mean over the sample of a linearised ratio is 0)
-    or nothing (`remove`, `certainty`); `average` adds the mean of the domain's other strata, as R does. `fail` is for
-    `check_lonely`. Where one PSU holds all answers of a cell, or every stratum is left out, z says nothing of the
-    variance: NaN (R says 0).
+    or nothing (`remove`, `certainty`); `average` adds the mean of the domain's other strata, as R does.
     """
-    n_h = psus[clusters.stratum]
-    present = np.diff(clusters.first_cluster, append=len(clusters.cell))
+    n_h = strata["psus"].to_numpy()[units.stratum]
+    rule = strata["lonely_psu"].to_numpy()[units.stratum]
     alone = n_h == 1
-    centre = np.where(alone[:, None], 0.0, clusters.by_block(z) / n_h[:, None])
+    is_psu = units.psu >= 0
+    present = np.add.reduceat(is_psu.astype(np.int64), units.first_unit)
+    z_block = units.by_block(z)
+    centred = np.where(alone, np.inf, n_h)
+    mean = z_block / centred[:, None]
     # The two-pass form: the sum of squares minus the squared sum would lose digits and can turn negative.
-    squares = clusters.by_block((z - centre[clusters.block]) ** 2) + (n_h - present)[:, None] * centre**2
-    scale = np.where(alone, 1.0 if lonely == "adjust" else 0.0, n_h / np.maximum(n_h - 1, 1))
-    variance = np.add.reduceat(scale[:, None] * squares, clusters.first_block, axis=0)
+    deviations = np.where(is_psu[:, None], (z - mean[units.block]) ** 2, 0.0)
+    if own is not None:
+        deviations += np.where(is_psu[:, None], 0.0, own - 2 * mean[units.block] * z)
+    squares = units.by_block(deviations) + (n_h - present)[:, None] * mean**2
+    scale = np.where(alone, np.where(rule == "adjust", 1.0, 0.0), n_h / np.maximum(n_h - 1, 1))
+    raw = units.blocks_by_cell(scale[:, None] * np.maximum(squares, 0.0))
 
-    answered = clusters.by_block((n > 0).astype(np.int64))
-    strata = np.add.reduceat((answered > 0).astype(np.int64), clusters.first_block, axis=0)
-    counted = np.add.reduceat((answered > 0) & (scale > 0)[:, None], clusters.first_block, axis=0, dtype=np.int64)
-    n_psus = np.add.reduceat(answered, clusters.first_block, axis=0)
-    if lonely == "average":
-        variance = variance * strata / np.maximum(counted, 1)
-    variance[(n_psus <= 1) | (counted == 0)] = np.nan
-    return Taylor(variance, n_psus - strata)
+    in_block = units.by_block(np.where(is_psu[:, None], answered > 0, answered))
+    has = in_block > 0
+    return Taylor(
+        units,
+        z,
+        z_block,
+        answered,
+        centred,
+        scale,
+        raw,
+        psus=units.blocks_by_cell(in_block).astype(np.int64),
+        strata=units.blocks_by_cell(has.astype(np.int64)),
+        counted=units.blocks_by_cell((has & (scale > 0)[:, None]).astype(np.int64)),
+    )
+
+
+def finished(
+    raw: np.ndarray, psus: np.ndarray, strata: np.ndarray, counted: np.ndarray, average: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Variance and degrees of freedom (PSUs minus strata), from what ``taylor`` counts; ``average``: rows under that rule.
+
+    Where one PSU holds all answers of a cell, or every stratum is left out, z says nothing of the variance: NaN (R says 0).
+    """
+    variance = np.where(average[:, None], raw * strata / np.maximum(counted, 1), raw)
+    variance[(psus <= 1) | (counted == 0)] = np.nan
+    return variance, psus - strata
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Of pairs of cells: their ``covariance``, and the PSUs and strata in which both have answers."""
+
+    covariance: np.ndarray
+    psus: np.ndarray
+    strata: np.ndarray
+    counted: np.ndarray
+
+
+def shared(found: Taylor, left: np.ndarray, right: np.ndarray) -> Shared:
+    """Covariance of the cells ``left[i]`` and ``right[i]``, which have no respondent in common but may have PSUs and strata."""
+    units, size = found.units, len(left)
+    partner = np.full(len(units.first_block), -1)
+    partner[left] = right
+    pair = np.full(len(units.first_block), -1)
+    pair[left] = np.arange(size)
+    # PSUs in both cells
+    psus = int(units.psu.max(initial=0)) + 2
+    key = units.cell * psus + units.psu + 1
+    mine = np.flatnonzero((partner[units.cell] >= 0) & (units.psu >= 0))
+    other = np.searchsorted(key, partner[units.cell[mine]] * psus + units.psu[mine] + 1)
+    both = (other < len(key)) & (key[np.minimum(other, len(key) - 1)] == partner[units.cell[mine]] * psus + units.psu[mine] + 1)
+    mine, other = mine[both], other[both]
+    # strata in both cells
+    block_cell = units.cell[units.first_unit]
+    strata = int(units.stratum.max(initial=0)) + 1
+    block_key = block_cell * strata + units.stratum
+    here = np.flatnonzero(partner[block_cell] >= 0)
+    wanted = partner[block_cell[here]] * strata + units.stratum[here]
+    there = np.minimum(np.searchsorted(block_key, wanted), len(block_key) - 1)
+    match = block_key[there] == wanted
+    here, there = here[match], there[match]
+
+    products = -found.z_block[here] * found.z_block[there] / found.n_h[here][:, None]
+    place = np.full(len(block_key), -1)
+    place[here] = np.arange(len(here))
+    np.add.at(products, place[units.block[mine]], found.z[mine] * found.z[other])
+    covariance = np.zeros((size, found.z.shape[1]))
+    np.add.at(covariance, pair[block_cell[here]], found.scale[here][:, None] * products)
+
+    answered = (found.answered[mine] > 0) & (found.answered[other] > 0)
+    n_psus = np.zeros(covariance.shape, dtype=np.int64)
+    np.add.at(n_psus, pair[units.cell[mine]], answered)
+    in_block = units.by_block(found.answered)
+    has = (in_block[here] > 0) & (in_block[there] > 0)
+    n_strata, counted = np.zeros_like(n_psus), np.zeros_like(n_psus)
+    np.add.at(n_strata, pair[block_cell[here]], has)
+    np.add.at(counted, pair[block_cell[here]], has & (found.scale[here] > 0)[:, None])
+    return Shared(covariance, n_psus, n_strata, counted)
 
 
 def check_lonely(strata: pd.DataFrame) -> None:
@@ -119,9 +205,3 @@ def check_lonely(strata: pd.DataFrame) -> None:
                 for survey_id, name in zip(lonely["survey_id"], lonely["name"], strict=True)
             ]
         )
-
-
-def _changes(codes: np.ndarray) -> np.ndarray:
-    changed = np.ones(len(codes), dtype=bool)
-    changed[1:] = codes[1:] != codes[:-1]
-    return changed

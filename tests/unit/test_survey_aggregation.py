@@ -57,7 +57,7 @@ def test_psus_are_nested_in_strata_and_in_surveys() -> None:
         survey_id=["a", "a", "a", "b", "b"], stratum=["north", "south", "south", None, None], psu=["1", "1", "2", "1", "2"]
     )
     found = sums(frame)
-    assert found.keys.psu.nunique() == 5
+    assert len(set(found.psu)) == 5
     assert found.strata.to_dict("list") == {"survey_id": ["a", "a", "b"], "name": ["north", "south", ""], "psus": [1, 2, 2]}
 
 
@@ -69,16 +69,25 @@ def test_a_respondent_without_psu_is_one_even_if_a_psu_has_its_id() -> None:
 
 
 def test_a_missing_dimension_is_a_category_of_its_own() -> None:
-    assert sorted(sums(table(sex=["F", None, "M"])).keys.sex) == ["F", "M", "_U"]
+    found = sums(table(sex=["F", None, "M"]))
+    assert sorted(found.categories["sex"][found.codes["sex"]]) == ["F", "M", "_U"]
 
 
-def test_groups_of_a_survey_are_contiguous_whatever_the_order_of_rows() -> None:
-    frame = table(survey_id=["b", "a", "b", "a"], weight=[1.0, 2.0, 3.0, 4.0])
+def test_groups_are_sorted_whatever_the_order_of_rows() -> None:
+    frame = table(survey_id=["b", "a", "b", "a"], psu=["2", "1", "1", "2"], weight=[1.0, 2.0, 3.0, 4.0])
     found, turned = sums(frame), sums(frame.iloc[[3, 2, 1, 0]])
     assert found.surveys == ("a", "b")
-    assert [found.total_weight[found.rows(s)].sum() for s in ("a", "b", "c")] == [6, 4, 0]
-    pd.testing.assert_frame_equal(found.keys, turned.keys)
+    assert found.total_weight.tolist() == [2, 4, 3, 1]
+    assert found.psu.tolist() == turned.psu.tolist() == [0, 1, 2, 3]
     assert np.array_equal(found.weight, turned.weight)
+
+
+def test_respondents_without_psu_share_a_group_whose_second_moments_stand_for_them() -> None:
+    found = sums(table(answer=["yes", "no", None, "yes"], weight=[1.0, 2.0, 4.0, 8.0]))
+    assert found.psu.tolist() == [-1] and found.strata.psus.tolist() == [4]
+    assert found.moments is not None
+    assert [matrix[0, 0] for matrix in found.moments] == [1 + 64, 1 + 64, 1 + 4 + 64]
+    assert sums(table(psu=["1", "2"])).moments is None
 
 
 @pytest.mark.parametrize("weight", [-1.0, np.inf, np.nan])
@@ -100,4 +109,4 @@ def test_no_respondent_makes_empty_sums() -> None:
 
 def test_names_with_quotes_are_names() -> None:
     frame = table(answer=["yes", "no"]).rename(columns={"sex": 'se"x'})
-    assert sums(frame, dimensions=['se"x']).keys['se"x'].tolist() == ["F", "F"]
+    assert sums(frame, dimensions=['se"x']).categories['se"x'].tolist() == ["F"]
