@@ -82,7 +82,7 @@ def _published(name: str, frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataF
     frame.loc[frame["obs_status"] == "Q", HIDDEN[name]] = np.nan
     if name == "estimates":
         frame = frame.drop(columns="numerator_n")
-    return frame.assign(statistic="share", category="_T", conf_status="F")
+    return frame.assign(conf_status="F")
 
 
 @dg.multi_asset(

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.design import MISSING
+from rga.survey.design import MISSING, Design
 from rga.survey.statistics import Distribution, Share, Statistic, columns_of
 
 
@@ -25,7 +25,8 @@ class Sums:
     Groups are sorted by survey, stratum, PSU and cell. ``survey``, ``stratum`` and ``psu`` number them across the whole (a PSU id
     that returns in another stratum is another PSU); respondents without a PSU, who are one each, share a group with ``psu`` -1.
     ``codes`` numbers each dimension's category, of which ``categories`` has the names (`_U` where not known). ``strata`` has one
-    row per stratum: survey_id, name, and ``psus``, the number of PSUs in the whole sample.
+    row per stratum: survey_id, name, ``psus``, the number of PSUs in the whole sample, and ``fraction``, their share of the
+    population's PSUs (0: drawn with replacement).
 
     The matrices are groups x statistics over those in the base, ``n`` and ``numerator_n`` counting respondents of positive
     weight: ``weight`` is the sum of w x and ``weighted`` that of w y, of which a statistic is the ratio (x is 1 but for ratios).
@@ -57,28 +58,42 @@ class Sums:
         return tuple(self.categories)
 
 
-def aggregate(con: duckdb.DuckDBPyConnection, relation: str, statistics: Sequence[Statistic], dimensions: Sequence[str]) -> Sums:
+STAGED = Design(weight="weight", stratum="stratum", psu="psu")
+
+
+def aggregate(
+    con: duckdb.DuckDBPyConnection,
+    relation: str,
+    statistics: Sequence[Statistic],
+    dimensions: Sequence[str],
+    design: Design = STAGED,
+    survey: str | None = "survey_id",
+) -> Sums:
     """Sum weights in one grouped statement over every survey in ``relation``.
 
-    ``relation`` is a table or view with survey_id, stratum, psu, weight, the dimensions and whatever the statistics name; any but
-    quantiles, which sums do not give. A respondent without weight is not in the sample; one without PSU is a PSU of its own; strata
-    that are NULL are one. Raises InputError where a weight is negative or not finite.
+    ``relation`` is a table or view with the columns of ``design``, the dimensions, whatever the statistics name (any but quantiles,
+    which sums do not give), and ``survey``, which tells surveys apart (None: it is one). A respondent without weight is not in the
+    sample; one without PSU is a PSU of its own; strata that are NULL are one. Raises InputError where a weight is negative or not
+    finite, or a stratum's fpc is less than its PSUs.
     """
+    if design.ssu or design.replicates:
+        raise ValueError("two stages and replicate weights take passes of their own: see `jointly` and `estimate_replicates`")
     columns = [(statistic, *column) for statistic in statistics for column in columns_of(con, relation, statistic)]
     if not columns:
         raise ValueError("no statistic to estimate")
-    lone = con.execute(f"SELECT count(*) > count(psu) FROM {relation} WHERE weight IS NOT NULL").fetchall()[0][0]
-    statement = grouped_sums_sql(relation, [(s, y, x) for s, _, y, x in columns], dimensions, bool(lone))
+    weight, psu_column = (_quoted(name) if name else default for name, default in ((design.weight, "1.0"), (design.psu, "NULL")))
+    lone = con.execute(f"SELECT count(*) > count({psu_column}) FROM {relation} WHERE {weight} IS NOT NULL").fetchall()[0][0]
+    statement = grouped_sums_sql(relation, [(s, y, x) for s, _, y, x in columns], dimensions, bool(lone), design, survey)
     table = con.execute(statement).df()
     _check_weights(table)
 
-    survey, surveys = _coded(table["survey_id"])
+    survey_code, surveys = _coded(table["survey_id"])
     stratum_code, stratum_names = _coded(table["stratum"], "")
     psu_code, _ = pd.factorize(table["psu"], sort=True)
     factors = {name: _coded(table[f"d{j}"], MISSING) for j, name in enumerate(dimensions)}
-    order = np.lexsort([*(codes for codes, _ in reversed(factors.values())), psu_code, stratum_code, survey])
-    survey, stratum_code, psu_code = survey[order], stratum_code[order], psu_code[order]
-    new_stratum = changes(survey) | changes(stratum_code)
+    order = np.lexsort([*(codes for codes, _ in reversed(factors.values())), psu_code, stratum_code, survey_code])
+    survey_code, stratum_code, psu_code = survey_code[order], stratum_code[order], psu_code[order]
+    new_stratum = changes(survey_code) | changes(stratum_code)
     stratum = np.cumsum(new_stratum) - 1
     new_psu = (new_stratum | changes(psu_code)) & (psu_code >= 0)
     psu = np.where(psu_code >= 0, np.cumsum(new_psu) - 1, -1)
@@ -86,9 +101,10 @@ def aggregate(con: duckdb.DuckDBPyConnection, relation: str, statistics: Sequenc
     psus = np.bincount(stratum, weights=new_psu + alone, minlength=int(new_stratum.sum())).astype(np.int64)
     strata = pd.DataFrame(
         {
-            "survey_id": surveys[survey[new_stratum]].astype(str),
+            "survey_id": surveys[survey_code[new_stratum]].astype(str),
             "name": stratum_names[stratum_code[new_stratum]].astype(str),
             "psus": psus,
+            "fraction": _fraction(table["fpc"].to_numpy(dtype=np.float64, na_value=np.nan)[order], stratum, psus),
         }
     )
 
@@ -96,8 +112,8 @@ def aggregate(con: duckdb.DuckDBPyConnection, relation: str, statistics: Sequenc
         """Groups x statistics of the first of ``prefixes`` that the statement has; 0 where it has none."""
         found = np.zeros((len(order), len(columns)))
         for k in range(len(columns)):
-            if name := next((name for prefix in prefixes if (name := f"{prefix}{k}") in table), None):
-                found[:, k] = table[name].to_numpy(dtype=np.float64, na_value=0.0)[order]
+            if here := [f"{prefix}{k}" for prefix in prefixes if f"{prefix}{k}" in table]:
+                found[:, k] = table[here[0]].to_numpy(dtype=np.float64, na_value=0.0)[order]
         return np.nan_to_num(found, copy=False)
 
     return Sums(
@@ -105,7 +121,7 @@ def aggregate(con: duckdb.DuckDBPyConnection, relation: str, statistics: Sequenc
         names=tuple((statistic.code, category) for statistic, category, *_ in columns),
         surveys=tuple(map(str, surveys)),
         categories={name: categories for name, (_, categories) in factors.items()},
-        survey=survey,
+        survey=survey_code,
         stratum=stratum,
         psu=psu,
         codes={name: codes[order] for name, (codes, _) in factors.items()},
@@ -130,6 +146,19 @@ def _coded(values: pd.Series, missing: str = "") -> tuple[np.ndarray, np.ndarray
     return np.searchsorted(used, coded), texts[used].astype(object)
 
 
+def _fraction(fpc: np.ndarray, stratum: np.ndarray, psus: np.ndarray) -> np.ndarray:
+    """Sampling fraction of each stratum from its largest fpc: a number of PSUs, or a fraction already."""
+    largest = np.zeros(len(psus))
+    np.maximum.at(largest, stratum, np.nan_to_num(fpc))
+    with np.errstate(divide="ignore"):
+        fraction = np.where(largest > 1, psus / largest, largest)
+    if (wrong := fraction > 1 + 1e-12).any():
+        h = int(np.argmax(wrong))
+        what = f"the population is said to have {largest[h]:g} PSUs in a stratum of which {psus[h]} are in the sample"
+        raise InputError(Problem(what, "give the number of PSUs in the population, or the sampling fraction", variable="fpc"))
+    return np.minimum(fraction, 1.0)
+
+
 def changes(codes: np.ndarray) -> np.ndarray:
     """True where a run of equal values begins."""
     changed = np.ones(len(codes), dtype=bool)
@@ -137,21 +166,30 @@ def changes(codes: np.ndarray) -> np.ndarray:
     return changed
 
 
-def grouped_sums_sql(relation: str, columns: Sequence[tuple[Statistic, str, str]], dimensions: Sequence[str], lone: bool) -> str:
+def grouped_sums_sql(
+    relation: str,
+    columns: Sequence[tuple[Statistic, str, str]],
+    dimensions: Sequence[str],
+    lone: bool,
+    design: Design = STAGED,
+    survey: str | None = "survey_id",
+) -> str:
     """The statement itself: plain SQL that DuckDB and Spark both run.
 
     ``columns`` gives each column's statistic, y and x; ``lone``: some respondents have no PSU, and second moments are needed.
     A number times an unknown answer is unknown and not summed, which is how each statistic has its own denominator.
     """
     cells = [f"d{j}" for j in range(len(dimensions))]
-    w = "CAST(weight AS DOUBLE)"
-    inner = ["survey_id", "stratum", "psu", f"{w} AS w", *([f"{w} * {w} AS w2"] if lone else [])]
+    w = f"CAST({_quoted(design.weight)} AS DOUBLE)" if design.weight else "CAST(1 AS DOUBLE)"
+    given = {"survey_id": survey, "stratum": design.stratum, "psu": design.psu, "fpc": design.fpc}
+    inner = [f"{_quoted(column) if column else 'NULL'} AS {name}" for name, column in given.items()]
+    inner += [f"{w} AS w", *([f"{w} * {w} AS w2"] if lone else [])]
     inner += [f"{_quoted(name)} AS d{j}" for j, name in enumerate(dimensions)]
     outer = ["COUNT(*) AS respondents", "COUNT(CASE WHEN w > 0 THEN 1 END) AS cases"]
-    outer += ["SUM(w) AS total_weight", "MIN(w) AS least_weight"]
+    outer += ["SUM(w) AS total_weight", "MIN(w) AS least_weight", "MAX(CAST(fpc AS DOUBLE)) AS fpc"]
     for k, (statistic, y, x) in enumerate(columns):
         universe = statistic.universe.strip()
-        base = "weight > 0" + (f" AND ({universe})" if universe and universe != "TRUE" else "")
+        base = f"{w} > 0" + (f" AND ({universe})" if universe and universe != "TRUE" else "")
         outer.append(f"COUNT(y{k}) AS n{k}")
         if isinstance(statistic, Share | Distribution):
             inner.append(f"CASE WHEN {base} THEN CAST(({y}) AS TINYINT) END AS y{k}")
@@ -167,7 +205,7 @@ def grouped_sums_sql(relation: str, columns: Sequence[tuple[Statistic, str, str]
     select_inner, select_outer = ",\n    ".join(inner), ",\n  ".join([keys, *outer])
     return (
         f"SELECT\n  {select_outer}\n"
-        f"FROM (\n  SELECT\n    {select_inner}\n  FROM {relation}\n  WHERE weight IS NOT NULL\n) AS answers\n"
+        f"FROM (\n  SELECT\n    {select_inner}\n  FROM {relation}\n  WHERE {w} IS NOT NULL\n) AS answers\n"
         f"GROUP BY {keys}"
     )
 

@@ -171,7 +171,7 @@ def _table(sums: Sums, breakdown: tuple[str, ...], cells: CellEstimates | None) 
         row, column = row[order], column[order]
     indicator, category = (np.array([name[side] for name in sums.names], dtype=object) for side in (0, 1))
     kinds = np.array([NAMES[type(statistic)] for statistic in sums.statistics], dtype=object)
-    table: dict[str, object] = {
+    table: dict[str, np.ndarray] = {
         "survey_id": np.array(sums.surveys, dtype=object)[survey[row]],
         "indicator": indicator[column],
         "statistic": kinds[column],
@@ -180,10 +180,9 @@ def _table(sums: Sums, breakdown: tuple[str, ...], cells: CellEstimates | None) 
     }
     for name in sums.dimensions:
         table[name] = sums.categories[name][codes[name][row]] if name in codes else np.full(len(row), TOTAL, dtype=object)
-    table = {name: pd.array(values, dtype="str") for name, values in table.items()}
-    return pd.DataFrame(table | {name: measure[row, column] for name, measure in measures.items()}).astype(
-        {"n": "int64", "numerator_n": "int64", "df": "int64"}
-    )
+    texts = {name: pd.Series(values, dtype="str") for name, values in table.items()}
+    frame = pd.DataFrame(texts | {name: measure[row, column] for name, measure in measures.items()})
+    return frame.astype({"n": "int64", "numerator_n": "int64", "df": "int64"})
 
 
 def _measures(sums: Sums, cells: CellEstimates) -> dict[str, np.ndarray]:

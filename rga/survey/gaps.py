@@ -75,7 +75,7 @@ def _table(sums: Sums, breakdown: tuple[str, ...], cells: CellEstimates, n_min: 
     row, column = row[order], column[order]
     indicator, category = (np.array([name[side] for name in sums.names], dtype=object) for side in (0, 1))
     kinds = np.array([NAMES[type(statistic)] for statistic in sums.statistics], dtype=object)
-    table: dict[str, object] = {
+    table: dict[str, np.ndarray] = {
         "survey_id": np.array(sums.surveys, dtype=object)[survey[row]],
         "indicator": indicator[column],
         "statistic": kinds[column],
@@ -86,8 +86,8 @@ def _table(sums: Sums, breakdown: tuple[str, ...], cells: CellEstimates, n_min: 
         if name != SEX:
             codes = cells.codes[name][f][row] if name in others else None
             table[name] = np.full(len(row), TOTAL, dtype=object) if codes is None else sums.categories[name][codes]
-    table = {name: pd.array(values, dtype="str") for name, values in table.items()}
-    frame = pd.DataFrame(table | {name: measures[name][row, column] for name in MEASURES})
+    texts = {name: pd.Series(values, dtype="str") for name, values in table.items()}
+    frame = pd.DataFrame(texts | {name: measures[name][row, column] for name in MEASURES})
     frame = frame.astype({"n_women": "int64", "n_men": "int64", "df": "int64"})
     enough = (frame["n_women"] >= n_min) & (frame["n_men"] >= n_min)
     p_value = frame["p_value"].where(enough).to_numpy()

@@ -73,7 +73,8 @@ class Taylor:
     z_block: np.ndarray
     answered: np.ndarray  # units x statistics: respondents who answered
     n_h: np.ndarray  # block -> PSUs of its stratum; infinite where it is alone, whose mean is taken as 0
-    scale: np.ndarray  # block -> n_h / (n_h - 1), or what the rule for lonely PSUs puts in its place
+    informs: np.ndarray  # block -> whether its stratum says anything of the variance
+    scale: np.ndarray  # block -> (1 - f_h) n_h / (n_h - 1), or what the rule for lonely PSUs puts in its place
     raw: np.ndarray
     psus: np.ndarray
     strata: np.ndarray
@@ -81,13 +82,13 @@ class Taylor:
 
 
 def taylor(units: Units, z: np.ndarray, own: np.ndarray | None, answered: np.ndarray, strata: pd.DataFrame) -> Taylor:
-    """Variance of sums of linearised values, PSUs taken as drawn with replacement within strata.
+    """Variance of sums of linearised values, PSUs taken as drawn with replacement within strata, or a fraction f_h without.
 
     ``z`` (units x statistics) are sums of linearised values, ``own`` the sums of their squares in units of psu -1, whose
-    respondents are PSUs themselves; ``answered`` counts respondents of positive weight who answered. ``strata`` has ``psus``, the number of
-    PSUs in the whole sample, n_h, and ``lonely_psu``. With zeros for PSUs that have nobody in the cell,
+    respondents are PSUs themselves; ``answered`` counts respondents of positive weight who answered. ``strata`` has ``psus``, the
+    number of PSUs in the whole sample, n_h, ``fraction``, f_h, and ``lonely_psu``. With zeros for PSUs without anybody in the cell,
 
-        V = sum_h n_h / (n_h - 1) * sum_c (z_hc - mean_h z)^2,          (Wolter 2007, ch. 6; R survey::svyrecvar)
+        V = sum_h (1 - f_h) n_h / (n_h - 1) * sum_c (z_hc - mean_h z)^2,          (Wolter 2007, ch. 6; R survey::svyrecvar)
 
     A stratum with one PSU in the whole sample adds z^2 (`adjust`; the mean over the sample of a linearised ratio is 0)
     or nothing (`remove`, `certainty`); `average` adds the mean of the domain's other strata, as R does.
@@ -105,7 +106,8 @@ def taylor(units: Units, z: np.ndarray, own: np.ndarray | None, answered: np.nda
     if own is not None:
         deviations += np.where(is_psu[:, None], 0.0, own - 2 * mean[units.block] * z)
     squares = units.by_block(deviations) + (n_h - present)[:, None] * mean**2
-    scale = np.where(alone, np.where(rule == "adjust", 1.0, 0.0), n_h / np.maximum(n_h - 1, 1))
+    informs = ~alone | (rule == "adjust")
+    scale = np.where(informs, n_h / np.maximum(n_h - 1, 1), 0.0) * (1 - strata["fraction"].to_numpy()[units.stratum])
     raw = units.blocks_by_cell(scale[:, None] * np.maximum(squares, 0.0))
 
     in_block = units.by_block(np.where(is_psu[:, None], answered > 0, answered))
@@ -116,11 +118,12 @@ def taylor(units: Units, z: np.ndarray, own: np.ndarray | None, answered: np.nda
         z_block,
         answered,
         centred,
+        informs,
         scale,
         raw,
         psus=units.blocks_by_cell(in_block).astype(np.int64),
         strata=units.blocks_by_cell(has.astype(np.int64)),
-        counted=units.blocks_by_cell((has & (scale > 0)[:, None]).astype(np.int64)),
+        counted=units.blocks_by_cell((has & informs[:, None]).astype(np.int64)),
     )
 
 
@@ -184,7 +187,7 @@ def shared(found: Taylor, left: np.ndarray, right: np.ndarray) -> Shared:
     has = (in_block[here] > 0) & (in_block[there] > 0)
     n_strata, counted = np.zeros_like(n_psus), np.zeros_like(n_psus)
     np.add.at(n_strata, pair[block_cell[here]], has)
-    np.add.at(counted, pair[block_cell[here]], has & (found.scale[here] > 0)[:, None])
+    np.add.at(counted, pair[block_cell[here]], has & found.informs[here][:, None])
     return Shared(covariance, n_psus, n_strata, counted)
 
 

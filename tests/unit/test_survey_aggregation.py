@@ -58,7 +58,11 @@ def test_psus_are_nested_in_strata_and_in_surveys() -> None:
     )
     found = sums(frame)
     assert len(set(found.psu)) == 5
-    assert found.strata.to_dict("list") == {"survey_id": ["a", "a", "b"], "name": ["north", "south", ""], "psus": [1, 2, 2]}
+    assert found.strata[["survey_id", "name", "psus"]].to_dict("list") == {
+        "survey_id": ["a", "a", "b"],
+        "name": ["north", "south", ""],
+        "psus": [1, 2, 2],
+    }
 
 
 def test_a_respondent_without_psu_is_one_even_if_a_psu_has_its_id() -> None:
