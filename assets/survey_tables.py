@@ -137,7 +137,7 @@ def margin_rows(survey_id: str, weights: Weights) -> pd.DataFrame:
 
 
 def coverage_rows(survey_id: str, catalogue: Catalogue, specification: SurveySpecification) -> pd.DataFrame:
-    """Rows of `coverage`: an indicator is altered where items of a battery it uses were not asked, or where the survey says so."""
+    """Rows of `coverage`: an indicator is not asked where any question it uses was not, altered where the survey says so of one."""
     variables = {
         f"{name}_{item}" if item else name: name
         for name, variable in catalogue.variables.items()
@@ -147,14 +147,13 @@ def coverage_rows(survey_id: str, catalogue: Catalogue, specification: SurveySpe
     rows = []
     for indicator in catalogue.indicators:
         used = catalogue.uses(indicator, given)
-        absent = sorted(used - given)
-        reasons = [specification.absent.get(variables[name], f"{name} not asked") for name in absent]
-        if any(variables[name] == name or variables[name] not in specification.variables for name in absent):
-            status = "not_asked"
-        else:
-            altered = sorted({variables[name] for name in used} & set(specification.altered))
-            reasons += [specification.altered[name] for name in altered]
-            status = "altered" if reasons else "asked"
+        absent = {
+            name: specification.absent.get(name) or specification.absent.get(variables[name]) for name in sorted(used - given)
+        }
+        altered = sorted({variables[name] for name in used} & set(specification.altered))
+        status = "not_asked" if absent else "altered" if altered else "asked"
+        reasons = [reason or f"{name} not asked" for name, reason in absent.items()]
+        reasons = reasons or [specification.altered[name] for name in altered]
         rows.append((survey_id, indicator, status, "; ".join(dict.fromkeys(reasons)) or None))
     return pd.DataFrame(rows, columns=["survey_id", "indicator", "status", "reason"]).astype({"reason": "string"})
 

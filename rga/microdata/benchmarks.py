@@ -37,6 +37,10 @@ class Source(StrictModel):
 
 def load_source(folder: Path) -> Source:
     """Read ``folder``/source.yaml. Raises InputError."""
+    if not folder.is_dir():
+        known = ", ".join(sorted(path.name for path in folder.parent.glob("*/"))) or "none"
+        what, remedy = f"there is no benchmark `{folder.name}`", f"correct it; benchmarks/ has: {known}"
+        raise InputError(Problem(what, remedy, file="survey.yaml", variable="population.benchmark"))
     return load_yaml(folder / "source.yaml", Source, f"benchmarks/{folder.name}/source.yaml")
 
 

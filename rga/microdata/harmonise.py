@@ -6,7 +6,7 @@ Belongs here: codes, missing kinds, numbers, answers that hold several choices. 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +18,7 @@ from rga.microdata.specification import Source, SurveySpecification, canonical_c
 
 ANSWERED = "answered"
 BLANK = "blank"
+MOST_CODES = 20  # different values that an error shows
 
 
 Recoded = tuple[pd.Series, pd.Series]  # harmonised values, and the kind of each answer
@@ -102,6 +103,7 @@ def _chosen(values: pd.Series, variable: Variable, mapping: Source, separator: s
             kinds[answer] = ANSWERED
             items[answer] = {mapping.codes[code] for code in codes if code in mapping.codes}
             unknown.update(dict.fromkeys(codes - set(mapping.codes), rows))
+    mixed = {code: rows for code, rows in unknown.items() if code in mapping.missing}
     problems = [
         Problem(
             "means missing, and yet stands beside other answers",
@@ -109,10 +111,9 @@ def _chosen(values: pd.Series, variable: Variable, mapping: Source, separator: s
             code=code,
             rows=rows,
         )
-        if code in mapping.missing
-        else _unmapped(code, rows, mapping.items)
-        for code, rows in sorted(unknown.items())
+        for code, rows in sorted(mixed.items())
     ]
+    problems += _unknown({code: rows for code, rows in unknown.items() if code not in mixed}, list(mapping.items))
     kind = answers.map(kinds).astype("string").fillna(BLANK)
     chosen, not_chosen = variable.codes
     return {
@@ -137,7 +138,7 @@ def _categorical(values: pd.Series, variable: Variable, mapping: Source) -> tupl
     for at, count in zip(*np.unique(place, return_counts=True), strict=True):
         if kinds[at] is None:
             rows[codes[at]] += int(count)
-    problems = [_unmapped(code, count, list(variable.codes)) for code, count in sorted(rows.items())]
+    problems = _unknown(rows, list(variable.codes))
     return _spread([mapping.codes.get(code) for code in codes], place, values), _spread(kinds, place, values), problems
 
 
@@ -152,6 +153,23 @@ def _distinct(values: pd.Series) -> tuple[np.ndarray, list[str]]:
 
 def _spread(distinct: Sequence[str | None], place: np.ndarray, like: pd.Series) -> pd.Series:
     return pd.Series(pd.array(list(distinct), dtype="string").take(place % len(distinct)), index=like.index)
+
+
+def _unknown(rows: Mapping[str, int], targets: list[str]) -> list[Problem]:
+    """One problem for each unknown code; one for all where they do not look like codes, and may be people's own words."""
+    if are_private(rows):
+        what = f"{len(rows):,} different values are neither mapped nor declared missing"
+        return [
+            Problem(
+                what, "is this the right column? Its values are not shown, as they may identify people", rows=sum(rows.values())
+            )
+        ]
+    return [_unmapped(code, count, targets) for code, count in sorted(rows.items())]
+
+
+def are_private(rows: Mapping[str, int]) -> bool:
+    """Whether values with their numbers of rows are too many, or too nearly one a row, to be answer codes: they are not shown."""
+    return len(rows) > MOST_CODES or (len(rows) > 3 and 2 * len(rows) > sum(rows.values()))
 
 
 def _unmapped(code: str, rows: int, targets: list[str]) -> Problem:
@@ -170,21 +188,25 @@ def _numeric(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd
     numbers, unread = as_number(values.where(kinds.isna()))
     problems = []
     if unread.any():
-        examples = ", ".join(repr(v) for v in codes[unread].unique()[:3])
-        problems.append(Problem(f"not numbers: {examples}", "list such codes under `missing:`", rows=int(unread.sum())))
+        examples = _examples(codes[unread].map(repr))
+        problems.append(Problem(f"not numbers{examples}", "list such codes under `missing:`", rows=int(unread.sum())))
     low = -float("inf") if variable.minimum is None else variable.minimum
     high = float("inf") if variable.maximum is None else variable.maximum
     outside = (numbers < low) | (numbers > high)
     if outside.any():
-        examples = ", ".join(f"{v:g}" for v in numbers[outside].unique()[:3])
         problems.append(
             Problem(
-                f"outside {low:g} to {high:g}: {examples}",
+                f"outside {low:g} to {high:g}{_examples(codes[outside])}",
                 "list codes that mean missing under `missing:`, or have the file corrected",
                 rows=int(outside.sum()),
             )
         )
     return numbers, kinds.mask(numbers.notna(), ANSWERED), problems
+
+
+def _examples(codes: pd.Series) -> str:
+    counts = Counter(codes)
+    return "" if are_private(counts) else ": " + ", ".join(list(counts)[:3])
 
 
 def as_number(values: pd.Series) -> tuple[pd.Series, pd.Series]:

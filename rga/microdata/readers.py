@@ -7,6 +7,7 @@ codes mean.
 from __future__ import annotations
 
 import hashlib
+import re
 import zipfile
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
@@ -158,10 +159,18 @@ def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted
         try:
             frame = connection.execute(statement).df()
         except duckdb.Error as error:
-            reason = str(error).splitlines()[0]
-            raise InputError(Problem(f"respondents: {reason}", "correct the SQL in `respondents:`", file="survey.yaml")) from None
+            raise InputError(
+                Problem(f"respondents: {_without_values(error)}", "correct the SQL in `respondents:`", file="survey.yaml")
+            ) from None
     _complain_of_missing(wanted, list(frame.columns), "the result of `respondents:`")
     return frame[wanted]
+
+
+def _without_values(error: duckdb.Error) -> str:
+    """What DuckDB says, but for what it quotes from the rows: an error about the statement itself may be quoted whole."""
+    reason = str(error).splitlines()[0]
+    of_statement = duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException
+    return reason if isinstance(error, of_statement) else re.sub(r"'[^']*'|\"[^\"]*\"|\d{4,}", "...", reason)
 
 
 def _complain_of_missing(wanted: list[str], present: list[str], where: str) -> None:

@@ -95,7 +95,7 @@ def _check_names(catalogue: Catalogue, specification: SurveySpecification, file:
             continue
         problems += [replace(problem, file=file, variable=name) for problem in _misfits(variable, source)]
     for name in specification.absent:
-        if name not in catalogue.variables:
+        if name not in catalogue.variables and name not in catalogue.columns:
             problems.append(Problem("is declared absent but not in the catalogue", "correct the name", file, name))
     if problems:
         raise InputError(problems)

@@ -157,6 +157,8 @@ class SurveySpecification(StrictModel):
             raise ValueError(f"`{both[0]}` is both mapped and declared absent")
         if unmapped := sorted(set(self.altered) - set(self.variables)):
             raise ValueError(f"`{unmapped[0]}` is declared altered, but not mapped under `variables`")
+        if read := sorted(set(self.unused) & set(self.columns_read)):
+            raise ValueError(f"column `{read[0]}` is listed under `unused`, and yet read")
         return self
 
     @property

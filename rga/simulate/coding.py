@@ -137,9 +137,7 @@ def questionnaire(catalogue: Catalogue, survey: Survey, rng: np.random.Generator
 def _asked(catalogue: Catalogue, survey: Survey) -> list[str]:
     direct = {"age": "age_group"} if survey.age == "bands" else {}
     direct |= {"functioning": "disability"} if survey.disability == "yes_no" else {}
-    later = (
-        {"left_job_for_care", "back_at_school", "food_hardship", "vaccine_doses", "vaccine_reason"} if survey.year < 2021 else set()
-    )
+    later = SECOND_ROUND if survey.year < 2021 else set()
     names = [name for name, v in catalogue.variables.items() if not v.derived and name not in later and name not in survey.absent]
     return [direct.get(name, name) for name in names]
 

@@ -19,6 +19,7 @@ from rga.simulate.coding import CODINGS, Question
 from rga.simulate.programme import Survey
 
 SIMULATED = "SIMULATED DATA: no real respondents, no finding about any country"
+SPSS_LABEL = "SIMULATED DATA: no real respondents, no finding"  # 64 characters at most
 DESIGN = ["stratum", "psu", "base_weight"]
 PANEL_COLUMN = "r1_id"
 
@@ -132,7 +133,7 @@ def write_file(frame: pd.DataFrame, questions: list[Question], path: Path, day: 
                 frame[question.column] = pd.to_numeric(frame[question.column])
             missing: dict[str, list[Any]] = {q.column: list(q.missing.values()) for q in questions}
             pyreadstat.write_sav(
-                frame, path, file_label=SIMULATED[:64], column_labels=labels, variable_value_labels=values,
+                frame, path, file_label=SPSS_LABEL, column_labels=labels, variable_value_labels=values,
                 missing_ranges=missing, note=SIMULATED, compress=path.suffix == ".zsav", row_compress=path.suffix == ".sav",
             )  # fmt: skip
         case ".dta":
@@ -141,7 +142,7 @@ def write_file(frame: pd.DataFrame, questions: list[Question], path: Path, day: 
             for question in questions:
                 frame[question.column] = frame[question.column].map(lambda v: v if isinstance(v, str) or pd.isna(v) else int(v))
             pyreadstat.write_dta(
-                frame, path, file_label=SIMULATED[:80], column_labels={k: (v or "")[:79] for k, v in labels.items()},
+                frame, path, file_label=SIMULATED, column_labels={k: (v or "")[:79] for k, v in labels.items()},
                 variable_value_labels={k: v for k, v in values.items() if v}, missing_user_values=letters, version=15,
             )  # fmt: skip
     _stamp(path, day)

@@ -109,7 +109,7 @@ PROGRAMME = [
     ),
     Survey(
         "2020-r1", "PAK", "Pakistan", 2512, "sms", "microdata.dta", "stata", ("2020-04-27", "2020-05-15"), 2_000_000,
-        disability="yes_no", absent={"domestic_repairs": "no such item", "violence_heard": UNSAFE},
+        disability="yes_no", absent={"violence_heard": UNSAFE},
     ),
     Survey(
         "2020-r1", "PHL", "Philippines", 1883, "sms", "microdata.xlsx", "labels", ("2020-04-25", "2020-05-09"), 1_200_000,

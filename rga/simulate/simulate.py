@@ -27,6 +27,7 @@ from rga.simulate.sampling import answers, draw, with_minors
 from rga.simulate.specification import specification
 
 MARGINS = ["sex*age_group", "sex*education"]
+README = "truth.csv: true shares of what the survey asked, in the simulated population it was drawn from."
 
 
 def rng_of(survey: Survey, purpose: int) -> np.random.Generator:
@@ -118,8 +119,10 @@ def _write(survey: Survey, raw_data: Path, target: Path, catalogue: Catalogue) -
     write_file(frame, questions, folder / survey.file, date.fromisoformat(survey.fieldwork[1]))
     digest = hashlib.sha256((folder / survey.file).read_bytes()).hexdigest()
     (folder / "survey.yaml").write_text(specification(survey, questions, catalogue, digest), encoding="utf-8")
-    truth(population_of(survey, raw_data), catalogue).to_csv(folder / "truth.csv", index=False)
-    (folder / "README.txt").write_text(f"{SIMULATED}.\ntruth.csv: shares in the simulated population.\n", encoding="utf-8")
+    people = population_of(survey, raw_data)
+    not_asked = {column for name in survey.absent for column in map(str, people) if column == name or column.startswith(f"{name}_")}
+    truth(people.drop(columns=list(not_asked)), catalogue).to_csv(folder / "truth.csv", index=False)
+    (folder / "README.txt").write_text(f"{SIMULATED}.\n{README}\n", encoding="utf-8")
     title, publication, notes = ROUNDS[survey.round]
     (folder.parent / "round.yaml").write_text(
         f"title: {title}\nyear: {survey.year}\npublication: >-\n  {publication}\nnotes: >-\n  {notes}\n", encoding="utf-8"

@@ -83,8 +83,9 @@ def _variables(survey: Survey, questions: list[Question]) -> dict[str, dict[str,
 def _absent(survey: Survey, questions: list[Question], catalogue: Catalogue) -> dict[str, str]:
     mapped = {question.variable for question in questions}
     names = [name for name, v in catalogue.variables.items() if not v.derived and name not in mapped]
+    names += [name for name in survey.absent if name not in catalogue.variables]  # items of a battery
     instead = {"age": "age_group", "functioning": "disability"}
-    later = "not asked in this round"
+    later = "asked from the second round on"
     return {
         name: survey.absent.get(name) or (f"asked as {instead[name]}" if instead.get(name) in mapped else later) for name in names
     }

@@ -48,15 +48,16 @@ def test_a_derived_variable_that_is_given_is_asked_with_all_that_derives_from_it
     assert given == "band" or found["BAND"] == ("not_asked", "bands only")
 
 
-def test_a_battery_without_some_items_alters_only_the_indicators_of_those() -> None:
+def test_a_battery_without_some_items_leaves_out_only_the_indicators_of_those() -> None:
     found = coverage({"help": CASH_ONLY})
-    assert found["CASH"] == ("asked", "") and found["FOOD"] == ("altered", "help_food not asked")
+    assert found["CASH"] == ("asked", "") and found["FOOD"] == ("not_asked", "help_food not asked")
+    assert coverage({"help": CASH_ONLY}, absent={"help_food": "no such item"})["FOOD"] == ("not_asked", "no such item")
 
 
 def test_an_altered_variable_alters_every_indicator_that_uses_it() -> None:
     found = coverage({"band": BAND, "help": CASH_ONLY}, altered={"help": "last week only"})
     assert found["CASH"] == found["BOTH"] == ("altered", "last week only")
-    assert found["FOOD"] == ("altered", "help_food not asked; last week only")
+    assert found["FOOD"] == ("not_asked", "help_food not asked")
     assert found["BAND"] == ("asked", "")
 
 
