@@ -173,6 +173,7 @@ def _metadata(frame: pd.DataFrame, computed: list[str]) -> dict[str, Any]:
     first = frame[frame["breakdown"] == frame["breakdown"].iloc[0]]
     return facts | {
         "surveys": int(frame["survey_id"].nunique()),
+        "shown": int((frame["obs_status"] != "Q").sum()),
         "suppressed": int((frame["obs_status"] == "Q").sum()),
         "dagster/column_schema": column_schema(frame),
         "preview": preview(first),

@@ -16,9 +16,9 @@ def column_schema(frame: pd.DataFrame) -> dg.TableSchema:
     return dg.TableSchema(columns=[dg.TableColumn(str(name), str(dtype)) for name, dtype in frame.dtypes.items()])
 
 
-def preview(aggregates: pd.DataFrame) -> dg.TableMetadataValue:
+def preview(aggregates: pd.DataFrame, shown: int = SHOWN) -> dg.TableMetadataValue:
     """The first rows of a table of aggregates."""
-    head = aggregates.head(SHOWN).astype(object)
+    head = aggregates.head(shown).astype(object)
     rows = head.where(head.notna(), None).map(lambda v: f"{v:,.2f}" if isinstance(v, float) else v if v is None else str(v))
     records = [dg.TableRecord({str(name): value for name, value in row.items()}) for row in rows.to_dict("records")]
     return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=[dg.TableColumn(str(n)) for n in head.columns]))

@@ -176,14 +176,16 @@ def count_rows(path: Path) -> dict[str, int]:
 
 def _metadata(release_id: str, path: Path, new: bool, rows: dict[str, int]) -> dict[str, Any]:
     with duckdb.connect(str(path), read_only=True) as connection:
-        surveys = connection.execute("SELECT survey_id, n, mode, status, simulated, weight_deff FROM surveys").df()
+        surveys = connection.execute(
+            "SELECT survey_id, n, mode, status, simulated, weight_deff, caution FROM surveys ORDER BY survey_id"
+        ).df()
     return {
         "release_id": release_id,
         "new": new,
         "path": dg.MetadataValue.path(str(path)),
         "link": dg.MetadataValue.path(str(path.parent.parent / "rga.duckdb")),
         "rows": dg.MetadataValue.json(rows),
-        "surveys": preview(surveys),
+        "surveys": preview(surveys, len(surveys)),
     }
 
 

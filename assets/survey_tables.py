@@ -57,9 +57,9 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writin
             "rows": len(weights.frame),
             "columns": weights.frame.iloc[:0],
             "n": final.diagnostics.n,
-            "deff": final.diagnostics.kish_deff,
-            "n_effective": final.diagnostics.n_effective,
-            "sum_of_weights": final.diagnostics.total,
+            "deff": round(final.diagnostics.kish_deff, 3),
+            "n_effective": round(final.diagnostics.n_effective, 1),
+            "sum_of_weights": round(final.diagnostics.total, 1),
             "method": final.method,
         },
     }
@@ -92,9 +92,10 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
         "weight_n_effective": final.n_effective,
         "source_files": ", ".join(f"{name} sha256:{digest}" for name, digest in sorted(respondents.source_files.items())),
         "notes": specification.notes,
+        "caution": specification.caution or None,
         "simulated": specification.simulated,
     }
-    types = {"benchmark": "string", "invited": "Int64", "response_rate": "float64"}
+    types = {"benchmark": "string", "caution": "string", "invited": "Int64", "response_rate": "float64"}
     return pd.DataFrame([row]).astype(types)
 
 

@@ -42,6 +42,7 @@ class BuildOutcome:
 
     surveys: list[SurveyOutcome]
     estimates: int = 0
+    suppressed: int = 0
     gaps: int = 0
     release: str | None = None
     link: Path | None = None
@@ -117,8 +118,9 @@ def _outcome(result: dg.ExecuteInProcessResult, paths: Paths, start: float) -> B
             SurveyOutcome(key, "failed" if errors.get(key) else status, str(errors.get(key) or ""))
             for key, status in sorted(statuses.items())
         ],
-        estimates=estimates.get("dagster/row_count", 0),
-        gaps=gaps.get("dagster/row_count", 0),
+        estimates=estimates.get("shown", 0),
+        suppressed=estimates.get("suppressed", 0),
+        gaps=gaps.get("shown", 0),
         release=release.get("release_id"),
         link=Path(release["link"]) if release else None,
         new_release=release.get("new", False),

@@ -144,6 +144,7 @@ class SurveySpecification(StrictModel):
     absent: dict[str, str] = {}
     altered: dict[str, str] = {}
     notes: str = ""
+    caution: str = ""
 
     @model_validator(mode="after")
     def _consistent(self) -> SurveySpecification:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import textwrap
-import zlib
 from pathlib import Path
 
 import altair as alt
@@ -23,14 +22,17 @@ TITLE_LINE, SUBTITLE_LINE = 72, 116  # characters
 SIMULATED = "SIMULATED DATA: not a finding about any country"
 
 _ROWS = """
-    SELECT g.round, g.country, g.women, g.men, g.gap, g.ci_low > 0 OR g.ci_high < 0 AS clear, g.simulated, g.n_women, g.n_men,
+    SELECT g.round, g.country || CASE WHEN s.caution IS NOT NULL OR c.status = 'altered' THEN ' *' ELSE '' END AS country,
+           g.women, g.men, g.gap, g.ci_low > 0 OR g.ci_high < 0 AS clear, g.simulated, g.n_women, g.n_men,
            w.ci_low AS women_low, w.ci_high AS women_high, m.ci_low AS men_low, m.ci_high AS men_high
     FROM gender_gaps g
     JOIN estimates w USING (survey_id, indicator, statistic, category, breakdown)
     JOIN estimates m USING (survey_id, indicator, statistic, category, breakdown)
+    JOIN surveys s USING (survey_id) JOIN coverage c USING (survey_id, indicator)
     WHERE g.indicator = ? AND g.breakdown = 'sex' AND w.sex = 'F' AND m.sex = 'M' AND g.gap IS NOT NULL
     ORDER BY g.round, g.gap DESC, g.country
 """
+CAUTION = "* Read with care: `caution` in table surveys, or `reason` in table coverage, says why."
 
 
 def gap_chart(connection: duckdb.DuckDBPyConnection, indicator: str, question: str | None = None) -> alt.ConcatChart:
@@ -80,6 +82,7 @@ def _subtitle(facts: pd.Series[str], rows: pd.DataFrame, titled: bool) -> list[s
         base + (f"{notes}." if notes else ""),
         f"{n.sum():,} respondents, {n.min():,} to {n.max():,} behind each dot.",
         "Bars: 95 % confidence intervals. Gap: women minus men in percentage points, bold where its interval leaves out zero.",
+        CAUTION if rows["country"].str.endswith("*").any() else "",
     ]
     return [line for sentence in text for line in textwrap.wrap(sentence, SUBTITLE_LINE)]
 
@@ -126,18 +129,3 @@ def _panel(rows: pd.DataFrame, scale: alt.Scale) -> alt.LayerChart | alt.FacetCh
 def save(chart: alt.ConcatChart, path: Path) -> None:
     """Write ``chart`` as .png, at twice its size in pixels, or .svg."""
     chart.save(str(path), scale_factor=2)
-    if path.suffix == ".png":
-        path.write_bytes(_squeezed(path.read_bytes()))
-
-
-def _squeezed(png: bytes) -> bytes:
-    """The same picture in a third of the bytes: vl-convert compresses its pixels for speed, a repository keeps them for good."""
-    chunks, at = [], 8  # each: length, type, data, checksum
-    while at < len(png):
-        size = int.from_bytes(png[at : at + 4])
-        chunks.append((png[at + 4 : at + 8], png[at + 8 : at + 8 + size]))
-        at += size + 12
-    pixels = zlib.compress(zlib.decompress(b"".join(data for kind, data in chunks if kind == b"IDAT")), 9)
-    head = [(kind, data) for kind, data in chunks if kind not in {b"IDAT", b"IEND"}]
-    parts = [*head, (b"IDAT", pixels), (b"IEND", b"")]
-    return png[:8] + b"".join(len(data).to_bytes(4) + kind + data + zlib.crc32(kind + data).to_bytes(4) for kind, data in parts)

@@ -22,6 +22,11 @@ HOW = {
     "web": "Invited by SMS to a form on the web: people without a smartphone, and who do not answer, are missing.",
 }
 
+CAUTION = (
+    "Taking part depended also on how hard the crisis hit a person, which no margin knows: weighting to sex, age and education "
+    "repairs a part of the selection only."
+)
+
 
 def specification(survey: Survey, questions: list[Question], catalogue: Catalogue, sha256: str) -> str:
     """Text of survey.yaml."""
@@ -55,6 +60,8 @@ def specification(survey: Survey, questions: list[Question], catalogue: Catalogu
     if survey.altered:
         document["altered"] = dict(survey.altered)
     document["notes"] = _notes(survey)
+    if survey.unobserved:
+        document["caution"] = CAUTION
     text = yaml.dump(document, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
     return f"# {SIMULATED}.\n{text}"
 
@@ -99,10 +106,7 @@ def _notes(survey: Survey) -> str:
             "invitation, not who answered.",
         ]
     if survey.unobserved:
-        lines += [
-            "Taking part depended also on how hard the crisis hit a person, which no margin knows: weighting to sex, age and",
-            "education repairs a part of the selection only. docs/simulation.md says how much bias is left.",
-        ]
+        lines.append("docs/simulation.md says how much bias weighting leaves.")
     else:
         lines.append("Taking part depended on sex, age and education, which weighting repairs.")
     if survey.panel:

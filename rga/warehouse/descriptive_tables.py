@@ -75,6 +75,7 @@ def descriptive_tables() -> list[Table]:
                 ),
                 text("status_note", "Why it is stale", nullable=True),
                 text("notes", "What makes it hard to compare"),
+                text("caution", "Why its estimates are to be read with care, whatever their errors say", nullable=True),
                 SIMULATED,
             ],
             ["survey_id"],

@@ -24,22 +24,26 @@ from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import Respondents
 from rga.simulate.programme import PROGRAMME, Survey
-from rga.simulate.sampling import OTHER_SEX, draw
+from rga.simulate.sampling import OTHER_SEX, answers, draw
 from rga.simulate.simulate import earlier_round, population_of, rng_of, with_derived
-from rga.survey import SUPPRESS_BELOW, Share, aggregate, estimate
+from rga.survey import SUPPRESS_BELOW, Share, aggregate, estimate, gender_gaps
 
 ROOT = Path(__file__).resolve().parents[2]
 DRAWS, BATCH = 200, 25
 MISSING_ON_MARGIN = 0.03
+GAP = "F-M"
 HEADLINE = ("UDW_INC_ANY", "HLT_MENTAL")
 NEEDED = ["sex", "age_group", "education", "residence", "region", "area", "frailty", "person"]  # to draw and weigh
 
 
 @dataclass(frozen=True)
 class Repeated:
-    """Many draws of one survey. ``results`` has a row per indicator and sex (`_T`, `F`, `M`): `truth`, mean `unweighted` and
-    `weighted` estimate (per cent), `noise` (Monte Carlo standard error of the weighted mean), `covered` (share of 95 % intervals
-    that hold the truth), `draws`."""
+    """Many draws of one survey.
+
+    ``results`` has a row per indicator and sex (`_T`, `F`, `M`, and the gap `F-M`): `truth`, mean `unweighted` and `weighted`
+    estimate (per cent), `noise` (Monte Carlo standard error of the weighted mean), `covered` (share of 95 % intervals that hold
+    the truth), `draws`.
+    """
 
     survey: Survey
     results: pd.DataFrame
@@ -67,7 +71,7 @@ def repeat(survey: Survey, draws: int = DRAWS) -> Repeated:
     """``draws`` samples of ``survey``'s population, weighted and estimated as `rga build` does."""
     root, rng, before = DataRoot(ROOT / "raw_data"), rng_of(survey, 3), earlier_round(survey)
     everything = population_of(survey, root.path)
-    answers = answers_of(everything, root.catalogue())
+    true, answers = (answers_of(people, root.catalogue()) for people in (everything, with_item_nonresponse(everything, rng)))
     people = everything[NEEDED].assign(row=np.arange(len(everything)))
     people_before = population_of(before, root.path)[NEEDED] if before else None
 
@@ -83,7 +87,15 @@ def repeat(survey: Survey, draws: int = DRAWS) -> Repeated:
         connection.execute("CREATE TABLE answers AS SELECT * FROM frame").fetchall()
         batches = [range(start, min(start + BATCH, draws)) for start in range(0, draws, BATCH)]
         found = [_estimates(connection, pd.concat(map(one, batch), ignore_index=True), list(answers)) for batch in batches]
-    return Repeated(survey, _summary(pd.concat(found), truth_of(answers, people["sex"])))
+    return Repeated(survey, _summary(pd.concat(found), truth_of(true, people["sex"])))
+
+
+def with_item_nonresponse(people: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+    """``people`` without the answers that each of them would not give if asked; who they are is known."""
+    known = {*NEEDED, "age", "marital_status", "n_children"}
+    said = answers(people, [str(name) for name in people if name not in known], rng)
+    silent = {name: said[name].isin(["!dont_know", "!refused"]) for name in said if name not in known}
+    return people.assign(**{str(name): people[name].mask(missing) for name, missing in silent.items()})
 
 
 def answers_of(people: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
@@ -101,6 +113,7 @@ def truth_of(answers: pd.DataFrame, sex: pd.Series) -> pd.DataFrame:
     numbers = answers.astype("Float64") * 100
     groups = {"_T": numbers, "F": numbers[sex == "F"], "M": numbers[sex == "M"]}
     table = pd.DataFrame({name: frame.mean().astype(float) for name, frame in groups.items()}).rename_axis("indicator")
+    table[GAP] = table["F"] - table["M"]
     return table.reset_index().melt("indicator", var_name="sex", value_name="truth")
 
 
@@ -126,7 +139,13 @@ def _estimates(connection: duckdb.DuckDBPyConnection, drawn: pd.DataFrame, codes
     by_sex = "GROUP BY GROUPING SETS ((survey_id), (survey_id, sex))"
     wide = connection.execute(f"SELECT survey_id, coalesce(sex, '_T') AS sex, {plain} FROM sample {by_sex}").df()
     unweighted = wide.melt(["survey_id", "sex"], var_name="indicator", value_name="unweighted")
-    return estimate(sums, [(), ("sex",)]).merge(unweighted, on=["survey_id", "sex", "indicator"])
+    found = estimate(sums, [(), ("sex",)]).merge(unweighted, on=["survey_id", "sex", "indicator"])
+    by_sex = unweighted.pivot(index=["survey_id", "indicator"], columns="sex", values="unweighted")
+    gaps = gender_gaps(sums, [("sex",)]).assign(sex=GAP).rename(columns={"gap": "value"})
+    gaps["n"] = gaps[["n_women", "n_men"]].min(axis=1)
+    gaps = gaps.merge((by_sex["F"] - by_sex["M"]).rename("unweighted").reset_index(), on=["survey_id", "indicator"])
+    columns = ["indicator", "sex", "value", "se", "ci_low", "ci_high", "n", "unweighted"]
+    return pd.concat([found[columns], gaps[columns]], ignore_index=True)
 
 
 def _summary(found: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
@@ -164,7 +183,7 @@ def _line(found: Repeated) -> str:
 
 
 def _headlines(found: Repeated) -> list[str]:
-    chosen = found.results[found.results["indicator"].isin(HEADLINE) & (found.results["sex"] != "_T")]
+    chosen = found.results[found.results["indicator"].isin(HEADLINE) & found.results["sex"].isin(["F", "M"])]
     return [
         f"| {found.survey.key} | {row.indicator} | {row.sex} | {row.truth:.1f} | {row.unweighted:.1f} | {row.weighted:.1f} | "
         f"{row.weighted - row.truth:+.1f} | {100 * row.covered:.0f} % |"

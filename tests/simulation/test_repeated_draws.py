@@ -21,6 +21,18 @@ def test_weighting_repairs_selection_that_follows_the_margins_and_intervals_cove
         if found.survey.unobserved == 0:
             assert found.bias_weighted < 0.1 * found.bias_unweighted, found.survey.key
             assert 93 <= found.coverage <= 97, f"{found.survey.key}: {found.coverage:.1f}"
+            assert_no_estimate_stands_out(found)
+
+
+def assert_no_estimate_stands_out(found: Repeated) -> None:
+    """Each estimate's own bias is within chance of a tenth of the unweighted one's, and each coverage within chance of 95 %."""
+    table = found.results
+    bias, unweighted = (table["weighted"] - table["truth"]).abs(), (table["unweighted"] - table["truth"]).abs()
+    wrong = table[bias > 0.1 * unweighted + 4.5 * table["noise"]]
+    assert wrong.empty, f"{found.survey.key}\n{wrong}"
+    often = table[table["draws"] == DRAWS]
+    rare = often[(often["covered"] - 0.95).abs() > 4.5 * (0.95 * 0.05 / DRAWS) ** 0.5]
+    assert len(often) > 200 and len(rare) <= 0.01 * len(often), f"{found.survey.key}\n{rare}"
 
 
 @pytest.mark.long

@@ -33,12 +33,16 @@ def release() -> Iterator[duckdb.DuckDBPyConnection]:
                 breakdown TEXT, women DOUBLE, men DOUBLE, gap DOUBLE, ci_low DOUBLE, ci_high DOUBLE, n_women BIGINT, n_men BIGINT,
                 simulated BOOLEAN);
             CREATE TABLE estimates (survey_id TEXT, indicator TEXT, statistic TEXT, category TEXT, breakdown TEXT, sex TEXT,
-                ci_low DOUBLE, ci_high DOUBLE)""")
+                ci_low DOUBLE, ci_high DOUBLE);
+            CREATE TABLE surveys (survey_id TEXT, caution TEXT);
+            CREATE TABLE coverage (survey_id TEXT, indicator TEXT, status TEXT)""")
         for round_id, country, women, men in SURVEYS:
             key = [f"{round_id}_{country}", "X", "share", "_T", "sex"]
             gap = women - men
             row = [key[0], round_id, country, *key[1:], women, men, gap, gap - 6, gap + 6, 100, 2000, False]
             connection.execute(f"INSERT INTO gender_gaps VALUES ({', '.join('?' * len(row))})", row)
+            connection.execute("INSERT INTO surveys VALUES (?, NULL)", [key[0]])
+            connection.execute("INSERT INTO coverage VALUES (?, 'X', 'asked')", [key[0]])
             for sex, value in (("F", women), ("M", men)):
                 connection.execute("INSERT INTO estimates VALUES (?, ?, ?, ?, ?, ?, ?, ?)", [*key, sex, value - 4, value + 4])
         connection.execute("INSERT INTO gender_gaps SELECT * REPLACE ('IDN' AS country, NULL AS gap) FROM gender_gaps LIMIT 1")
@@ -98,3 +102,11 @@ def test_the_saved_picture_is_whole_and_small(release: duckdb.DuckDBPyConnection
         pixels += body[4:] if body[:4] == b"IDAT" else b""
         at += size + 12
     assert len(zlib.decompress(pixels)) == height * (4 * width + 1)
+
+
+def test_surveys_to_be_read_with_care_are_marked_and_the_mark_is_explained(release: duckdb.DuckDBPyConnection) -> None:
+    assert "Read with care" not in gap_chart(release, "X").to_json()
+    release.execute("UPDATE surveys SET caution = 'self-selected' WHERE survey_id = '2020-r1_PAK'")
+    release.execute("UPDATE coverage SET status = 'altered' WHERE survey_id = '2021-r2_BGD'")
+    text = gap_chart(release, "X").to_json()
+    assert "PAK *" in text and "BGD *" in text and "NPL *" not in text and "Read with care" in text

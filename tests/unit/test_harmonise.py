@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from rga.errors import Problem
 from rga.microdata.catalogue import Catalogue, Variable
-from rga.microdata.harmonise import harmonise
+from rga.microdata.harmonise import are_private, harmonise
 from rga.microdata.specification import Source, SurveySpecification
 
 CATALOGUE = Catalogue(
@@ -164,3 +164,9 @@ def test_whatever_was_chosen_every_row_has_one_kind_and_every_choice_arrives(see
 def test_contradictory_sources_are_refused(source: dict, message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Source.model_validate(source)
+
+
+def test_values_that_may_identify_people_are_counted_and_not_shown() -> None:
+    assert are_private({str(number): 1 for number in range(5)})
+    assert are_private({str(number): 90 for number in range(21)})
+    assert not are_private({"7": 1, "8": 1, "9": 1}) and not are_private({str(number): 12 for number in range(20)})
