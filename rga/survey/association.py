@@ -21,10 +21,11 @@ from rga.survey.statistics import Distribution
 class Independence:
     """A two-way table and the tests of its independence.
 
-    ``table``: estimated shares of the whole, rows x columns; ``n`` respondents of positive weight who answered both; ``df``: PSUs
-    minus strata among them. ``tests`` is indexed by name: `F` (Rao-Scott, second order: the one to quote), `Chisq` (Rao-Scott, first
-    order), `Wald`, `adjWald`; columns statistic, df1, df2 (infinite for `Chisq`), p_value. NaN means not defined: all tests where the
-    table has one row or one column, the sample says nothing of the variance (df 0), or so many cells are empty that no test exists.
+    ``table``: estimated shares of the whole, rows x columns; ``n`` respondents of positive weight who answered both; ``df``:
+    PSUs minus strata among them. ``tests`` is indexed by name: `F` (Rao-Scott, second order: the one to quote), `Chisq`
+    (Rao-Scott, first order), `Wald`, `adjWald`; columns statistic, df1, df2 (infinite for `Chisq`), p_value. NaN means not
+    defined: all tests where the table has one row or one column, the sample says nothing of the variance (df 0), or so many
+    cells are empty that no test exists.
     """
 
     table: pd.DataFrame
@@ -50,7 +51,7 @@ def independence(
 
         Chisq    X^2 / mean eigenvalue on (r-1)(c-1) df                                  (Rao and Scott 1981)
         F        X^2 / tr Delta, F on d and d df, with d = (tr Delta)^2 / tr(Delta^2)    (Rao and Scott 1984; Thomas and Rao 1987)
-        Wald     Y' Var(Y)^-1 Y / q, F on q and df; Y the (r-1)(c-1) = q differences of P from the product of its margins
+        Wald     Y' Var(Y)^-1 Y / q, F on q and df; Y the q = (r-1)(c-1) totals less the product of their margins
         adjWald  Wald (df - q + 1)/df, F on q and df - q + 1                             (Koch, Freeman and Freeman 1975)
 
     An empty cell has no weight in D^-1, as in R: ``svychisq`` on the subset of those who answered both. (Given missing answers, R
@@ -79,9 +80,9 @@ def independence(
     table = pd.DataFrame(shares.reshape(r, c), index=pd.Index(names[0], name="row"), columns=pd.Index(names[1], name="column"))
     tests = pd.DataFrame(np.nan, index=pd.Index(["F", "Chisq", "Wald", "adjWald"], name="test"), columns=TEST_COLUMNS)
     if r > 1 and c > 1 and df > 0 and not stages.silent(answered, np.ones(r * c, dtype=bool)).any():
-        v = stages.covariance(z, answered)
-        _rao_scott(tests, shares.reshape(r, c), v, n, df)
-        _wald(tests, shares.reshape(r, c), v, df)
+        _rao_scott(tests, shares.reshape(r, c), stages.covariance(z, answered), n, df)
+        totals = stages.by_unit(weight[:, None] * member / population)
+        _wald(tests, shares.reshape(r, c), stages.covariance(totals, answered), df)
     return Independence(table, n, df, tests)
 
 
@@ -112,9 +113,10 @@ def _rao_scott(tests: pd.DataFrame, p: np.ndarray, v: np.ndarray, n: int, df: in
 def _wald(tests: pd.DataFrame, p: np.ndarray, v: np.ndarray, df: int) -> None:
     r, c = p.shape
     row, column = p.sum(axis=1), p.sum(axis=0)
-    # d(p_ij - p_i. p_.j) / d p_kl, the shares adding up to one.
+    # d(N_ij - N_i. N_.j / N) / d N_kl, as R: totals, whose sum is estimated too.
     same_row, same_column = np.kron(np.eye(r), np.ones((c, c))), np.kron(np.ones((r, r)), np.eye(c))
-    jacobian = np.eye(r * c) - same_row * np.tile(column, r)[:, None] - same_column * np.repeat(row, c)[:, None]
+    product = np.outer(row, column).ravel()[:, None]
+    jacobian = np.eye(r * c) - same_row * np.tile(column, r)[:, None] - same_column * np.repeat(row, c)[:, None] + product
     use = np.arange(r * c).reshape(r, c)[1:, 1:].ravel()
     y = (p - np.outer(row, column)).ravel()[use]
     variance = (jacobian @ v @ jacobian.T)[np.ix_(use, use)]

@@ -16,6 +16,9 @@ from rga.survey.statistics import Quantile, Total, Values
 # Weights that add up to more than this many times the respondents count people rather than respondents.
 POPULATION_SCALE = 2.0
 
+# What differs by less, in parts of itself, does not differ: where all are alike the variance is 0, not rounding.
+ROUNDING = 1e-14
+
 
 @dataclass(frozen=True)
 class Linearised:
@@ -65,7 +68,9 @@ def influence(values: Values, weight: np.ndarray, column: np.ndarray, domain: np
     level[is_quantile] = ratio[is_quantile]
     value = np.where(is_quantile, value, np.where(is_total, np.where(n > 0, numerator, np.nan), ratio))
     slope = np.where(is_total | np.isnan(ratio), 0.0, ratio)
-    z = weight[:, None] * (y - slope * x) / np.where(is_total | (denominator == 0), 1.0, denominator)
+    off = y - slope * x
+    off[np.abs(off) <= ROUNDING * (np.abs(y) + np.abs(slope * x))] = 0.0
+    z = weight[:, None] * off / np.where(is_total | (denominator == 0), 1.0, denominator)
     return Linearised(value, np.where(answered, z, 0.0), answered, n, population, level)
 
 
@@ -79,6 +84,8 @@ def simple_random_variance(linearised: Linearised, weight: np.ndarray, at_scale:
     u = np.divide(linearised.z, w, out=np.zeros_like(linearised.z), where=w > 0)
     n, population = linearised.n, linearised.population
     mean = (w * u).sum(axis=0) / np.where(n > 0, population, 1.0)
-    spread = population * (w * (u - mean) ** 2).sum(axis=0) / np.maximum(n - 1, 1)
+    off = u - mean
+    off[np.abs(off) <= ROUNDING * np.abs(u)] = 0.0
+    spread = population * (w * off**2).sum(axis=0) / np.maximum(n - 1, 1)
     correction = np.where(at_scale & (population > n), 1 - n / np.maximum(population, 1e-300), 1.0)
     return np.where(n > 1, spread * correction, np.nan)
