@@ -74,7 +74,7 @@ def independence(
     population = weight @ inside
     shares = weight @ member / population if inside.any() else np.zeros(0)
     z = stages.by_unit(weight[:, None] * np.where(inside[:, None], member - shares, 0.0) / (population or 1.0))
-    answered = np.repeat(stages.by_unit(inside[:, None].astype(np.int64)) > 0, max(r * c, 1), axis=1)
+    answered = np.repeat(stages.by_unit(inside[:, None]), max(r * c, 1), axis=1)
     df = int(stages.df(answered)[0])
     n = int(inside.sum())
     table = pd.DataFrame(shares.reshape(r, c), index=pd.Index(names[0], name="row"), columns=pd.Index(names[1], name="column"))

@@ -24,6 +24,9 @@ from rga.survey.quantiles import woodruff
 from rga.survey.sample import Data, Domain, Sample, sample_of
 from rga.survey.statistics import Distribution, Quantile, Share, Statistic, Total, Values
 
+# Respondents x results held at a time: what memory the influence values take, however many results are wanted.
+BLOCK = 4_000_000
+
 
 @dataclass(frozen=True)
 class Result:
@@ -97,8 +100,8 @@ class Joint:
         return int(found[0])
 
     def _derived(self, names: list[str], value: np.ndarray, gradient: np.ndarray) -> pd.DataFrame:
-        takes_part = (gradient != 0).astype(np.int64)
-        inside = self._inside.astype(np.int64) @ takes_part.T > 0
+        takes_part = (gradient != 0).astype(np.float32)
+        inside = self._inside.astype(np.float32) @ takes_part.T > 0
         variance = np.diag(self._stages.covariance(self._z @ np.nan_to_num(gradient).T, inside))
         unknown = takes_part @ self.table["se"].isna().to_numpy() > 0
         se = np.where(unknown | np.isnan(value), np.nan, np.sqrt(variance))
@@ -137,43 +140,47 @@ def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
     pairs = [(column, j) for j, result in enumerate(results) for column in columns_of[result.statistic]]
     column, result_of = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     domain = sample.domains([result.domain for result in results])[:, result_of]
-    found = influence(values, sample.weight, column, domain)
     kinds = [values.statistics[k] for k in column]
-    stages = sample.stages
-    inside = stages.by_unit(found.answered.astype(np.int64)) > 0
-    z, df = stages.by_unit(found.z), stages.df(inside)
+    stages, weight = sample.stages, sample.weight
+    at_scale = float(weight.sum()) > POPULATION_SCALE * float((weight > 0).sum())
+    parts = []
+    for block in np.array_split(np.arange(len(kinds)), 1 + len(weight) * len(kinds) // BLOCK):
+        found = influence(values, weight, column[block], domain[:, block])
+        simple = simple_random_variance(found, weight, at_scale)
+        units = stages.by_unit(found.z), stages.by_unit(found.answered)
+        parts.append((found.value, found.n, found.population, found.level, simple, *units))
+    value, n, population, level, simple, z, inside = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+    df = stages.df(inside)
 
     is_share = np.array([isinstance(kind, Share | Distribution) for kind in kinds], dtype=bool)
     is_quantile = np.array([isinstance(kind, Quantile) for kind in kinds], dtype=bool)
     is_total = np.array([isinstance(kind, Total) for kind in kinds], dtype=bool)
-    bound = is_share & ((found.value == 0) | (found.value == 1))
+    bound = is_share & ((value == 0) | (value == 1))
     covariance = stages.covariance(z, inside)
-    unknown = (stages.silent(inside, ~is_total) & ~bound) | np.isnan(found.value)
+    unknown = (stages.silent(inside, ~is_total) & ~bound) | np.isnan(value)
     se = np.where(unknown, np.nan, np.sqrt(np.diag(covariance)))
 
-    low, high = t_interval(found.value, se, df)
-    inner = logit_interval(np.where(is_share, found.value, np.nan), se, df)
-    outer = korn_graubard(np.where(bound, found.value, np.nan), se, found.n, df)
+    low, high = t_interval(value, se, df)
+    inner = logit_interval(np.where(is_share, value, np.nan), se, df)
+    outer = korn_graubard(np.where(bound, value, np.nan), se, n, df)
     low, high = (np.where(bound, o, np.where(is_share, i, t)) for t, i, o in zip((low, high), inner, outer, strict=True))
     stretch = np.ones(len(kinds))
-    for k in np.flatnonzero(is_quantile & ~np.isnan(found.value)):
-        those = found.answered[:, k]
+    for k in np.flatnonzero(is_quantile & ~np.isnan(value)):
+        those = values.known[:, column[k]] & domain[:, k] & (weight > 0)
         level_se = se[k]
-        low[k], high[k], se[k] = woodruff(values.y[those, column[k]], sample.weight[those], found.level[k], level_se, df[k])
+        low[k], high[k], se[k] = woodruff(values.y[those, column[k]], weight[those], level[k], level_se, df[k])
         stretch[k] = -se[k] / level_se if level_se > 0 else 0.0
     stretch = np.nan_to_num(stretch)
     z, covariance = z * stretch, covariance * np.outer(stretch, stretch)
 
-    at_scale = float(sample.weight.sum()) > POPULATION_SCALE * float((sample.weight > 0).sum())
-    simple = simple_random_variance(found, sample.weight, at_scale)
     with np.errstate(divide="ignore", invalid="ignore"):
         deff = np.where(is_quantile | ~(simple > 0), np.nan, se**2 / simple)
-        cv = np.where(found.value != 0, se / np.abs(found.value), np.nan)
+        cv = np.where(value != 0, se / np.abs(value), np.nan)
     covariance[np.isnan(se)] = np.nan
     covariance[:, np.isnan(se)] = np.nan
     measures = {
-        "value": found.value, "se": se, "ci_low": low, "ci_high": high, "n": found.n, "population": found.population,
-        "deff": deff, "df": df, "cv": cv,
+        "value": value, "se": se, "ci_low": low, "ci_high": high,
+        "n": n, "population": population, "deff": deff, "df": df, "cv": cv,
     }  # fmt: skip
     return Joint(_keys(values, results, column, result_of).assign(**measures), covariance, stages, z, inside)
 

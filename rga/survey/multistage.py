@@ -66,19 +66,22 @@ class Stage:
 
 @dataclass(frozen=True)
 class Stages:
-    """A sample as nested codes. ``unit``: the ultimate unit of each respondent; ``psus``: PSUs in strata; ``ssus``: second-stage
-    units in PSUs, which are then the ultimate units, where a second stage counts (the first has an fpc), else None."""
+    """A sample as nested codes. ``psus``: PSUs in strata; ``ssus``: second-stage units in PSUs where a second stage counts (the
+    first has an fpc), else None. The ultimate units are the last of these; respondents in ``order`` are sorted by them, each unit's
+    beginning at ``first``."""
 
-    unit: np.ndarray
+    order: np.ndarray
+    first: np.ndarray
     psus: Stage
     ssus: Stage | None
     lonely_psu: LonelyPsu
 
     def by_unit(self, rows: np.ndarray) -> np.ndarray:
-        """Sums over ultimate units, units x results, from respondents x results."""
-        order = np.argsort(self.unit, kind="stable")
-        first = np.flatnonzero(np.diff(self.unit[order], prepend=-1))
-        return rows[order] if len(first) == len(rows) else np.add.reduceat(rows[order], first, axis=0)
+        """Sums over ultimate units (of booleans: whether any), units x results, from respondents x results."""
+        if len(self.first) == len(rows):
+            return rows[self.order]
+        add = np.logical_or if rows.dtype == bool else np.add
+        return add.reduceat(rows[self.order], self.first, axis=0)
 
     def covariance(self, z: np.ndarray, inside: np.ndarray) -> np.ndarray:
         """Covariance matrix (results x results) of the column sums of ``z``, influence values summed by ultimate unit.
@@ -139,10 +142,15 @@ def stages_of(frame: pd.DataFrame, design: Design) -> Stages:
     if design.lonely_psu == "fail":
         _refuse_lonely(psus, stratum)
     if not (psus.fraction > 0).any() or (design.ssu is None and design.ssu_fpc is None):
-        return Stages(psu_of, psus, None, design.lonely_psu)
+        return Stages(*_sorted(psu_of), psus, None, design.lonely_psu)
     ssu_of = _nested(psu_of, frame["ssu"])
     ssus = _stage(ssu_of, psu_of, frame["ssu_fpc"], "ssu_fpc", frame["psu"])
-    return Stages(ssu_of, psus, ssus, design.lonely_psu)
+    return Stages(*_sorted(ssu_of), psus, ssus, design.lonely_psu)
+
+
+def _sorted(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(unit, kind="stable")
+    return order, np.flatnonzero(np.diff(unit[order], prepend=-1))
 
 
 def _codes(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
