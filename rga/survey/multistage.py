@@ -47,9 +47,7 @@ class Stage:
         scale = np.where(self.whole, 0.0, (1 - self.fraction) * size / np.maximum(size - 1, 1))
         centre = np.add.reduceat(z, self.first, axis=0) / size[:, None]
         if rule == "adjust":
-            centre[lonely] = z.mean(axis=0)
-        else:
-            scale[lonely] = 0.0
+            centre[lonely] = z.mean(axis=0)  # under the other rules a lonely unit is its own mean, and adds nothing
         off = z - centre[self.group]
         v = off.T @ (off * (outer * scale)[self.group][:, None])
         if rule == "average" and lonely.any():
