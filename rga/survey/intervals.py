@@ -1,4 +1,4 @@
-"""Confidence limits of a proportion: logit and Korn-Graubard.
+"""Confidence limits: t of anything; logit, Wilson and Korn-Graubard of a proportion.
 
 Belongs here: limits from an estimate, its standard error and degrees of freedom. Not here: standard errors, or
 verdicts on them.
@@ -7,7 +7,7 @@ verdicts on them.
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import betaincinv, expit, stdtrit  # scipy.stats takes two seconds to import
+from scipy.special import betaincinv, expit, ndtri, stdtrit  # scipy.stats takes two seconds to import
 
 
 def t_quantile(df: np.ndarray, level: float = 0.95) -> np.ndarray:
@@ -35,20 +35,56 @@ def korn_graubard(
     """Clopper-Pearson limits at the effective sample size (Korn and Graubard 1998), in the NCHS form (Parker et al.
     2017).
 
-    n* = p(1-p)/se^2 times (t(n-1)/t(df))^2, never more than ``n``; n* = n where p is 0 or 1. ``capped=False`` gives
-    R's ``svyciprop(method = "beta")``, which has no cap and no value at 0 and 1. NaN where df is 0 or se is not known.
+    At n* of `effective_n`. ``capped=False`` gives R's ``svyciprop(method = "beta")``, which has no cap and no value at 0 and 1.
+    NaN where df is 0 or se is not known.
     """
-    p, se, n = (np.asarray(x, dtype=np.float64) for x in (p, se, n))
-    inside = (p > 0) & (p < 1)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        effective = p * (1 - p) / se**2 * (t_quantile(n - 1, level) / t_quantile(df, level)) ** 2
-    if capped:
-        effective = np.minimum(effective, n)
-    size = np.where(inside, effective, n)
+    p, size = np.asarray(p, dtype=np.float64), effective_n(p, se, n, df, level, capped)
     successes = size * p
     tail = (1 - level) / 2
     with np.errstate(invalid="ignore"):
         low = np.where(p > 0, betaincinv(np.where(p > 0, successes, 1.0), size - successes + 1, tail), 0.0)
         high = np.where(p < 1, betaincinv(successes + 1, np.where(p < 1, size - successes, 1.0), 1 - tail), 1.0)
-    known = (np.asarray(df) > 0) & np.isfinite(size) & np.isfinite(p) & ~np.isnan(se)
+    known = np.isfinite(size) & np.isfinite(p)
     return np.where(known, low, np.nan), np.where(known, high, np.nan)
+
+
+def wilson(p: np.ndarray, se: np.ndarray, n: np.ndarray, df: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Score limits (Wilson 1927) at the effective sample size n* of `effective_n` (Franco, Little, Louis and Slud 2019).
+
+    (p + z^2/2n* ± z sqrt(p(1-p)/n* + z^2/4n*^2)) / (1 + z^2/n*), z the normal quantile; within 0..1. n* = n where p is 0 or 1. NaN
+    where df is 0 or se is not known.
+    """
+    p, size = np.asarray(p, dtype=np.float64), effective_n(p, se, n, df, level)
+    z = ndtri((1 + level) / 2)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        centre = p + z**2 / (2 * size)
+        reach = z * np.sqrt(p * (1 - p) / size + z**2 / (4 * size**2))
+        low, high = (centre - reach) / (1 + z**2 / size), (centre + reach) / (1 + z**2 / size)
+    # Exact at the ends, where rounding would leave 1e-17.
+    return np.where(p == 0, low * 0, low), np.where(p == 1, 1 + high * 0, high)
+
+
+def t_interval(value: np.ndarray, se: np.ndarray, df: np.ndarray, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """value ± t(df) se, the Wald interval; df infinite takes the normal quantile. NaN where df is 0 or se is not known.
+
+    R: ``confint(svymean(), df = degf())``; of a proportion ``svyciprop(method = "mean")``, which may leave 0..1.
+    """
+    value, reach = np.asarray(value, dtype=np.float64), t_quantile(df, level) * np.asarray(se, dtype=np.float64)
+    return value - reach, value + reach
+
+
+def effective_n(
+    p: np.ndarray, se: np.ndarray, n: np.ndarray, df: np.ndarray, level: float = 0.95, capped: bool = True
+) -> np.ndarray:
+    """Respondents of a simple random sample as informative as this one (Korn and Graubard 1998).
+
+    p(1-p)/se^2 times (t(n-1)/t(df))^2, never more than ``n`` unless ``capped`` is false; ``n`` where p is 0 or 1. NaN where df is 0
+    or se is not known.
+    """
+    p, se, n, df = (np.asarray(x, dtype=np.float64) for x in (p, se, n, df))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effective = p * (1 - p) / se**2 * (t_quantile(n - 1, level) / t_quantile(df, level)) ** 2
+    if capped:
+        effective = np.minimum(effective, n)
+    effective = np.where((p > 0) & (p < 1), effective, n)
+    return np.where((df > 0) & ~np.isnan(se), effective, np.nan)

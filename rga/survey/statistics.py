@@ -108,7 +108,10 @@ def values_of(con: duckdb.DuckDBPyConnection, relation: str, statistics: list[St
             universe = statistic.universe.strip() or "TRUE"
             ys.append(f"CASE WHEN ({universe}) AND ({x}) IS NOT NULL THEN CAST(({y}) AS DOUBLE) END")
             xs.append(f"CASE WHEN ({universe}) AND ({y}) IS NOT NULL THEN CAST(({x}) AS DOUBLE) END")
-    selected = ", ".join([*(f"{y} AS y{k}" for k, y in enumerate(ys)), *(f"{x} AS x{k}" for k, x in enumerate(xs))])
+    # A distribution that nobody answered has no column.
+    selected = ", ".join(
+        ["1 AS everybody", *(f"{y} AS y{k}" for k, y in enumerate(ys)), *(f"{x} AS x{k}" for k, x in enumerate(xs))]
+    )
     table = con.execute(f"SELECT {selected} FROM {relation} ORDER BY {order}").df()
     top, base = (table[[f"{side}{k}" for k in range(len(names))]].to_numpy(dtype=np.float64, na_value=np.nan) for side in "yx")
     known = ~np.isnan(top) & ~np.isnan(base)

@@ -1,0 +1,214 @@
+"""Covariance of totals of influence values under a design: strata, PSUs, a second stage, finite populations, lonely PSUs.
+
+Belongs here: how the sample was drawn, as codes of units, and the variance that follows. Not here: what is linearised, or where
+respondents are kept; nor the sums of the one pass (``variance``), which hold no second stage.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rga.errors import InputError, Problem
+from rga.survey.design import Design, LonelyPsu
+
+# A stratum sampled up to this is sampled whole, as in R: its first stage has no variance.
+WHOLE = 1 - 1e-7
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of sampling: units within groups (PSUs within strata, or second-stage units within PSUs).
+
+    ``group`` is the group of each unit, ascending; ``first`` the first unit of each group; ``fraction`` the share of each group's
+    units that was sampled (0 with replacement).
+    """
+
+    group: np.ndarray
+    first: np.ndarray
+    fraction: np.ndarray
+
+    @property
+    def size(self) -> np.ndarray:
+        """Units per group in the whole sample, whoever answered."""
+        return np.diff(self.first, append=len(self.group))
+
+    @property
+    def whole(self) -> np.ndarray:
+        """Groups of which every unit of the population is in the sample."""
+        return self.fraction > WHOLE
+
+    def covariance(self, z: np.ndarray, inside: np.ndarray, rule: LonelyPsu, outer: np.ndarray) -> np.ndarray:
+        """Sum over groups g of outer_g (1 - f_g) n_g/(n_g - 1) sum_u (z_u - mean_g z)(z_u - mean_g z)', results x results."""
+        size = self.size
+        lonely = (size == 1) & ~self.whole
+        scale = np.where(self.whole, 0.0, (1 - self.fraction) * size / np.maximum(size - 1, 1))
+        centre = np.add.reduceat(z, self.first, axis=0) / size[:, None]
+        if rule == "adjust":
+            centre[lonely] = z.mean(axis=0)  # under the other rules a lonely unit is its own mean, and adds nothing
+        off = z - centre[self.group]
+        v = off.T @ (off * (outer * scale)[self.group][:, None])
+        if rule == "average" and lonely.any():
+            present = self.any(inside)
+            known = (present & ~lonely[:, None]).sum(axis=0)
+            stretch = np.sqrt(present.sum(axis=0) / np.maximum(known, 1))
+            v = v * np.outer(stretch, stretch)
+        return v
+
+    def any(self, inside: np.ndarray) -> np.ndarray:
+        """Groups x results from units x results: is any unit of the group inside?"""
+        return np.logical_or.reduceat(inside, self.first, axis=0)
+
+
+@dataclass(frozen=True)
+class Stages:
+    """A sample as nested codes. ``psus``: PSUs in strata; ``ssus``: second-stage units in PSUs where a second stage counts (the
+    first has an fpc), else None. The ultimate units are the last of these; respondents in ``order`` are sorted by them, each unit's
+    beginning at ``first``."""
+
+    order: np.ndarray
+    first: np.ndarray
+    psus: Stage
+    ssus: Stage | None
+    lonely_psu: LonelyPsu
+
+    def by_unit(self, rows: np.ndarray) -> np.ndarray:
+        """Sums over ultimate units (of booleans: whether any), units x results, from respondents x results."""
+        if len(self.first) == len(rows):
+            return rows[self.order]
+        add = np.logical_or if rows.dtype == bool else np.add
+        return add.reduceat(rows[self.order], self.first, axis=0)
+
+    def covariance(self, z: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """Covariance matrix (results x results) of the column sums of ``z``, influence values summed by ultimate unit.
+
+        ``inside`` (units x results): has the unit an answer of positive weight in the result's domain? With n_h of N_h PSUs of
+        stratum h, f_h = n_h/N_h, and m_i, f_i the same of second-stage units in PSU i,
+
+            V = sum_h (1 - f_h) n_h/(n_h - 1) sum_i (z_hi - mean)^2 + sum_h f_h sum_i (1 - f_i) m_i/(m_i - 1) sum_j (z_hij - mean)^2
+
+        (Särndal, Swensson and Wretman 1992, section 4.3; R ``svyrecvar``). A stratum of one PSU that is not the
+        whole stratum adds, by ``lonely_psu``: ``adjust``, its square around the mean over all PSUs of the sample; ``remove`` and
+        ``certainty``, nothing; ``average``, the mean of the other strata in the domain: row and column of a result are stretched by
+        sqrt(strata / strata with a variance), which keeps the matrix positive semidefinite. A lonely second-stage unit is treated
+        likewise.
+
+        Where R survey 4.1-1 is not followed: under ``adjust`` it takes totals around 0 instead of the sample's mean (mended in its
+        4.3); under ``average`` it has NaN where any PSU has one second-stage unit.
+        """
+        psu, psu_inside = z, inside
+        if self.ssus is not None:
+            psu, psu_inside = np.add.reduceat(z, self.ssus.first, axis=0), self.ssus.any(inside)
+        v = self.psus.covariance(psu, psu_inside, self.lonely_psu, np.ones(len(self.psus.first)))
+        if self.ssus is not None:
+            sampled = self.psus.fraction[self.psus.group]
+            v = v + self.ssus.covariance(z, inside & (sampled > 0)[self.ssus.group][:, None], self.lonely_psu, sampled)
+        return (v + v.T) / 2
+
+    def df(self, inside: np.ndarray) -> np.ndarray:
+        """Degrees of freedom per result: PSUs minus strata, counting those with an answer of positive weight in the domain."""
+        psus = inside if self.ssus is None else self.ssus.any(inside)
+        return psus.sum(axis=0) - self.psus.any(psus).sum(axis=0)
+
+    def silent(self, inside: np.ndarray, of_ratios: np.ndarray) -> np.ndarray:
+        """Results of whose variance the sample says nothing.
+
+        Nobody answered; or every stratum of the domain was left out as lonely; or, for a ratio, one PSU holds all answers, so that
+        its influence values add up to 0 whatever the truth (unless it stands in a stratum sampled whole).
+        """
+        psus = inside if self.ssus is None else self.ssus.any(inside)
+        drawn = psus & ~self.psus.whole[self.psus.group][:, None]
+        strata, size = self.psus.any(psus), self.psus.size
+        left_out = (size == 1) & ~self.psus.whole & (self.lonely_psu != "adjust")
+        alone = (psus.sum(axis=0) == 1) & drawn.any(axis=0) & of_ratios
+        return ~(strata & ~left_out[:, None]).any(axis=0) | alone
+
+
+def stages_of(frame: pd.DataFrame, design: Design) -> Stages:
+    """The codes of respondents' strata, PSUs and second-stage units.
+
+    ``frame`` has the columns stratum, psu, ssu, fpc and ssu_fpc (missing throughout where the design has none). A missing PSU (or
+    second-stage unit) makes the respondent one; missing strata are one stratum; ids are nested, so that an id which returns in
+    another stratum (or PSU) is another; a missing fpc means with replacement. Raises InputError where an fpc is not positive, is
+    less than what was sampled or varies within its stratum (PSU), and under ``fail`` naming every stratum of one PSU.
+    """
+    stratum_of, stratum = _codes(frame["stratum"])
+    psu_of = _nested(stratum_of, frame["psu"])
+    psus = _stage(psu_of, stratum_of, frame["fpc"], "fpc", frame["stratum"])
+    if design.lonely_psu == "fail":
+        _refuse_lonely(psus, stratum)
+    if not (psus.fraction > 0).any() or (design.ssu is None and design.ssu_fpc is None):
+        return Stages(*_sorted(psu_of), psus, None, design.lonely_psu)
+    ssu_of = _nested(psu_of, frame["ssu"])
+    ssus = _stage(ssu_of, psu_of, frame["ssu_fpc"], "ssu_fpc", frame["psu"])
+    return Stages(*_sorted(ssu_of), psus, ssus, design.lonely_psu)
+
+
+def _sorted(unit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    order = np.argsort(unit, kind="stable")
+    return order, np.flatnonzero(np.diff(unit[order], prepend=-1))
+
+
+def _codes(column: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    code, names = pd.factorize(column, sort=False, use_na_sentinel=False)
+    return code, np.asarray(names)
+
+
+def _nested(outer: np.ndarray, column: pd.Series) -> np.ndarray:
+    """Codes of the distinct pairs of ``outer`` and ``column``, ascending with ``outer``; a missing id is one of its own."""
+    code, names = pd.factorize(column)
+    own = code < 0
+    code = np.where(own, len(names) + np.cumsum(own), code)
+    _, nested = np.unique(outer.astype(np.int64) * (int(code.max()) + 1) + code, return_inverse=True)
+    return nested
+
+
+def _stage(unit: np.ndarray, group: np.ndarray, fpc: pd.Series, name: str, labels: pd.Series) -> Stage:
+    _, row = np.unique(unit, return_index=True)
+    of_unit = group[row]
+    first = np.flatnonzero(np.diff(of_unit, prepend=-1))
+    size = np.diff(first, append=len(of_unit))
+    given = fpc.to_numpy(dtype=np.float64, na_value=np.nan)
+    least, most = (np.full(len(first), start) for start in (np.inf, -np.inf))
+    known = np.where(np.isnan(given), np.inf, given)
+    np.minimum.at(least, group, known)
+    np.maximum.at(most, group, known)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fraction = np.where(least <= 1, least, size / least)
+    problems = []
+    shown = labels.to_numpy()[row[first]]
+    for wrong, what in (
+        (most != least, "varies within one stratum" if name == "fpc" else "varies within one PSU"),
+        (least <= 0, "is not a positive number"),
+        (fraction > 1, "is less than the number of units sampled"),
+    ):
+        problems += [
+            Problem(
+                f"{name} {what}",
+                "give the number of units in the population, or the fraction sampled, the same on every row",
+                variable=name,
+                code=str(code),
+            )
+            for code in shown[wrong]
+        ]
+    if problems:
+        raise InputError(problems)
+    return Stage(of_unit, first, fraction)
+
+
+def _refuse_lonely(psus: Stage, names: np.ndarray) -> None:
+    lonely = (psus.size == 1) & ~psus.whole
+    if lonely.any():
+        raise InputError(
+            [
+                Problem(
+                    f"stratum {'(none)' if pd.isna(name) else name} has only one PSU, which leaves no variance",
+                    "merge it with a similar stratum, or choose `lonely_psu: adjust`",
+                    variable="stratum",
+                    code=str(name),
+                )
+                for name in names[lonely]
+            ]
+        )

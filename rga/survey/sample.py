@@ -1,0 +1,138 @@
+"""Respondents as arrays: one table, wherever it is kept, with its weights and the codes of its design.
+
+Belongs here: opening a table of respondents for what is computed from each of them. Not here: estimates; nor the one pass over all
+surveys, which never sees a respondent in Python (``aggregation``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from rga.errors import InputError, Problem
+from rga.survey.design import MISSING, TOTAL, Design
+from rga.survey.multistage import Stages, stages_of
+from rga.survey.statistics import Statistic, Values, values_of
+
+Data = pd.DataFrame | duckdb.DuckDBPyRelation | Path | str
+Domain = Mapping[str, Any]
+
+TABLE = "rga_respondents"
+SOURCE = "rga_respondents_source"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Respondents who have a weight, in a fixed order: the table ``TABLE`` of ``con``, ``weight`` and the design's ``stages``."""
+
+    con: duckdb.DuckDBPyConnection
+    weight: np.ndarray
+    stages: Stages
+
+    def values(self, statistics: Sequence[Statistic]) -> Values:
+        """Every statistic for every respondent. Raises duckdb.Error where an expression does not fit the table."""
+        return values_of(self.con, TABLE, list(statistics), order="rowid")
+
+    def domains(self, domains: Sequence[Domain]) -> np.ndarray:
+        """Who is in which domain: respondents x domains, boolean.
+
+        A domain gives a category for each of its columns, and a respondent is in it who has them all: `_T` is anybody, `_U` those
+        whose category is missing. Text is compared with the column's text, a number with its number. Raises InputError for a column
+        that is not there.
+        """
+        known = {name for name, *_ in self.con.execute(f"DESCRIBE {TABLE}").fetchall()}
+        _require(known, [name for domain in domains for name in domain], "domain")
+        terms = [" AND ".join(_term(name, category) for name, category in domain.items()) or "TRUE" for domain in domains]
+        query = ", ".join(f"COALESCE({term}, FALSE)::TINYINT AS d{k}" for k, term in enumerate(terms))
+        frame = self.con.execute(f"SELECT {query} FROM {TABLE} ORDER BY rowid").df()
+        return frame.to_numpy(dtype=bool)
+
+
+@contextmanager
+def sample_of(data: Data, design: Design, con: duckdb.DuckDBPyConnection | None = None) -> Iterator[Sample]:
+    """The respondents of ``data``: a pandas frame, a DuckDB relation, a Parquet file, or with ``con`` the name of a table of it.
+
+    Those without a weight are not in the sample. Raises InputError where a column of the design is missing, nobody has a weight, a
+    weight is negative or not finite, or the design contradicts itself (`rga.survey.multistage.stages_of`); ValueError for replicate
+    weights, whose variance takes no influence values.
+    """
+    if design.replicates is not None:
+        raise ValueError("replicate weights give variances without influence values: leave `replicates` out of the design here")
+    named = con is not None and isinstance(data, str)
+    own = con if con is not None else duckdb.connect()
+    try:
+        if named:
+            source = str(data)
+        elif isinstance(data, pd.DataFrame | duckdb.DuckDBPyRelation):
+            own.register(SOURCE, data if isinstance(data, pd.DataFrame) else data.to_arrow_table())
+            source = SOURCE
+        else:
+            source = "read_parquet('" + str(data).replace("'", "''") + "')"
+        known = {name for name, *_ in own.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+        parts = {name: getattr(design, name) for name in ("weight", "stratum", "psu", "ssu", "fpc", "ssu_fpc")}
+        _require(known, [column for column in parts.values() if column], "design")
+        present = f"WHERE {_quoted(design.weight)} IS NOT NULL" if design.weight else ""
+        own.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT * FROM {source} {present}")
+        columns = ", ".join(f"{_design_sql(name, column)} AS {name}" for name, column in parts.items())
+        frame = own.execute(f"SELECT {columns} FROM {TABLE} ORDER BY rowid").df()
+        weight = frame["weight"].to_numpy(dtype=np.float64, na_value=np.nan)
+        _check(weight, design.weight)
+        yield Sample(own, weight, stages_of(frame, design))
+    finally:
+        if con is None:
+            own.close()
+        else:
+            own.execute(f"DROP TABLE IF EXISTS temp.{TABLE}")
+            own.unregister(SOURCE)
+
+
+def _design_sql(part: str, column: str | None) -> str:
+    kind = "VARCHAR" if part in ("stratum", "psu", "ssu") else "DOUBLE"
+    return f"CAST({_quoted(column) if column else ('1' if part == 'weight' else 'NULL')} AS {kind})"
+
+
+def _term(name: str, category: object) -> str:
+    column = _quoted(name)
+    if category == TOTAL:
+        return "TRUE"
+    if category == MISSING or category is None:
+        return f"({column} IS NULL OR CAST({column} AS VARCHAR) = '{MISSING}')"
+    if isinstance(category, str):
+        return f"CAST({column} AS VARCHAR) = '" + category.replace("'", "''") + "'"
+    return f"{column} = {category}"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _require(known: set[str], columns: list[str], where: str) -> None:
+    if missing := sorted(set(columns) - known):
+        raise InputError(
+            [
+                Problem(f"no such column, but the {where} names it", f"correct the {where}, or add the column", variable=name)
+                for name in missing
+            ]
+        )
+
+
+def _check(weight: np.ndarray, name: str | None) -> None:
+    if not len(weight):
+        raise InputError(Problem("nobody has a weight", "give respondents a weight, or a design without one", variable=name))
+    wrong = ~np.isfinite(weight) | (weight < 0)
+    if wrong.any():
+        raise InputError(
+            Problem(
+                "a weight is negative, infinite or not a number",
+                "correct the weight, or leave it empty for people who are not part of the sample",
+                variable=name,
+                rows=int(wrong.sum()),
+            )
+        )
