@@ -102,7 +102,7 @@ def values_of(con: duckdb.DuckDBPyConnection, relation: str, statistics: list[St
     ys: list[str] = []
     xs: list[str] = []
     for statistic in statistics:
-        for category, y, x in _columns(con, relation, statistic):
+        for category, y, x in columns_of(con, relation, statistic):
             names.append((statistic.code, category))
             kinds.append(statistic)
             universe = statistic.universe.strip() or "TRUE"
@@ -115,8 +115,8 @@ def values_of(con: duckdb.DuckDBPyConnection, relation: str, statistics: list[St
     return Values(names, kinds, np.where(known, y, 0.0), np.where(known, x, 0.0), known)
 
 
-def _columns(con: duckdb.DuckDBPyConnection, relation: str, statistic: Statistic) -> list[tuple[str, str, str]]:
-    """Category, numerator and denominator of each column that ``statistic`` takes."""
+def columns_of(con: duckdb.DuckDBPyConnection, relation: str, statistic: Statistic) -> list[tuple[str, str, str]]:
+    """Category, y and x (SQL) of each column that ``statistic`` takes."""
     match statistic:
         case Share():
             return [("_T", f"({statistic.numerator})::INT", "1")]
