@@ -76,7 +76,7 @@ class RankDegrees:
         """Degrees of freedom, and whether the rank is 1 or less; cells x statistics."""
         if not self.kept:
             return np.zeros((cells, columns), dtype=np.int64), np.ones((cells, columns), dtype=bool)
-        weights, axis, known = (np.concatenate([piece[i] for piece in self.kept]) for i in range(3))  # type: ignore[misc]
+        weights, axis, known = (np.concatenate([piece[i] for piece in self.kept]) for i in range(3))
         cell = np.concatenate([piece[3][crossing] for piece in self.kept])
         _, first, group = np.unique(axis, return_index=True, return_inverse=True)
         full = rank(weights[first])

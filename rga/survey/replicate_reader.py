@@ -151,7 +151,7 @@ class Reader:
         problems = []
         if rows := int((~np.isfinite(weight) | (weight < 0)).sum()):
             what = "a weight is negative, infinite or not a number"
-            problems.append(Problem(what, "correct it, or leave it empty for non-respondents", variable=self.design.weight, rows=rows))
+            problems.append(Problem(what, "correct it, or leave it empty", variable=self.design.weight, rows=rows))
         for column, rows in zip(self.replicates.columns, (~np.isfinite(factors)).sum(axis=0), strict=True):
             if rows:
                 what = "a replicate weight is missing or infinite"

@@ -6,7 +6,7 @@ Belongs here: replicate estimates and their variances. Not here: making replicat
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -156,7 +156,7 @@ class _Totals:
         cell = np.searchsorted(self.keys, self.reader.key(piece.codes, self.breakdown, rows))
         order = np.argsort(cell, kind="stable")
         bounds = np.searchsorted(cell[order], np.arange(len(self.keys) + 1))
-        for c in np.flatnonzero(np.diff(bounds)):
+        for c in np.flatnonzero(np.diff(bounds)).tolist():
             members = order[bounds[c] : bounds[c + 1]] if len(self.keys) > 1 else slice(None)
             weights, known = piece.weights[members], piece.known[members]
             y = self.quantiles.at_or_below(c, piece.y[members], known)
@@ -198,9 +198,9 @@ class _Totals:
         low = np.where(is_share[k], np.where(bound, exact[0], logit[0]), low)
         high = np.where(is_share[k], np.where(bound, exact[1], logit[1]), high)
         for row in np.flatnonzero(is_quantile[k]):
-            share, reached = value[row], self.quantiles.inverse(c[row], k[row])
-            value[row] = self.quantiles.estimate[c[row], k[row]]
-            low[row], high[row] = reached(low[row]), reached(high[row])
+            share, place = value[row], (int(c[row]), int(k[row]))
+            value[row] = self.quantiles.estimate[place]
+            low[row], high[row] = (self.quantiles.inverse(*place, p) for p in (low[row], high[row]))
             with np.errstate(divide="ignore", invalid="ignore"):
                 slope = np.where(se[row] > 0, (high[row] - low[row]) / (2 * reach[row]), 0.0)
             se[row] = slope * se[row]
@@ -232,11 +232,11 @@ class _Quantiles:
             order = np.lexsort((x, cell))
             order = order[~np.isnan(x[order]) & (weight[order] > 0)]
             bounds = np.searchsorted(cell[order], np.arange(len(keys) + 1))
-            for c in np.flatnonzero(np.diff(bounds)):
+            for c in np.flatnonzero(np.diff(bounds)).tolist():
                 members = order[bounds[c] : bounds[c + 1]]
                 cumulative = np.cumsum(weight[members])
                 self.functions[c, k] = x[members], cumulative / cumulative[-1]
-                self.estimate[c, k] = self.inverse(c, k)(q)
+                self.estimate[c, k] = self.inverse(c, k, q)
 
     def at_or_below(self, c: int, y: np.ndarray, known: np.ndarray) -> np.ndarray:
         """``y`` with each quantile's column replaced by 1 at or below the quantile of cell ``c``, otherwise 0."""
@@ -245,14 +245,12 @@ class _Quantiles:
             y[:, self.columns] = known[:, self.columns] & (y[:, self.columns] <= self.estimate[c, self.columns])
         return y
 
-    def inverse(self, c: int, k: int) -> Callable[[float], float]:
-        """The smallest value whose cumulative share reaches the one asked for; NaN outside 0..1."""
+    def inverse(self, c: int, k: int, p: float) -> float:
+        """The smallest value whose cumulative share reaches ``p``; NaN outside 0..1."""
+        if not 0 <= p <= 1:
+            return np.nan
         x, share = self.functions[c, k]
-
-        def smallest(p: float) -> float:
-            return float(x[min(np.searchsorted(share, p - SAME), len(x) - 1)]) if 0 <= p <= 1 else np.nan
-
-        return smallest
+        return float(x[min(int(np.searchsorted(share, p - SAME)), len(x) - 1)])
 
 
 def _deviations(replicates: np.ndarray, value: np.ndarray, rscales: np.ndarray, mse: bool) -> tuple[np.ndarray, np.ndarray]:
