@@ -26,7 +26,7 @@ class PsuDegrees:
         """Respondents: ``cells`` per crossing, ``known`` respondents x statistics. One without PSU is a PSU of its own."""
         rows = len(known)
         ids = pd.Series(psu).astype(object)
-        ids = ids.where(ids.notna(), [("alone", self.rows + i) for i in range(rows)])
+        ids = ids.where(ids.notna(), [f"\0{self.rows + i}" for i in range(rows)])
         strata = pd.Series(stratum).astype(object) if stratum is not None else pd.Series(np.zeros(rows))
         answered = pd.DataFrame(known & (weights[:, :1] > 0))
         self.rows += rows

@@ -125,7 +125,7 @@ class Reader:
         replicates, design = self.replicates, self.design
         factor = [f"CAST({quoted(c)} AS DOUBLE) AS r{j}" for j, c in enumerate(replicates.columns)]
         values = [f"{sql} AS {side}{k}" for side, column in (("y", self.y), ("x", self.x)) for k, sql in enumerate(column)]
-        places = [f"{quoted(c)} AS {name}" for name, c in (("stratum", design.stratum), ("psu", design.psu)) if c]
+        places = [f"CAST({quoted(c)} AS VARCHAR) AS {name}" for name, c in (("stratum", design.stratum), ("psu", design.psu)) if c]
         selected = ", ".join([*self.selected, *factor, *values, *places])
         result = self.con.execute(f"SELECT {selected} FROM {self.source}")
         vectors = max(1, CHUNK_VALUES // (ROWS_A_VECTOR * (3 * len(factor) + 4 * len(values) + 1)))
