@@ -88,10 +88,10 @@ def estimate_replicates(
     con, relation = opened(data)
     reader = Reader(con, relation, design, design.replicates, statistics, by)
     totals = [_Totals(reader, breakdown) for breakdown in by]
+    cells, columns = [len(total.cells) for total in totals], len(reader.names)
+    degrees: PsuDegrees | RankDegrees = PsuDegrees(cells, columns)
     if design.psu is None:
-        degrees: PsuDegrees | RankDegrees = RankDegrees(reader.rows, len(design.replicates.columns))
-    else:
-        degrees = PsuDegrees()
+        degrees = RankDegrees(cells, columns, reader.rows, len(design.replicates.columns))
     largest = np.zeros(len(design.replicates.columns))
     for piece in reader.pieces():
         codes = [total.add(piece) for total in totals]
@@ -100,7 +100,7 @@ def estimate_replicates(
     scale, rscales = coefficients(design.replicates, largest)
     frames, kept = [], []
     for position, total in enumerate(totals):
-        df, alone = degrees.of(position, len(total.cells), len(reader.names))
+        df, alone = degrees.of(position)
         frame, replicates = total.table(reader.dimensions, df, alone, scale, rscales, design.replicates.mse)
         frames.append(frame)
         kept.append(replicates)
