@@ -118,10 +118,9 @@ def rank(rows: np.ndarray) -> int:
     """Number of singular values above 1e-5 of the largest, from the smaller of the two Gram matrices."""
     if not rows.size:
         return 0
-    parts = (part.astype(np.float64) for part in np.array_split(rows, 1 + len(rows) // 20_000))
-    gram = (
-        sum(part.T @ part for part in parts) if len(rows) > rows.shape[1] else rows.astype(np.float64) @ rows.T.astype(np.float64)
-    )
+    if len(rows) < rows.shape[1]:
+        rows = rows.T
+    gram = sum(part.T @ part for part in (p.astype(np.float64) for p in np.array_split(rows, 1 + len(rows) // 20_000)))
     squared = np.linalg.eigvalsh(gram)
     return int((squared > RANK_TOLERANCE**2 * squared[-1]).sum())
 

@@ -124,7 +124,8 @@ def coefficients(replicates: Replicates, largest: np.ndarray) -> tuple[float, np
     if replicates.method == "JKn" and not given:
         if replicates.combined:
             raise InputError(Problem("JKn weights without rscales", "give (n_h - 1)/n_h of each replicate", variable="rscales"))
-        rscales = 1 / largest
+        with np.errstate(divide="ignore"):
+            rscales = 1 / largest
     if replicates.method == "other" and not given and replicates.scale is None:
         raise InputError(Problem("replicate weights of an unnamed method", "give scale or rscales", variable="scale"))
     default = {
