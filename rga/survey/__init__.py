@@ -1,18 +1,27 @@
-"""Survey statistics: from weighted respondents to shares, gaps and their uncertainty; and the weights themselves.
+"""Survey statistics: from weighted respondents to estimates, gaps and their uncertainty; and the weights themselves.
 
 Belongs here: estimators and their formulas, on tables and arrays. Not here: files, YAML, releases, or anything about
 Dagster.
+
+In a notebook: `tabulate` for a table of estimates, `jointly` for results with their covariance and contrasts of them,
+`independence` for a test of association, `make_replicates` for replicate weights, `rake` for weights. `aggregate`, `estimate` and
+`gender_gaps` are what the pipeline is made of: one pass over every survey, then estimates and gaps from its sums.
 """
 
 from rga.survey.aggregation import Sums, aggregate
+from rga.survey.association import Independence, independence
 from rga.survey.calibration import Raking, joint_categories, rake
 from rga.survey.design import MISSING, OTHER, TOTAL, Design, LonelyPsu, Replicates
 from rga.survey.diagnostics import WeightDiagnostics, diagnose
 from rga.survey.estimation import estimate
 from rga.survey.gaps import benjamini_hochberg, gender_gaps
-from rga.survey.intervals import korn_graubard, logit_interval
+from rga.survey.intervals import korn_graubard, logit_interval, t_interval, wilson
+from rga.survey.joint import Joint, Result, jointly
 from rga.survey.reliability import FLAG_BELOW, SUPPRESS_BELOW, obs_status
+from rga.survey.replicates import make_replicates
+from rga.survey.replication import ReplicateEstimates, estimate_replicates
 from rga.survey.statistics import Distribution, Mean, Quantile, Ratio, Share, Total
+from rga.survey.tabulate import tabulate
 
 __all__ = [
     "FLAG_BELOW",
@@ -22,12 +31,16 @@ __all__ = [
     "TOTAL",
     "Design",
     "Distribution",
+    "Independence",
+    "Joint",
     "LonelyPsu",
     "Mean",
     "Quantile",
     "Raking",
     "Ratio",
+    "ReplicateEstimates",
     "Replicates",
+    "Result",
     "Share",
     "Sums",
     "Total",
@@ -36,10 +49,17 @@ __all__ = [
     "benjamini_hochberg",
     "diagnose",
     "estimate",
+    "estimate_replicates",
     "gender_gaps",
+    "independence",
     "joint_categories",
+    "jointly",
     "korn_graubard",
     "logit_interval",
+    "make_replicates",
     "obs_status",
     "rake",
+    "t_interval",
+    "tabulate",
+    "wilson",
 ]

@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
+from rga.survey.data import quoted
 from rga.survey.design import MISSING, Design
-from rga.survey.statistics import Distribution, Share, Statistic, columns_of
+from rga.survey.statistics import Distribution, Ratio, Share, Statistic, columns_of
 
 
 @dataclass(frozen=True)
@@ -28,11 +29,12 @@ class Sums:
     row per stratum: survey_id, name, ``psus``, the number of PSUs in the whole sample, and ``fraction``, their share of the
     population's PSUs (0: drawn with replacement).
 
-    The matrices are groups x statistics over those in the base, ``n`` and ``numerator_n`` counting respondents of positive
-    weight: ``weight`` is the sum of w x and ``weighted`` that of w y, of which a statistic is the ratio (x is 1 but for ratios).
-    ``squares`` is the sum of w y^2. ``moments`` has the sums of w^2 y^2, w^2 y x and w^2 x^2, which respondents without a PSU need;
-    None where there are none. ``cases`` (respondents of positive weight) and ``total_weight`` describe a group whatever was
-    answered.
+    The matrices are groups x statistics over those in the base, ``n`` and ``numerator_n`` counting respondents of positive weight:
+    ``weight`` is the sum of w x and ``weighted`` that of w y, of which a statistic is the ratio (x is 1 but for ratios);
+    ``population`` is the sum of w, and ``squares`` are those of w y^2, w y x and w x^2. ``moments`` has the sums of w^2 y^2,
+    w^2 y x and w^2 x^2, which respondents without a PSU need; None where there are none. What is the same is one array under
+    several names.
+    ``cases`` (respondents of positive weight) and ``total_weight`` describe a group whatever was answered.
     """
 
     statistics: tuple[Statistic, ...]
@@ -50,7 +52,8 @@ class Sums:
     numerator_n: np.ndarray
     weight: np.ndarray
     weighted: np.ndarray
-    squares: np.ndarray
+    population: np.ndarray
+    squares: tuple[np.ndarray, np.ndarray, np.ndarray]
     moments: tuple[np.ndarray, np.ndarray, np.ndarray] | None
 
     @property
@@ -81,7 +84,7 @@ def aggregate(
     columns = [(statistic, *column) for statistic in statistics for column in columns_of(con, relation, statistic)]
     if not columns:
         raise ValueError("no statistic to estimate")
-    weight, psu_column = (_quoted(name) if name else default for name, default in ((design.weight, "1.0"), (design.psu, "NULL")))
+    weight, psu_column = (quoted(name) if name else default for name, default in ((design.weight, "1.0"), (design.psu, "NULL")))
     lone = con.execute(f"SELECT count(*) > count({psu_column}) FROM {relation} WHERE {weight} IS NOT NULL").fetchall()[0][0]
     statement = grouped_sums_sql(relation, [(s, y, x) for s, _, y, x in columns], dimensions, bool(lone), design, survey)
     table = con.execute(statement).df()
@@ -108,13 +111,18 @@ def aggregate(
         }
     )
 
+    made: dict[tuple[str, ...], np.ndarray] = {}
+
     def matrix(*prefixes: str) -> np.ndarray:
         """Groups x statistics of the first of ``prefixes`` that the statement has; 0 where it has none."""
-        found = np.zeros((len(order), len(columns)))
-        for k in range(len(columns)):
-            if here := [f"{prefix}{k}" for prefix in prefixes if f"{prefix}{k}" in table]:
-                found[:, k] = table[here[0]].to_numpy(dtype=np.float64, na_value=0.0)[order]
-        return np.nan_to_num(found, copy=False)
+        names = tuple(next((p + k for p in prefixes if p + k in table), "") for k in map(str, range(len(columns))))
+        if names not in made:
+            found = np.zeros((len(order), len(columns)))
+            for k, name in enumerate(names):
+                if name:
+                    found[:, k] = table[name].to_numpy(dtype=np.float64, na_value=0.0)[order]
+            made[names] = np.nan_to_num(found, copy=False)
+        return made[names]
 
     return Sums(
         statistics=tuple(statistic for statistic, *_ in columns),
@@ -132,7 +140,8 @@ def aggregate(
         numerator_n=matrix("m"),
         weight=matrix("w"),
         weighted=matrix("t"),
-        squares=matrix("s", "t"),
+        population=matrix("p", "w"),
+        squares=(matrix("s", "t"), matrix("syx", "t"), matrix("sxx", "w")),
         moments=(matrix("yy"), matrix("yx", "yy"), matrix("xx")) if lone else None,
     )
 
@@ -180,11 +189,11 @@ def grouped_sums_sql(
     A number times an unknown answer is unknown and not summed, which is how each statistic has its own denominator.
     """
     cells = [f"d{j}" for j in range(len(dimensions))]
-    w = f"CAST({_quoted(design.weight)} AS DOUBLE)" if design.weight else "CAST(1 AS DOUBLE)"
+    w = f"CAST({quoted(design.weight)} AS DOUBLE)" if design.weight else "CAST(1 AS DOUBLE)"
     given = {"survey_id": survey, "stratum": design.stratum, "psu": design.psu, "fpc": design.fpc}
-    inner = [f"{_quoted(column) if column else 'NULL'} AS {name}" for name, column in given.items()]
+    inner = [f"{quoted(column) if column else 'NULL'} AS {name}" for name, column in given.items()]
     inner += [f"{w} AS w", *([f"{w} * {w} AS w2"] if lone else [])]
-    inner += [f"{_quoted(name)} AS d{j}" for j, name in enumerate(dimensions)]
+    inner += [f"{quoted(name)} AS d{j}" for j, name in enumerate(dimensions)]
     outer = ["COUNT(*) AS respondents", "COUNT(CASE WHEN w > 0 THEN 1 END) AS cases"]
     outer += ["SUM(w) AS total_weight", "MIN(w) AS least_weight", "MAX(CAST(fpc AS DOUBLE)) AS fpc"]
     for k, (statistic, y, x) in enumerate(columns):
@@ -198,6 +207,9 @@ def grouped_sums_sql(
             continue
         inner.append(f"CASE WHEN {base} AND ({x}) IS NOT NULL THEN CAST(({y}) AS DOUBLE) END AS y{k}")
         inner.append(f"CASE WHEN {base} AND ({y}) IS NOT NULL THEN CAST(({x}) AS DOUBLE) END AS x{k}")
+        if isinstance(statistic, Ratio):
+            outer += [f"SUM(CASE WHEN y{k} IS NOT NULL THEN w END) AS p{k}"]
+            outer += [f"SUM(w * y{k} * x{k}) AS syx{k}", f"SUM(w * x{k} * x{k}) AS sxx{k}"]
         outer += [f"SUM(w * x{k}) AS w{k}", f"SUM(w * y{k}) AS t{k}", f"SUM(w * y{k} * y{k}) AS s{k}"]
         if lone:
             outer += [f"SUM(w2 * y{k} * y{k}) AS yy{k}", f"SUM(w2 * y{k} * x{k}) AS yx{k}", f"SUM(w2 * x{k} * x{k}) AS xx{k}"]
@@ -208,10 +220,6 @@ def grouped_sums_sql(
         f"FROM (\n  SELECT\n    {select_inner}\n  FROM {relation}\n  WHERE {w} IS NOT NULL\n) AS answers\n"
         f"GROUP BY {keys}"
     )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _check_weights(table: pd.DataFrame) -> None:

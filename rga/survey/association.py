@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import duckdb
 import numpy as np
 import pandas as pd
 from scipy.special import chdtrc, fdtrc
 
+from rga.survey.data import Data
 from rga.survey.design import Design
-from rga.survey.sample import Data, Domain, sample_of
+from rga.survey.sample import Domain, sample_of
 from rga.survey.statistics import Distribution
 
 
@@ -41,7 +41,6 @@ def independence(
     columns: str,
     universe: str = "",
     domain: Domain | None = None,
-    con: duckdb.DuckDBPyConnection | None = None,
 ) -> Independence:
     """Test whether ``rows`` and ``columns`` (SQL expressions) are independent among those in ``universe`` and ``domain``.
 
@@ -58,7 +57,7 @@ def independence(
     4.1-1 counts those who did not answer in n and in df.) The statistic of `Chisq` is reported as it is compared, X^2 / mean
     eigenvalue, where R prints X^2. Raises as `rga.survey.joint.jointly`.
     """
-    with sample_of(data, design, con) as sample:
+    with sample_of(data, design) as sample:
         both = [
             sample.values([Distribution("", f"({universe.strip() or 'TRUE'}) AND ({other}) IS NOT NULL", variable)])
             for variable, other in ((rows, columns), (columns, rows))

@@ -29,7 +29,8 @@ class CellEstimates:
     """Estimates of every survey in one breakdown: matrices cells x statistics.
 
     ``survey`` numbers each cell's survey, ``codes`` its category of each dimension of the breakdown. ``value`` is NaN where ``n``
-    is 0. ``average``: cells of surveys under that rule for lonely PSUs.
+    is 0. ``simple``: the variance of a simple random sample of that size. ``average``: cells of surveys under that rule for
+    lonely PSUs.
     """
 
     survey: np.ndarray
@@ -38,7 +39,7 @@ class CellEstimates:
     numerator_n: np.ndarray
     population: np.ndarray
     value: np.ndarray
-    squares: np.ndarray
+    simple: np.ndarray
     taylor: Taylor
     average: np.ndarray
     se: np.ndarray
@@ -53,7 +54,7 @@ def estimate(
     Columns: survey_id, indicator, statistic, category, breakdown, one per dimension (`_T` where not broken down), value (shares
     0..1), se, ci_low, ci_high (95 %: shares logit with t(df), Korn-Graubard where the value is 0 or 1; others t(df)), n,
     numerator_n (0 but for shares), population, deff, n_effective, df, cv. What is not defined is NaN: limits without degrees of
-    freedom, deff and n_effective of a ratio, or where the value of a share is 0 or 1. A breakdown by a dimension that nobody of a
+    freedom, deff and n_effective where answers do not vary. A breakdown by a dimension that nobody of a
     survey answered is left out for it. Raises InputError under `fail` where a stratum has one PSU.
     """
     strata = with_rules(sums, lonely_psu)
@@ -85,30 +86,33 @@ def cell_estimates(sums: Sums, breakdown: tuple[str, ...], strata: pd.DataFrame)
         return None
     units = Units.of(sums, cell)
     weight, weighted, answered = (units.of_groups @ matrix for matrix in (sums.weight, sums.weighted, sums.n))
-    n, population = units.by_cell(answered), units.by_cell(weight)
+    n, divisor = units.by_cell(answered), units.by_cell(weight)
     numerator_n = units.by_cell(units.of_groups @ sums.numerator_n)
     totals = units.by_cell(weighted)
     is_share, is_total = (np.array([isinstance(s, kinds) for s in sums.statistics]) for kinds in ((Share, Distribution), Total))
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = totals / population
+        value = totals / divisor
     # Exact where all or none say yes, whatever the rounding of the sums.
     value[is_share & (numerator_n == 0)] = 0.0
     value[is_share & (numerator_n == n)] = 1.0
     value[:, is_total] = totals[:, is_total]
     value[(n == 0) | ~np.isfinite(value)] = np.nan
     ratio = np.where(is_total, 0.0, np.nan_to_num(value))
-    base = np.where(is_total | (population == 0), 1.0, population)
+    base = np.where(is_total | (divisor == 0), 1.0, divisor)
     z = (weighted - ratio[units.cell] * weight) / base[units.cell]
     own = None
     if sums.moments is not None:
         yy, yx, xx = (units.of_groups @ matrix for matrix in sums.moments)
         own = (yy - 2 * ratio[units.cell] * yx + ratio[units.cell] ** 2 * xx) / base[units.cell] ** 2
-    found = taylor(units, z, own, answered, strata)
+    found = taylor(units, z, own, answered, strata, survey)
     average = strata["lonely_psu"].to_numpy()[found.units.stratum][found.units.first_block] == "average"
     variance, df = finished(found.raw, found.psus, found.strata, found.counted, average)
     se = np.where(is_share & ((value == 0) | (value == 1)), 0.0, np.sqrt(variance))
-    squares = units.by_cell(units.of_groups @ sums.squares)
-    return CellEstimates(survey, codes, n, numerator_n, population, value, squares, found, average, se, df)
+    of_cell = {id(m): units.by_cell(units.of_groups @ m) for m in {id(m): m for m in (sums.population, *sums.squares)}.values()}
+    population, yy, yx, xx = (of_cell[id(matrix)] for matrix in (sums.population, *sums.squares))
+    simple = _simple_random_variance(sums, survey, n, population, yy - 2 * ratio * yx + ratio**2 * xx, totals - ratio * divisor)
+    simple /= np.where(is_total | (divisor == 0), 1.0, divisor) ** 2
+    return CellEstimates(survey, codes, n, numerator_n, population, value, simple, found, average, se, df)
 
 
 def _cells(sums: Sums, breakdown: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
@@ -128,33 +132,19 @@ def _cells(sums: Sums, breakdown: tuple[str, ...]) -> tuple[np.ndarray, np.ndarr
     return cell, sums.survey[rows], {name: sums.codes[name][rows] for name in breakdown}
 
 
-def srs_variance(p: np.ndarray, n: np.ndarray, population: np.ndarray, at_scale: np.ndarray | bool) -> np.ndarray:
-    """Variance of a share under simple random sampling of ``n``: p(1-p)/(n-1), times 1 - n/N where weights count
-    people.
+def _simple_random_variance(
+    sums: Sums, survey: np.ndarray, n: np.ndarray, population: np.ndarray, squares: np.ndarray, total: np.ndarray
+) -> np.ndarray:
+    """Variance of the sum of w u, were the cell's ``n`` a simple random sample: W (sum w u^2 - (sum w u)^2 / W) / (n - 1), W being
+    the cell's ``population``; times 1 - n/W where weights count people (R ``svymean(deff = TRUE)``), else that with replacement.
 
-    R ``svymean(deff = TRUE)``; with ``at_scale`` false or N <= n the form with replacement (``deff = "replace"``).
+    ``squares`` and ``total`` are the sums of w u^2 and of w u. For a share it is p (1 - p) / (n - 1).
     """
-    correction = np.where((population > n) & at_scale, 1 - n / np.maximum(population, 1e-300), 1.0)
-    return p * (1 - p) / np.maximum(n - 1, 1) * correction
-
-
-def _deff(sums: Sums, cells: CellEstimates) -> np.ndarray:
-    """Variance over that of a simple random sample of the same size: of means S^2 / n with S^2 the weighted variance times
-    n / (n - 1); of totals the square of the population times it (R ``svymean``, ``svytotal``). NaN for ratios."""
-    survey_weight = np.bincount(sums.survey, weights=sums.total_weight, minlength=len(sums.surveys))
-    survey_cases = np.bincount(sums.survey, weights=sums.cases, minlength=len(sums.surveys))
-    at_scale = (survey_weight > POPULATION_SCALE * survey_cases)[cells.survey][:, None]
-    with np.errstate(divide="ignore", invalid="ignore"):
-        srs = srs_variance(cells.value, cells.n, cells.population, at_scale)
-        for k, statistic in enumerate(sums.statistics):
-            if isinstance(statistic, Mean | Total):
-                mean = cells.value[:, k] / (cells.population[:, k] if isinstance(statistic, Total) else 1.0)
-                spread = cells.squares[:, k] / cells.population[:, k] - mean**2
-                one = srs_variance(np.full(len(mean), 0.5), cells.n[:, k], cells.population[:, k], at_scale[:, 0]) * 4 * spread
-                srs[:, k] = one * (cells.population[:, k] ** 2 if isinstance(statistic, Total) else 1.0)
-            elif isinstance(statistic, Ratio):
-                srs[:, k] = np.nan
-        return np.where(srs > 0, cells.se**2 / srs, np.nan)
+    of_survey = [np.bincount(sums.survey, weights=w, minlength=len(sums.surveys)) for w in (sums.total_weight, sums.cases)]
+    at_scale = (of_survey[0] > POPULATION_SCALE * of_survey[1])[survey][:, None] & (population > n)
+    weight = np.maximum(population, 1e-300)
+    finite = np.where(at_scale, 1 - n / weight, 1.0)
+    return (weight * squares - total**2) / np.maximum(n - 1, 1) * finite
 
 
 def _table(sums: Sums, breakdown: tuple[str, ...], cells: CellEstimates | None) -> pd.DataFrame:
@@ -197,7 +187,7 @@ def _measures(sums: Sums, cells: CellEstimates) -> dict[str, np.ndarray]:
         reach = t_quantile(df[:, ~is_share]) * se[:, ~is_share]
         low[:, ~is_share], high[:, ~is_share] = p[:, ~is_share] - reach, p[:, ~is_share] + reach
     with np.errstate(divide="ignore", invalid="ignore"):
-        deff = np.where(at_bound, np.nan, _deff(sums, cells))
+        deff = np.where(at_bound | ~(cells.simple > 0), np.nan, se**2 / cells.simple)
         n_effective = np.where(deff > 0, n / deff, np.nan)
         cv = np.where(is_share & (p <= 0), np.nan, se / np.abs(p))
     measures = [p, se, low, high, n, cells.numerator_n, cells.population, deff, n_effective, df, cv]

@@ -11,17 +11,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import duckdb
 import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
+from rga.survey.data import Data
 from rga.survey.design import TOTAL, Design
+from rga.survey.estimation import POPULATION_SCALE
 from rga.survey.intervals import korn_graubard, logit_interval, t_interval
-from rga.survey.linearisation import POPULATION_SCALE, influence, simple_random_variance
+from rga.survey.linearisation import influence, simple_random_variance
 from rga.survey.multistage import Stages
 from rga.survey.quantiles import woodruff
-from rga.survey.sample import Data, Domain, Sample, sample_of
+from rga.survey.sample import Domain, Sample, sample_of
 from rga.survey.statistics import Distribution, Quantile, Share, Statistic, Total, Values
 
 # Respondents x results held at a time: what memory the influence values take, however many results are wanted.
@@ -114,10 +115,10 @@ class Joint:
         return pd.DataFrame({"name": names} | columns)
 
 
-def jointly(data: Data, design: Design, results: Sequence[Result], con: duckdb.DuckDBPyConnection | None = None) -> Joint:
+def jointly(data: Data, design: Design, results: Sequence[Result]) -> Joint:
     """Estimate every one of ``results`` from one table of respondents, with their covariance.
 
-    ``data``: a pandas frame, a Parquet file, a DuckDB relation, or with ``con`` the name of one of its tables. Influence values:
+    ``data``: as `rga.survey.data.opened` takes it. Influence values:
     `rga.survey.linearisation.influence`; covariance: `rga.survey.multistage.Stages.covariance`. Covariances with a quantile take
     its Bahadur representation with the density that Woodruff's interval implies, 2 t se(F) over its width.
 
@@ -127,7 +128,7 @@ def jointly(data: Data, design: Design, results: Sequence[Result], con: duckdb.D
     sample, and the covariance comes from PSUs in both. Raises InputError and ValueError as `rga.survey.sample.sample_of` does,
     InputError for a domain's column that is not there, duckdb.Error where an expression does not fit the table.
     """
-    with sample_of(data, design, con) as sample:
+    with sample_of(data, design) as sample:
         return _joint(sample, results)
 
 

@@ -13,9 +13,6 @@ import numpy as np
 from rga.survey.quantiles import weighted_quantile
 from rga.survey.statistics import Quantile, Total, Values
 
-# Weights that add up to more than this many times the respondents count people rather than respondents.
-POPULATION_SCALE = 2.0
-
 # What differs by less, in parts of itself, does not differ: where all are alike the variance is 0, not rounding.
 ROUNDING = 1e-14
 

@@ -8,40 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
+from rga.survey.data import quoted
 from rga.survey.design import MISSING, Design, Replicates
 from rga.survey.statistics import Quantile, Statistic, columns_of
 
-Data = pd.DataFrame | str | Path | duckdb.DuckDBPyRelation | tuple[duckdb.DuckDBPyConnection, str]
-
 CHUNK_VALUES = 30_000_000  # numbers held at once: a quarter of a gigabyte
 ROWS_A_VECTOR = 2048  # of DuckDB
-
-
-def opened(data: Data) -> tuple[duckdb.DuckDBPyConnection, str]:
-    """A connection, and the name under which it knows ``data``. Raises InputError where there is no such file."""
-    if isinstance(data, tuple):
-        return data
-    con = duckdb.connect()
-    if isinstance(data, str | Path):
-        if not Path(data).is_file():
-            raise InputError(Problem("no such file", "give the path of a Parquet file", file=str(data)))
-        path = str(data).replace("'", "''")
-        con.execute(f"CREATE VIEW respondents AS SELECT * FROM read_parquet('{path}')")
-    else:
-        con.register("respondents", data if isinstance(data, pd.DataFrame) else data.df())
-    return con, "respondents"
-
-
-def quoted(name: str) -> str:
-    """An SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 @dataclass(frozen=True)

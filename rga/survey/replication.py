@@ -13,10 +13,11 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
+from rga.survey.data import Data, opened
 from rga.survey.degrees import PsuDegrees, RankDegrees
 from rga.survey.design import TOTAL, Design, Replicates, breakdown_name
 from rga.survey.intervals import korn_graubard, logit_interval, t_quantile
-from rga.survey.replicate_reader import Data, Piece, Reader, opened
+from rga.survey.replicate_reader import Piece, Reader
 from rga.survey.statistics import Distribution, Quantile, Share, Statistic, Total
 
 SAME = 1e-12  # cumulative shares this close to the wanted one have reached it
@@ -85,26 +86,29 @@ def estimate_replicates(
     """
     if design.replicates is None:
         raise ValueError("the design has no replicate weights")
-    con, relation = opened(data)
-    reader = Reader(con, relation, design, design.replicates, statistics, by)
+    with opened(data) as (con, relation):
+        return _estimates(Reader(con, relation, design, design.replicates, statistics, by), design, design.replicates, by)
+
+
+def _estimates(reader: Reader, design: Design, given: Replicates, by: Sequence[tuple[str, ...]]) -> ReplicateEstimates:
     totals = [_Totals(reader, breakdown) for breakdown in by]
     cells, columns = [len(total.cells) for total in totals], len(reader.names)
     degrees: PsuDegrees | RankDegrees = PsuDegrees(cells, columns)
     if design.psu is None:
-        degrees = RankDegrees(cells, columns, reader.rows, len(design.replicates.columns))
-    largest = np.zeros(len(design.replicates.columns))
+        degrees = RankDegrees(cells, columns, reader.rows, len(given.columns))
+    largest = np.zeros(len(given.columns))
     for piece in reader.pieces():
         codes = [total.add(piece) for total in totals]
         degrees.add(codes, piece.known, piece.weights, piece.stratum, piece.psu)
         largest = np.maximum(largest, piece.factors.max(axis=0))
-    scale, rscales = coefficients(design.replicates, largest)
+    scale, rscales = coefficients(given, largest)
     frames, kept = [], []
     for position, total in enumerate(totals):
         df, alone = degrees.of(position)
-        frame, replicates = total.table(reader.dimensions, df, alone, scale, rscales, design.replicates.mse)
+        frame, replicates = total.table(reader.dimensions, df, alone, scale, rscales, given.mse)
         frames.append(frame)
         kept.append(replicates)
-    return ReplicateEstimates(pd.concat(frames, ignore_index=True), np.concatenate(kept), scale, rscales, design.replicates.mse)
+    return ReplicateEstimates(pd.concat(frames, ignore_index=True), np.concatenate(kept), scale, rscales, given.mse)
 
 
 def coefficients(replicates: Replicates, largest: np.ndarray) -> tuple[float, np.ndarray]:

@@ -9,23 +9,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import duckdb
 import numpy as np
-import pandas as pd
 
 from rga.errors import InputError, Problem
+from rga.survey.data import Data, opened, quoted
 from rga.survey.design import MISSING, TOTAL, Design
 from rga.survey.multistage import Stages, stages_of
 from rga.survey.statistics import Statistic, Values, values_of
 
-Data = pd.DataFrame | duckdb.DuckDBPyRelation | Path | str
 Domain = Mapping[str, Any]
 
 TABLE = "rga_respondents"
-SOURCE = "rga_respondents_source"
 
 
 @dataclass(frozen=True)
@@ -56,8 +53,8 @@ class Sample:
 
 
 @contextmanager
-def sample_of(data: Data, design: Design, con: duckdb.DuckDBPyConnection | None = None) -> Iterator[Sample]:
-    """The respondents of ``data``: a pandas frame, a DuckDB relation, a Parquet file, or with ``con`` the name of a table of it.
+def sample_of(data: Data, design: Design) -> Iterator[Sample]:
+    """The respondents of ``data`` (as `rga.survey.data.opened` takes it).
 
     Those without a weight are not in the sample. Raises InputError where a column of the design is missing, nobody has a weight, a
     weight is negative or not finite, or the design contradicts itself (`rga.survey.multistage.stages_of`); ValueError for replicate
@@ -65,41 +62,29 @@ def sample_of(data: Data, design: Design, con: duckdb.DuckDBPyConnection | None 
     """
     if design.replicates is not None:
         raise ValueError("replicate weights give variances without influence values: leave `replicates` out of the design here")
-    named = con is not None and isinstance(data, str)
-    own = con if con is not None else duckdb.connect()
-    try:
-        if named:
-            source = str(data)
-        elif isinstance(data, pd.DataFrame | duckdb.DuckDBPyRelation):
-            own.register(SOURCE, data if isinstance(data, pd.DataFrame) else data.to_arrow_table())
-            source = SOURCE
-        else:
-            source = "read_parquet('" + str(data).replace("'", "''") + "')"
-        known = {name for name, *_ in own.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
+    with opened(data) as (con, source):
+        known = {name for name, *_ in con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
         parts = {name: getattr(design, name) for name in ("weight", "stratum", "psu", "ssu", "fpc", "ssu_fpc")}
         _require(known, [column for column in parts.values() if column], "design")
-        present = f"WHERE {_quoted(design.weight)} IS NOT NULL" if design.weight else ""
-        own.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT * FROM {source} {present}")
-        columns = ", ".join(f"{_design_sql(name, column)} AS {name}" for name, column in parts.items())
-        frame = own.execute(f"SELECT {columns} FROM {TABLE} ORDER BY rowid").df()
-        weight = frame["weight"].to_numpy(dtype=np.float64, na_value=np.nan)
-        _check(weight, design.weight)
-        yield Sample(own, weight, stages_of(frame, design))
-    finally:
-        if con is None:
-            own.close()
-        else:
-            own.execute(f"DROP TABLE IF EXISTS temp.{TABLE}")
-            own.unregister(SOURCE)
+        present = f"WHERE {quoted(design.weight)} IS NOT NULL" if design.weight else ""
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT * FROM {source} {present}")
+        try:
+            columns = ", ".join(f"{_design_sql(name, column)} AS {name}" for name, column in parts.items())
+            frame = con.execute(f"SELECT {columns} FROM {TABLE} ORDER BY rowid").df()
+            weight = frame["weight"].to_numpy(dtype=np.float64, na_value=np.nan)
+            _check(weight, design.weight)
+            yield Sample(con, weight, stages_of(frame, design))
+        finally:
+            con.execute(f"DROP TABLE IF EXISTS temp.{TABLE}")
 
 
 def _design_sql(part: str, column: str | None) -> str:
     kind = "VARCHAR" if part in ("stratum", "psu", "ssu") else "DOUBLE"
-    return f"CAST({_quoted(column) if column else ('1' if part == 'weight' else 'NULL')} AS {kind})"
+    return f"CAST({quoted(column) if column else ('1' if part == 'weight' else 'NULL')} AS {kind})"
 
 
 def _term(name: str, category: object) -> str:
-    column = _quoted(name)
+    column = quoted(name)
     if category == TOTAL:
         return "TRUE"
     if category == MISSING or category is None:
@@ -107,10 +92,6 @@ def _term(name: str, category: object) -> str:
     if isinstance(category, str):
         return f"CAST({column} AS VARCHAR) = '" + category.replace("'", "''") + "'"
     return f"{column} = {category}"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _require(known: set[str], columns: list[str], where: str) -> None:

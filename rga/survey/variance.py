@@ -81,7 +81,9 @@ class Taylor:
     counted: np.ndarray
 
 
-def taylor(units: Units, z: np.ndarray, own: np.ndarray | None, answered: np.ndarray, strata: pd.DataFrame) -> Taylor:
+def taylor(
+    units: Units, z: np.ndarray, own: np.ndarray | None, answered: np.ndarray, strata: pd.DataFrame, survey: np.ndarray
+) -> Taylor:
     """Variance of sums of linearised values, PSUs taken as drawn with replacement within strata, or a fraction f_h without.
 
     ``z`` (units x statistics) are sums of linearised values, ``own`` the sums of their squares in units of psu -1, whose
@@ -90,8 +92,9 @@ def taylor(units: Units, z: np.ndarray, own: np.ndarray | None, answered: np.nda
 
         V = sum_h (1 - f_h) n_h / (n_h - 1) * sum_c (z_hc - mean_h z)^2,          (Wolter 2007, ch. 6; R survey::svyrecvar)
 
-    A stratum with one PSU in the whole sample adds z^2 (`adjust`; the mean over the sample of a linearised ratio is 0)
-    or nothing (`remove`, `certainty`); `average` adds the mean of the domain's other strata, as R does.
+    A stratum with one PSU in the whole sample adds its square around the mean over all PSUs of its survey (`adjust`; 0 for a ratio)
+    or nothing (`remove`, `certainty`); `average` adds the mean of the domain's other strata, as R does. ``survey`` numbers each
+    cell's survey, by the order of ``strata``.
     """
     n_h = strata["psus"].to_numpy()[units.stratum]
     rule = strata["lonely_psu"].to_numpy()[units.stratum]
@@ -100,7 +103,9 @@ def taylor(units: Units, z: np.ndarray, own: np.ndarray | None, answered: np.nda
     present = np.add.reduceat(is_psu.astype(np.int64), units.first_unit)
     z_block = units.by_block(z)
     centred = np.where(alone, np.inf, n_h)
-    mean = z_block / centred[:, None]
+    whole, lonely = _over_the_sample(units, z_block, strata, survey)
+    of_block = units.cell[units.first_unit]
+    mean = np.where(alone[:, None], whole[of_block], z_block / centred[:, None])
     # The two-pass form: the sum of squares minus the squared sum would lose digits and can turn negative.
     deviations = np.where(is_psu[:, None], (z - mean[units.block]) ** 2, 0.0)
     if own is not None:
@@ -109,6 +114,9 @@ def taylor(units: Units, z: np.ndarray, own: np.ndarray | None, answered: np.nda
     informs = ~alone | (rule == "adjust")
     scale = np.where(informs, n_h / np.maximum(n_h - 1, 1), 0.0) * (1 - strata["fraction"].to_numpy()[units.stratum])
     raw = units.blocks_by_cell(scale[:, None] * np.maximum(squares, 0.0))
+    # Lonely strata in which the cell has nobody are at 0, and so off the mean too.
+    seen = units.blocks_by_cell(np.where(alone, scale, 0.0))
+    raw += whole**2 * (lonely[survey] - seen)[:, None]
 
     in_block = units.by_block(np.where(is_psu[:, None], answered > 0, answered))
     has = in_block > 0
@@ -125,6 +133,18 @@ def taylor(units: Units, z: np.ndarray, own: np.ndarray | None, answered: np.nda
         strata=units.blocks_by_cell(has.astype(np.int64)),
         counted=units.blocks_by_cell((has & informs[:, None]).astype(np.int64)),
     )
+
+
+def _over_the_sample(units: Units, z_block: np.ndarray, strata: pd.DataFrame, survey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean of z over all PSUs of each cell's survey, and by survey what its lonely strata under `adjust` count for.
+
+    A linearised ratio's mean is 0 but for rounding, and is set to 0."""
+    of_stratum = pd.factorize(strata["survey_id"])[0]
+    psus = np.bincount(of_stratum, weights=strata["psus"])
+    total, size = units.blocks_by_cell(z_block), units.blocks_by_cell(np.abs(z_block))
+    adjusted = (strata["psus"] == 1) & (strata["lonely_psu"] == "adjust")
+    lonely = np.bincount(of_stratum, weights=np.where(adjusted, 1 - strata["fraction"], 0.0))
+    return np.where(np.abs(total) > 1e-12 * size, total, 0.0) / psus[survey][:, None], lonely
 
 
 def finished(

@@ -137,7 +137,7 @@ def test_a_frame_a_parquet_file_a_relation_and_a_table_give_the_same(tmp_path: P
     for found in (
         jointly(tmp_path / "it's.parquet", CLUSTERED, results),
         jointly(con.table("people"), CLUSTERED, results),
-        jointly("people", CLUSTERED, results, con),
+        jointly((con, "people"), CLUSTERED, results),
     ):
         pd.testing.assert_frame_equal(found.table, expected.table)
         np.testing.assert_array_equal(found.covariance, expected.covariance)

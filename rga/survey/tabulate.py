@@ -1,0 +1,81 @@
+"""One call for a table of estimates, whatever the statistic and the design.
+
+Belongs here: which way of computing fits a statistic and a design, and one form for what comes back. Not here: any computing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from rga.survey.aggregation import aggregate
+from rga.survey.data import Data, opened, quoted
+from rga.survey.design import MISSING, TOTAL, Design, breakdown_name
+from rga.survey.estimation import estimate
+from rga.survey.joint import Result, jointly
+from rga.survey.replication import estimate_replicates
+from rga.survey.statistics import Quantile, Statistic
+
+MEASURES = ["value", "se", "ci_low", "ci_high", "n", "population", "deff", "df", "cv"]
+
+
+def tabulate(data: Data, design: Design, statistics: Sequence[Statistic], by: Sequence[tuple[str, ...]] = ((),)) -> pd.DataFrame:
+    """Every statistic in every cell of every crossing in ``by``, in which somebody answered: a tidy frame.
+
+    ``data`` is a pandas frame, the path of a Parquet file, a DuckDB relation, or a connection with the name of a table. Columns:
+    code, category (`_T` but for a distribution), breakdown, one per dimension (`_T` where not broken down, `_U` where not known),
+    value (shares 0..1), se, ci_low, ci_high (95 %), n, population, deff, df, cv; NaN where something is not defined.
+
+    One-stage designs go through the sums of one pass (`rga.survey.aggregation`), which takes any number of rows; quantiles and two
+    stages through influence values (`rga.survey.joint`), replicate weights through theirs (`rga.survey.replication`): these say
+    what each formula is and what they raise.
+
+    >>> people = pd.DataFrame({"sex": ["F", "F", "M", "M"], "y": [1, 0, 1, 1], "w": [1.0, 2.0, 1.5, 0.5]})
+    >>> tabulate(people, Design(weight="w"), [Share("works", "", "y = 1")], [("sex",)])[["sex", "value", "n"]]
+      sex     value  n
+    0   F  0.333333  2
+    1   M  1.000000  2
+    """
+    dimensions = list(dict.fromkeys(name for crossing in by for name in crossing))
+    with opened(data) as (con, name):
+        if design.replicates is not None:
+            table = estimate_replicates((con, name), design, statistics, by).table
+        else:
+            quantiles = [s for s in statistics if isinstance(s, Quantile) or design.ssu]
+            summed = [s for s in statistics if s not in quantiles]
+            parts = [_summed((con, name), design, summed, by, dimensions)] if summed else []
+            parts += [_jointly((con, name), design, quantiles, crossing, dimensions) for crossing in by] if quantiles else []
+            table = pd.concat(parts, ignore_index=True)
+    order = {statistic.code: place for place, statistic in enumerate(statistics)}
+    crossings = {breakdown_name(crossing): place for place, crossing in enumerate(by)}
+    keys = [table["breakdown"].map(crossings), table["code"].map(order)]
+    sorted_rows = np.lexsort((np.arange(len(table)), *reversed([key.to_numpy() for key in keys])))
+    columns = ["code", "category", "breakdown", *dimensions, *MEASURES]
+    return table.reindex(columns=columns).iloc[sorted_rows].reset_index(drop=True)
+
+
+def _summed(
+    data: Data, design: Design, statistics: Sequence[Statistic], by: Sequence[tuple[str, ...]], dimensions: list[str]
+) -> pd.DataFrame:
+    with opened(data) as (con, name):
+        sums = aggregate(con, name, statistics, dimensions, design, survey=None)
+    return estimate(sums, by, design.lonely_psu).rename(columns={"indicator": "code"})
+
+
+def _jointly(
+    data: Data, design: Design, statistics: Sequence[Statistic], crossing: tuple[str, ...], dimensions: list[str]
+) -> pd.DataFrame:
+    """Each cell of ``crossing`` is a domain of one sample."""
+    with opened(data) as (con, name):
+        names = ", ".join(f"COALESCE(CAST({quoted(d)} AS VARCHAR), '{MISSING}') AS {quoted(d)}" for d in crossing)
+        query = f"SELECT DISTINCT {names} FROM {name} ORDER BY ALL"
+        cells = con.execute(query).df().to_dict("records") if crossing else [{}]
+    results = [Result(statistic, {str(d): category for d, category in cell.items()}) for statistic in statistics for cell in cells]
+    table = jointly(data, design, results).table
+    table = table[table["n"] > 0].reset_index(drop=True)
+    for dimension in dimensions:
+        known = table[dimension] if dimension in crossing and dimension in table else TOTAL
+        table[dimension] = known
+    return table.assign(breakdown=breakdown_name(crossing))
