@@ -24,7 +24,7 @@ REPOSITORY = Path(__file__).parents[2]
 THREADS = 2
 # A job that would take the machine down fails instead, and is reported as such.
 MEMORY_LIMIT = 10 * 2**30
-TIME_LIMIT = 240  # seconds, all runs of a job together
+TIME_LIMIT = 400  # seconds, all runs of a job together
 
 
 class Seconds(NamedTuple):
