@@ -56,8 +56,8 @@ def surveys(path: Path) -> None:
         found[count] = timed(write(people, path), f"{count:>10,} surveys without PSUs", 2 if count < 1_000 else 1)
     largest = found[max(SURVEYS)]
     print(f"  exponent {exponent([(count, run.warm.cpu) for count, run in found.items() if run]) or float('nan'):.2f}")
-    verdict("1,800 surveys in one pass: seconds", largest.cold.wall if largest else None, 60)
-    verdict("1,800 surveys in one pass: peak MB", largest.peak_mb if largest else None, 4096)
+    verdict("1,800 surveys in one pass: seconds", largest.cold.wall if largest else float("inf"), 60)
+    verdict("1,800 surveys in one pass: peak MB", largest.peak_mb if largest else float("inf"), 4096)
 
 
 def timed(path: Path, what: str, runs: int, indicators: int = 0) -> Measured | None:

@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from tests.benchmarks.run import REPOSITORY, THREADS, Seconds
+from tests.benchmarks.run import REPOSITORY, THREADS, Seconds, last_error
 
 SVY = "svy==0.35.*"
 SVY_VENV = REPOSITORY / ".venv-peers"
@@ -68,7 +68,7 @@ def _seconds(command: list[str], limit: float) -> Seconds:
     except subprocess.TimeoutExpired as error:
         raise NotMeasured(f"not done after {limit:.0f} s") from error
     if done.returncode:
-        raise NotMeasured((done.stderr.strip().splitlines() or ["killed"])[-1][:120])
+        raise NotMeasured(last_error(done.stderr))
     wall, cpu = done.stdout.split()[-2:]
     return Seconds(float(wall), float(cpu))
 

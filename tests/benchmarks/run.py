@@ -57,9 +57,15 @@ def measure(job: str, path: Path, source: str = "parquet", runs: int = 3, indica
     except subprocess.TimeoutExpired as error:
         raise RuntimeError(f"not done after {TIME_LIMIT} s") from error
     if done.returncode:
-        raise RuntimeError((done.stderr.strip().splitlines() or ["killed"])[-1][:200])
+        raise RuntimeError(last_error(done.stderr))
     found = json.loads(done.stdout)
     return Measured(Seconds(*found["cold"]), Seconds(*found["warm"]), found["peak_mb"], found["results"])
+
+
+def last_error(stderr: str) -> str:
+    """The line that says what went wrong: DuckDB writes advice below it."""
+    lines = stderr.strip().splitlines() or ["killed"]
+    return next((line for line in reversed(lines) if "Error" in line), lines[-1])[:200]
 
 
 def main() -> None:
