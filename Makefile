@@ -23,6 +23,8 @@ test-long: $(READY) ## kills, load, coverage simulations
 	$(BIN)/pytest -m long
 
 bench: $(READY) ## speed and memory, as ratios
+	$(BIN)/python -m tests.benchmarks.gender_table
+	$(BIN)/python -m tests.benchmarks.growth
 	$(BIN)/python -m tests.benchmarks.build
 
 docs: run ## generated documentation, its picture from the release
@@ -43,7 +45,7 @@ lock: ## resolve pyproject.toml anew (needs uv)
 		--group dev pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf $(VENV) warehouse/releases warehouse/staging warehouse/restricted warehouse/dagster warehouse/rga.duckdb
+	rm -rf $(VENV) .venv-peers warehouse/releases warehouse/staging warehouse/restricted warehouse/dagster warehouse/rga.duckdb
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name it with PYTHON=...")'
