@@ -43,7 +43,8 @@ def raw_data(context: dg.SensorEvaluationContext, paths: Paths) -> dg.RunRequest
     at_rest = dict(now.items() & last["seen"].items())
     asked = dict(now.items() & last["asked"].items())
     if not now:
-        wait = "No survey has changed."
+        unread = "; ".join(f"{problem.file} {problem.what}: {problem.remedy}" for problem in root.misnamed())
+        wait = f"No survey has changed. {unread}".strip()
     elif not at_rest:
         wait = f"Changing, so left until the next look: {', '.join(now)}"
     elif at_rest == asked and time.time() < last["asked_at"] + ASK_AGAIN:
