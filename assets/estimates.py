@@ -17,7 +17,7 @@ from assets.workspace import ESTIMATES, Progress, Workspace, now
 from rga.errors import InputError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
-from rga.survey import Share, Sums, aggregate, estimate, gender_gaps, obs_status
+from rga.survey import Share, Sums, aggregate, estimates_and_gaps, obs_status
 from rga.warehouse.staging import Staging
 
 STAGE = "estimates"
@@ -49,10 +49,7 @@ def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[s
     sums = sums_of(staging, survey_ids, catalogue)
     lonely_psu = {key: root.specification(key).design.lonely_psu for key in survey_ids}
     facts = pd.DataFrame([_facts(root, key) for key in survey_ids])
-    computed = {
-        "estimates": estimate(sums, catalogue.breakdowns, lonely_psu),
-        "gender_gaps": gender_gaps(sums, catalogue.breakdowns, lonely_psu),
-    }
+    computed = dict(zip(TABLES, estimates_and_gaps(sums, catalogue.breakdowns, lonely_psu), strict=True))
     coverage = staging.read("coverage", survey_ids).set_index(["survey_id", "indicator"])["status"]
     tables = {}
     for name, frame in computed.items():

@@ -14,7 +14,7 @@ from rga.survey.calibration import Raking, joint_categories, rake
 from rga.survey.design import MISSING, OTHER, TOTAL, Design, LonelyPsu, Replicates
 from rga.survey.diagnostics import WeightDiagnostics, diagnose
 from rga.survey.estimation import estimate
-from rga.survey.gaps import benjamini_hochberg, gender_gaps
+from rga.survey.gaps import benjamini_hochberg, estimates_and_gaps, gender_gaps
 from rga.survey.intervals import korn_graubard, logit_interval, t_interval, wilson
 from rga.survey.joint import Joint, Result, jointly
 from rga.survey.reliability import FLAG_BELOW, SUPPRESS_BELOW, obs_status
@@ -50,6 +50,7 @@ __all__ = [
     "diagnose",
     "estimate",
     "estimate_replicates",
+    "estimates_and_gaps",
     "gender_gaps",
     "independence",
     "joint_categories",

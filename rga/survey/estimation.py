@@ -58,11 +58,13 @@ def estimate(
     survey answered is left out for it. Raises InputError under `fail` where a stratum has one PSU.
     """
     strata = with_rules(sums, lonely_psu)
-    found = [(by, cells) for by in breakdowns if (cells := cell_estimates(sums, by, strata))]
-    tables = [_table(sums, by, cells) for by, cells in found]
-    frame = pd.concat(tables, ignore_index=True) if tables else _table(sums, (), None)
-    order = np.lexsort((np.arange(len(frame)), pd.factorize(frame["survey_id"], sort=True)[0]))
-    return frame.iloc[order].reset_index(drop=True)
+    return in_one([table_of(sums, by, cells) for by in breakdowns if (cells := cell_estimates(sums, by, strata))], sums)
+
+
+def in_one(tables: list[pd.DataFrame], sums: Sums) -> pd.DataFrame:
+    """The tables of several breakdowns as one, sorted by survey."""
+    frame = pd.concat(tables, ignore_index=True) if tables else table_of(sums, (), None)
+    return frame.iloc[np.argsort(frame["survey_id"].to_numpy(dtype=object), kind="stable")].reset_index(drop=True)
 
 
 def with_rules(sums: Sums, lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu) -> pd.DataFrame:
@@ -121,9 +123,8 @@ def _cells(sums: Sums, breakdown: tuple[str, ...]) -> tuple[np.ndarray, np.ndarr
     kept = np.ones(len(key), dtype=bool)
     for name in breakdown:
         names, codes = sums.categories[name], sums.codes[name]
-        known = np.zeros(len(sums.surveys), dtype=bool)
-        np.logical_or.at(known, sums.survey, (names != MISSING)[codes] if len(names) else np.zeros(0, dtype=bool))
-        kept &= known[sums.survey]
+        known = (names != MISSING)[codes] if len(names) else np.zeros(0, dtype=bool)
+        kept &= (np.bincount(sums.survey, weights=known, minlength=len(sums.surveys)) > 0)[sums.survey]
         key = key * max(len(names), 1) + codes
     cell = np.full(len(key), -1)
     _, first, place = np.unique(key[kept], return_index=True, return_inverse=True)
@@ -147,7 +148,8 @@ def _simple_random_variance(
     return (weight * squares - total**2) / np.maximum(n - 1, 1) * finite
 
 
-def _table(sums: Sums, breakdown: tuple[str, ...], cells: CellEstimates | None) -> pd.DataFrame:
+def table_of(sums: Sums, breakdown: tuple[str, ...], cells: CellEstimates | None) -> pd.DataFrame:
+    """Rows of ``estimate`` for one breakdown."""
     columns = len(sums.names)
     if cells is None:
         row, column = np.zeros(0, dtype=int), np.zeros(0, dtype=int)

@@ -14,7 +14,7 @@ from scipy.special import stdtr
 
 from rga.survey.aggregation import Sums, changes
 from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN, LonelyPsu, breakdown_name
-from rga.survey.estimation import NAMES, CellEstimates, cell_estimates, with_rules
+from rga.survey.estimation import NAMES, CellEstimates, cell_estimates, in_one, table_of, with_rules
 from rga.survey.intervals import t_quantile
 from rga.survey.reliability import SUPPRESS_BELOW
 from rga.survey.variance import finished, shared
@@ -41,13 +41,23 @@ def gender_gaps(
     where the gap has no variance (both shares at 0 or 1), the ratio where no man, its limits where no man or no woman
     has the characteristic. Raises as `estimate`.
     """
+    return estimates_and_gaps(sums, [by for by in breakdowns if SEX in by], lonely_psu, n_min)[1]
+
+
+def estimates_and_gaps(
+    sums: Sums,
+    breakdowns: Sequence[tuple[str, ...]],
+    lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu = "adjust",
+    n_min: int = SUPPRESS_BELOW,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables, `estimate`'s and `gender_gaps`'s: gaps need the estimates of their cells, which are computed once."""
     strata = with_rules(sums, lonely_psu)
-    found = [(by, cells) for by in breakdowns if SEX in by and (cells := cell_estimates(sums, by, strata))]
-    tables = [_table(sums, by, cells, n_min) for by, cells in found]
-    tables = [table for table in tables if len(table)]
-    frame = pd.concat(tables, ignore_index=True) if tables else _empty(sums.dimensions)
-    order = np.lexsort((np.arange(len(frame)), pd.factorize(frame["survey_id"], sort=True)[0]))
-    return frame.iloc[order].reset_index(drop=True)
+    estimates, gaps = [], []
+    for by in breakdowns:
+        if cells := cell_estimates(sums, by, strata):
+            estimates.append(table_of(sums, by, cells))
+            gaps += [table for table in [_table(sums, by, cells, n_min)] if len(table)] if SEX in by else []
+    return in_one(estimates, sums), in_one(gaps or [_empty(sums.dimensions)], sums)
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:

@@ -193,22 +193,23 @@ def shared(found: Taylor, left: np.ndarray, right: np.ndarray) -> Shared:
     match = block_key[there] == wanted
     here, there = here[match], there[match]
 
-    products = -found.z_block[here] * found.z_block[there] / found.n_h[here][:, None]
     place = np.full(len(block_key), -1)
     place[here] = np.arange(len(here))
-    np.add.at(products, place[units.block[mine]], found.z[mine] * found.z[other])
-    covariance = np.zeros((size, found.z.shape[1]))
-    np.add.at(covariance, pair[block_cell[here]], found.scale[here][:, None] * products)
+    of_blocks = found.z_block[here] * found.z_block[there] / found.n_h[here][:, None]
+    products = _sum_by(place[units.block[mine]], found.z[mine] * found.z[other], len(here)) - of_blocks
+    of_pair = pair[block_cell[here]]
+    covariance = _sum_by(of_pair, found.scale[here][:, None] * products, size)
 
-    answered = (found.answered[mine] > 0) & (found.answered[other] > 0)
-    n_psus = np.zeros(covariance.shape, dtype=np.int64)
-    np.add.at(n_psus, pair[units.cell[mine]], answered)
+    n_psus = _sum_by(pair[units.cell[mine]], (found.answered[mine] > 0) & (found.answered[other] > 0), size)
     in_block = units.by_block(found.answered)
     has = (in_block[here] > 0) & (in_block[there] > 0)
-    n_strata, counted = np.zeros_like(n_psus), np.zeros_like(n_psus)
-    np.add.at(n_strata, pair[block_cell[here]], has)
-    np.add.at(counted, pair[block_cell[here]], has & found.informs[here][:, None])
-    return Shared(covariance, n_psus, n_strata, counted)
+    n_strata, counted = (_sum_by(of_pair, which, size) for which in (has, has & found.informs[here][:, None]))
+    return Shared(covariance, n_psus.astype(np.int64), n_strata.astype(np.int64), counted.astype(np.int64))
+
+
+def _sum_by(code: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
+    """Sum ``rows`` over those of each ``code``, 0..size-1."""
+    return csr_array((np.ones(len(code)), (code, np.arange(len(code)))), shape=(size, len(code))) @ rows.astype(np.float64)
 
 
 def check_lonely(strata: pd.DataFrame) -> None:

@@ -97,11 +97,11 @@ def main() -> None:
 
 def ours(con: duckdb.DuckDBPyConnection, relation: str, asked: list[str], dimensions: list[str], out: str) -> int:
     """Every share and every gap between women and men: total, by sex, and by sex within each other dimension."""
-    from rga.survey import Share, aggregate, estimate, gender_gaps
+    from rga.survey import Share, aggregate, estimates_and_gaps
 
     breakdowns: list[tuple[str, ...]] = [(), ("sex",), *(("sex", name) for name in dimensions if name != "sex")]
     sums = aggregate(con, relation, [Share(name, "", f"{name} = 1") for name in asked], dimensions)
-    estimates, gaps = estimate(sums, breakdowns, "adjust"), gender_gaps(sums, breakdowns, "adjust")
+    estimates, gaps = estimates_and_gaps(sums, breakdowns, "adjust")
     if out:
         estimates.to_parquet(f"{out}/estimates.parquet")
         gaps.to_parquet(f"{out}/gaps.parquet")
