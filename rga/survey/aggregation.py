@@ -34,7 +34,8 @@ class Sums:
     ``population`` is the sum of w, and ``squares`` are those of w y^2, w y x and w x^2. ``moments`` has the sums of w^2 y^2,
     w^2 y x and w^2 x^2, which respondents without a PSU need; None where there are none. What is the same is one array under
     several names.
-    ``cases`` (respondents of positive weight) and ``total_weight`` describe a group whatever was answered.
+    ``cases`` (respondents of positive weight) and ``total_weight`` describe a group whatever was answered. Where respondents were
+    summed by several crossings, ``crossing`` has the code of each group's, and these two are 0 but in the total's groups.
     """
 
     statistics: tuple[Statistic, ...]
@@ -46,6 +47,7 @@ class Sums:
     psu: np.ndarray
     codes: dict[str, np.ndarray]
     strata: pd.DataFrame
+    crossing: np.ndarray | None
     cases: np.ndarray
     total_weight: np.ndarray
     n: np.ndarray
@@ -71,12 +73,15 @@ def aggregate(
     dimensions: Sequence[str],
     design: Design = STAGED,
     survey: str | None = "survey_id",
+    crossings: Sequence[tuple[str, ...]] | None = None,
 ) -> Sums:
     """Sum weights in one grouped statement over every survey in ``relation``.
 
     ``relation`` is a table or view with the columns of ``design``, the dimensions, whatever the statistics name (any but quantiles,
     which sums do not give), and ``survey``, which tells surveys apart (None: it is one). A respondent without weight is not in the
-    sample; one without PSU is a PSU of its own; strata that are NULL are one. Raises InputError where a weight is negative or not
+    sample; one without PSU is a PSU of its own; strata that are NULL are one. ``crossings``: no other breakdown will be asked for;
+    respondents without PSU are then summed by each of them, not by the cells of all dimensions at once, which may be as many as
+    they. Raises InputError where a weight is negative or not
     finite, or a stratum's fpc is less than its PSUs.
     """
     if design.ssu or design.replicates:
@@ -86,7 +91,8 @@ def aggregate(
         raise ValueError("no statistic to estimate")
     weight, psu_column = (quoted(name) if name else default for name, default in ((design.weight, "1.0"), (design.psu, "NULL")))
     lone = con.execute(f"SELECT count(*) > count({psu_column}) FROM {relation} WHERE {weight} IS NOT NULL").fetchall()[0][0]
-    statement = grouped_sums_sql(relation, [(s, y, x) for s, _, y, x in columns], dimensions, bool(lone), design, survey)
+    sets = list(dict.fromkeys([(), *crossings])) if lone and crossings is not None else None
+    statement = grouped_sums_sql(relation, [(s, y, x) for s, _, y, x in columns], dimensions, bool(lone), design, survey, sets)
     table = con.execute(statement).df()
     _check_weights(table)
 
@@ -94,13 +100,15 @@ def aggregate(
     stratum_code, stratum_names = _coded(table["stratum"], "")
     psu_code, _ = pd.factorize(table["psu"], sort=True)
     factors = {name: _coded(table[f"d{j}"], MISSING) for j, name in enumerate(dimensions)}
-    order = np.lexsort([*(codes for codes, _ in reversed(factors.values())), psu_code, stratum_code, survey_code])
+    crossing = table["crossing"].to_numpy()
+    order = np.lexsort([*(codes for codes, _ in reversed(factors.values())), crossing, psu_code, stratum_code, survey_code])
+    whole = (crossing == crossing_code((), dimensions))[order] if sets else np.ones(len(order), dtype=bool)
     survey_code, stratum_code, psu_code = survey_code[order], stratum_code[order], psu_code[order]
     new_stratum = changes(survey_code) | changes(stratum_code)
     stratum = np.cumsum(new_stratum) - 1
     new_psu = (new_stratum | changes(psu_code)) & (psu_code >= 0)
     psu = np.where(psu_code >= 0, np.cumsum(new_psu) - 1, -1)
-    alone = np.where(psu_code < 0, table["respondents"].to_numpy()[order], 0)
+    alone = np.where(whole & (psu_code < 0), table["respondents"].to_numpy()[order], 0)
     psus = np.bincount(stratum, weights=new_psu + alone, minlength=int(new_stratum.sum())).astype(np.int64)
     strata = pd.DataFrame(
         {
@@ -134,8 +142,9 @@ def aggregate(
         psu=psu,
         codes={name: codes[order] for name, (codes, _) in factors.items()},
         strata=strata,
-        cases=table["cases"].to_numpy(dtype=np.int64)[order],
-        total_weight=table["total_weight"].to_numpy(dtype=np.float64)[order],
+        crossing=crossing[order] if sets else None,
+        cases=np.where(whole, table["cases"].to_numpy(dtype=np.int64)[order], 0),
+        total_weight=np.where(whole, table["total_weight"].to_numpy(dtype=np.float64)[order], 0.0),
         n=matrix("n"),
         numerator_n=matrix("m"),
         weight=matrix("w"),
@@ -182,6 +191,7 @@ def grouped_sums_sql(
     lone: bool,
     design: Design = STAGED,
     survey: str | None = "survey_id",
+    sets: Sequence[tuple[str, ...]] | None = None,
 ) -> str:
     """The statement itself: plain SQL that DuckDB and Spark both run.
 
@@ -213,13 +223,23 @@ def grouped_sums_sql(
         outer += [f"SUM(w * x{k}) AS w{k}", f"SUM(w * y{k}) AS t{k}", f"SUM(w * y{k} * y{k}) AS s{k}"]
         if lone:
             outer += [f"SUM(w2 * y{k} * y{k}) AS yy{k}", f"SUM(w2 * y{k} * x{k}) AS yx{k}", f"SUM(w2 * x{k} * x{k}) AS xx{k}"]
-    keys = ", ".join(["survey_id", "stratum", "psu", *cells])
-    select_inner, select_outer = ",\n    ".join(inner), ",\n  ".join([keys, *outer])
+    units = ["survey_id", "stratum", "psu"]
+    keys, grouped, crossing = ", ".join([*units, *cells]), ", ".join([*units, *cells]), "0"
+    if sets is not None:
+        of_set = [", ".join([*units, *(cells[dimensions.index(name)] for name in names)]) for names in sets]
+        grouped = f"GROUPING SETS ({', '.join(f'({names})' for names in of_set)})"
+        crossing = f"GROUPING({', '.join(cells)})" if cells else "0"
+    select_inner, select_outer = ",\n    ".join(inner), ",\n  ".join([keys, f"{crossing} AS crossing", *outer])
     return (
         f"SELECT\n  {select_outer}\n"
         f"FROM (\n  SELECT\n    {select_inner}\n  FROM {relation}\n  WHERE {w} IS NOT NULL\n) AS answers\n"
-        f"GROUP BY {keys}"
+        f"GROUP BY {grouped}"
     )
+
+
+def crossing_code(crossing: Sequence[str], dimensions: Sequence[str]) -> int:
+    """SQL's GROUPING of a crossing: a bit for each dimension that it leaves out, the last dimension's the lowest."""
+    return sum(1 << place for place, name in enumerate(reversed(dimensions)) if name not in crossing)
 
 
 def _check_weights(table: pd.DataFrame) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rga.survey.aggregation import Sums
+from rga.survey.aggregation import Sums, crossing_code
 from rga.survey.design import MISSING, TOTAL, LonelyPsu, breakdown_name, lonely_psu_of
 from rga.survey.intervals import korn_graubard, logit_interval, t_quantile
 from rga.survey.statistics import Distribution, Mean, Ratio, Share, Total
@@ -121,9 +121,13 @@ def _cells(sums: Sums, breakdown: tuple[str, ...]) -> tuple[np.ndarray, np.ndarr
     """The cell of each group (-1 for none), and of each cell its survey and categories; sorted by survey and category."""
     key = sums.survey.astype(np.int64)
     kept = np.ones(len(key), dtype=bool)
+    if sums.crossing is not None:
+        kept = sums.crossing == crossing_code(breakdown, sums.dimensions)
+        if len(kept) and not kept.any():
+            raise ValueError(f"breakdown {breakdown_name(breakdown)} is not among the crossings that were summed")
     for name in breakdown:
         names, codes = sums.categories[name], sums.codes[name]
-        known = (names != MISSING)[codes] if len(names) else np.zeros(0, dtype=bool)
+        known = kept & (names != MISSING)[codes] if len(names) else np.zeros(0, dtype=bool)
         kept &= (np.bincount(sums.survey, weights=known, minlength=len(sums.surveys)) > 0)[sums.survey]
         key = key * max(len(names), 1) + codes
     cell = np.full(len(key), -1)

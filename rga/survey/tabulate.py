@@ -60,7 +60,7 @@ def _summed(
     data: Data, design: Design, statistics: Sequence[Statistic], by: Sequence[tuple[str, ...]], dimensions: list[str]
 ) -> pd.DataFrame:
     with opened(data) as (con, name):
-        sums = aggregate(con, name, statistics, dimensions, design, survey=None)
+        sums = aggregate(con, name, statistics, dimensions, design, survey=None, crossings=by)
     return estimate(sums, by, design.lonely_psu).rename(columns={"indicator": "code"})
 
 

@@ -100,7 +100,8 @@ def ours(con: duckdb.DuckDBPyConnection, relation: str, asked: list[str], dimens
     from rga.survey import Share, aggregate, estimates_and_gaps
 
     breakdowns: list[tuple[str, ...]] = [(), ("sex",), *(("sex", name) for name in dimensions if name != "sex")]
-    sums = aggregate(con, relation, [Share(name, "", f"{name} = 1") for name in asked], dimensions)
+    shares = [Share(name, "", f"{name} = 1") for name in asked]
+    sums = aggregate(con, relation, shares, dimensions, crossings=breakdowns)
     estimates, gaps = estimates_and_gaps(sums, breakdowns, "adjust")
     if out:
         estimates.to_parquet(f"{out}/estimates.parquet")
