@@ -58,13 +58,8 @@ def estimate(
     survey answered is left out for it. Raises InputError under `fail` where a stratum has one PSU.
     """
     strata = with_rules(sums, lonely_psu)
-    return in_one([table_of(sums, by, cells) for by in breakdowns if (cells := cell_estimates(sums, by, strata))], sums)
-
-
-def in_one(tables: list[pd.DataFrame], sums: Sums) -> pd.DataFrame:
-    """The tables of several breakdowns as one, sorted by survey."""
-    frame = pd.concat(tables, ignore_index=True) if tables else table_of(sums, (), None)
-    return frame.iloc[np.argsort(frame["survey_id"].to_numpy(dtype=object), kind="stable")].reset_index(drop=True)
+    tables = [table_of(sums, by, cells) for by in breakdowns if (cells := cell_estimates(sums, by, strata))]
+    return pd.concat(tables or [table_of(sums, (), None)], ignore_index=True)
 
 
 def with_rules(sums: Sums, lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from scipy.special import stdtr
 
 from rga.survey.aggregation import Sums, changes
 from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN, LonelyPsu, breakdown_name
-from rga.survey.estimation import NAMES, CellEstimates, cell_estimates, in_one, table_of, with_rules
+from rga.survey.estimation import NAMES, CellEstimates, cell_estimates, table_of, with_rules
 from rga.survey.intervals import t_quantile
 from rga.survey.reliability import SUPPRESS_BELOW
 from rga.survey.variance import finished, shared
@@ -57,7 +57,10 @@ def estimates_and_gaps(
         if cells := cell_estimates(sums, by, strata):
             estimates.append(table_of(sums, by, cells))
             gaps += [table for table in [_table(sums, by, cells, n_min)] if len(table)] if SEX in by else []
-    return in_one(estimates, sums), in_one(gaps or [_empty(sums.dimensions)], sums)
+    return (
+        pd.concat(estimates or [table_of(sums, (), None)], ignore_index=True),
+        pd.concat(gaps or [_empty(sums.dimensions)], ignore_index=True),
+    )
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:
