@@ -160,20 +160,28 @@ def table_of(sums: Sums, breakdown: tuple[str, ...], cells: CellEstimates | None
         order = np.lexsort((row, column, survey[row]))
         order = order[cells.n.ravel()[order] > 0]
         row, column = row[order], column[order]
+    texts = key_columns(sums, breakdown, survey[row], {name: found[row] for name, found in codes.items()}, column)
+    frame = pd.DataFrame(texts | {name: measure[row, column] for name, measure in measures.items()})
+    return frame.astype({"n": "int64", "numerator_n": "int64", "df": "int64"})
+
+
+def key_columns(
+    sums: Sums, breakdown: tuple[str, ...], survey: np.ndarray, codes: Mapping[str, np.ndarray], column: np.ndarray, but: str = ""
+) -> dict[str, pd.Series]:
+    """What a row is about, from the numbers of its survey, its categories and its statistic; without the dimension ``but``."""
     indicator, category = (np.array([name[side] for name in sums.names], dtype=object) for side in (0, 1))
     kinds = np.array([NAMES[type(statistic)] for statistic in sums.statistics], dtype=object)
-    table: dict[str, np.ndarray] = {
-        "survey_id": np.array(sums.surveys, dtype=object)[survey[row]],
+    found: dict[str, np.ndarray] = {
+        "survey_id": np.array(sums.surveys, dtype=object)[survey],
         "indicator": indicator[column],
         "statistic": kinds[column],
         "category": category[column],
-        "breakdown": np.full(len(row), breakdown_name(breakdown), dtype=object),
+        "breakdown": np.full(len(column), breakdown_name(breakdown), dtype=object),
     }
     for name in sums.dimensions:
-        table[name] = sums.categories[name][codes[name][row]] if name in codes else np.full(len(row), TOTAL, dtype=object)
-    texts = {name: pd.Series(values, dtype="str") for name, values in table.items()}
-    frame = pd.DataFrame(texts | {name: measure[row, column] for name, measure in measures.items()})
-    return frame.astype({"n": "int64", "numerator_n": "int64", "df": "int64"})
+        if name != but:
+            found[name] = sums.categories[name][codes[name]] if name in codes else np.full(len(column), TOTAL, dtype=object)
+    return {name: pd.Series(values, dtype="str") for name, values in found.items()}
 
 
 def _measures(sums: Sums, cells: CellEstimates) -> dict[str, np.ndarray]:

@@ -13,8 +13,8 @@ import pandas as pd
 from scipy.special import stdtr
 
 from rga.survey.aggregation import Sums, changes
-from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN, LonelyPsu, breakdown_name
-from rga.survey.estimation import NAMES, CellEstimates, cell_estimates, table_of, with_rules
+from rga.survey.design import MEN, MISSING, OTHER, SEX, WOMEN, LonelyPsu
+from rga.survey.estimation import CellEstimates, cell_estimates, key_columns, table_of, with_rules
 from rga.survey.intervals import t_quantile
 from rga.survey.reliability import SUPPRESS_BELOW
 from rga.survey.variance import finished, shared
@@ -86,20 +86,7 @@ def _table(sums: Sums, breakdown: tuple[str, ...], cells: CellEstimates, n_min: 
     order = np.lexsort((row, column, survey[row]))
     order = order[((measures["n_women"] > 0) & (measures["n_men"] > 0)).ravel()[order]]
     row, column = row[order], column[order]
-    indicator, category = (np.array([name[side] for name in sums.names], dtype=object) for side in (0, 1))
-    kinds = np.array([NAMES[type(statistic)] for statistic in sums.statistics], dtype=object)
-    table: dict[str, np.ndarray] = {
-        "survey_id": np.array(sums.surveys, dtype=object)[survey[row]],
-        "indicator": indicator[column],
-        "statistic": kinds[column],
-        "category": category[column],
-        "breakdown": np.full(len(row), breakdown_name(breakdown), dtype=object),
-    }
-    for name in sums.dimensions:
-        if name != SEX:
-            codes = cells.codes[name][f][row] if name in others else None
-            table[name] = np.full(len(row), TOTAL, dtype=object) if codes is None else sums.categories[name][codes]
-    texts = {name: pd.Series(values, dtype="str") for name, values in table.items()}
+    texts = key_columns(sums, breakdown, survey[row], {name: cells.codes[name][f][row] for name in others}, column, but=SEX)
     frame = pd.DataFrame(texts | {name: measures[name][row, column] for name in MEASURES})
     frame = frame.astype({"n_women": "int64", "n_men": "int64", "df": "int64"})
     enough = (frame["n_women"] >= n_min) & (frame["n_men"] >= n_min)
