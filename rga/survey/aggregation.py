@@ -81,8 +81,7 @@ def aggregate(
     which sums do not give), and ``survey``, which tells surveys apart (None: it is one). A respondent without weight is not in the
     sample; one without PSU is a PSU of its own; strata that are NULL are one. ``crossings``: no other breakdown will be asked for;
     respondents without PSU are then summed by each of them, not by the cells of all dimensions at once, which may be as many as
-    they. Raises InputError where a weight is negative or not
-    finite, or a stratum's fpc is less than its PSUs.
+    they. Raises InputError where a weight is negative or not finite, or a stratum's fpc is less than its PSUs.
     """
     if design.ssu or design.replicates:
         raise ValueError("two stages and replicate weights take passes of their own: see `jointly` and `estimate_replicates`")
@@ -91,7 +90,9 @@ def aggregate(
         raise ValueError("no statistic to estimate")
     weight, psu_column = (quoted(name) if name else default for name, default in ((design.weight, "1.0"), (design.psu, "NULL")))
     lone = con.execute(f"SELECT count(*) > count({psu_column}) FROM {relation} WHERE {weight} IS NOT NULL").fetchall()[0][0]
-    sets = list(dict.fromkeys([(), *crossings])) if lone and crossings is not None else None
+    sets = None
+    if lone and crossings is not None:  # by code, so that the same dimensions in another order are not summed twice
+        sets = list({crossing_code(names, dimensions): names for names in [(), *crossings]}.values())
     statement = grouped_sums_sql(relation, [(s, y, x) for s, _, y, x in columns], dimensions, bool(lone), design, survey, sets)
     table = con.execute(statement).df()
     _check_weights(table)

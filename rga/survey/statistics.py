@@ -9,9 +9,6 @@ from dataclasses import dataclass
 
 import duckdb
 import numpy as np
-import pandas as pd
-
-from rga.survey.design import MISSING
 
 
 @dataclass(frozen=True)
@@ -130,17 +127,7 @@ def columns_of(con: duckdb.DuckDBPyConnection, relation: str, statistic: Statist
             category = f"CAST(({statistic.value}) AS VARCHAR)"
             query = f"SELECT DISTINCT {category} AS c FROM {relation} WHERE ({universe}) AND c IS NOT NULL ORDER BY c"
             found = con.execute(query).fetchall()
-            quoted = [(str(c), "'" + str(c).replace("'", "''") + "'") for (c,) in found]
-            return [(c, f"({category} = {text})::INT", "1") for c, text in quoted]
+            literals = [(str(c), "'" + str(c).replace("'", "''") + "'") for (c,) in found]
+            return [(c, f"({category} = {text})::INT", "1") for c, text in literals]
         case _:
             return [("_T", statistic.value, "1")]
-
-
-def cells_of(frame: pd.DataFrame, by: tuple[str, ...]) -> tuple[np.ndarray, pd.DataFrame]:
-    """The cell of each row of ``frame`` in the crossing ``by`` (missing categories are `_U`), and the cells, sorted."""
-    if not by:
-        return np.zeros(len(frame), dtype=np.int64), pd.DataFrame(index=[0])
-    keys = frame[list(by)].astype("object").where(frame[list(by)].notna(), MISSING).astype(str)
-    cells = keys.drop_duplicates().sort_values(list(by)).reset_index(drop=True)
-    code = keys.merge(cells.reset_index(names="cell"), on=list(by), how="left")["cell"].to_numpy()
-    return code, cells

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import duckdb
 import numpy as np
 import pandas as pd
 
@@ -18,6 +19,7 @@ from rga.survey.joint import Result, jointly
 from rga.survey.replication import estimate_replicates
 from rga.survey.statistics import Quantile, Statistic
 
+Source = tuple[duckdb.DuckDBPyConnection, str]
 MEASURES = ["value", "se", "ci_low", "ci_high", "n", "population", "deff", "df", "cv"]
 
 
@@ -39,14 +41,14 @@ def tabulate(data: Data, design: Design, statistics: Sequence[Statistic], by: Se
     1   M  1.000000  2
     """
     dimensions = list(dict.fromkeys(name for crossing in by for name in crossing))
-    with opened(data) as (con, name):
+    with opened(data) as source:
         if design.replicates is not None:
-            table = estimate_replicates((con, name), design, statistics, by).table
+            table = estimate_replicates(source, design, statistics, by).table
         else:
             quantiles = [s for s in statistics if isinstance(s, Quantile) or design.ssu]
             summed = [s for s in statistics if s not in quantiles]
-            parts = [_summed((con, name), design, summed, by, dimensions)] if summed else []
-            parts += [_jointly((con, name), design, quantiles, crossing, dimensions) for crossing in by] if quantiles else []
+            parts = [_summed(source, design, summed, by, dimensions)] if summed else []
+            parts += [_jointly(source, design, quantiles, crossing, dimensions) for crossing in by] if quantiles else []
             table = pd.concat(parts, ignore_index=True)
     order = {statistic.code: place for place, statistic in enumerate(statistics)}
     crossings = {breakdown_name(crossing): place for place, crossing in enumerate(by)}
@@ -57,25 +59,23 @@ def tabulate(data: Data, design: Design, statistics: Sequence[Statistic], by: Se
 
 
 def _summed(
-    data: Data, design: Design, statistics: Sequence[Statistic], by: Sequence[tuple[str, ...]], dimensions: list[str]
+    source: Source, design: Design, statistics: Sequence[Statistic], by: Sequence[tuple[str, ...]], dimensions: list[str]
 ) -> pd.DataFrame:
-    with opened(data) as (con, name):
-        sums = aggregate(con, name, statistics, dimensions, design, survey=None, crossings=by)
+    sums = aggregate(*source, statistics, dimensions, design, survey=None, crossings=by)
     return estimate(sums, by, design.lonely_psu).rename(columns={"indicator": "code"})
 
 
 def _jointly(
-    data: Data, design: Design, statistics: Sequence[Statistic], crossing: tuple[str, ...], dimensions: list[str]
+    source: Source, design: Design, statistics: Sequence[Statistic], crossing: tuple[str, ...], dimensions: list[str]
 ) -> pd.DataFrame:
     """Each cell of ``crossing`` is a domain of one sample."""
-    with opened(data) as (con, name):
-        names = ", ".join(f"COALESCE(CAST({quoted(d)} AS VARCHAR), '{MISSING}') AS {quoted(d)}" for d in crossing)
-        query = f"SELECT DISTINCT {names} FROM {name} ORDER BY ALL"
-        cells = con.execute(query).df().to_dict("records") if crossing else [{}]
+    con, relation = source
+    names = ", ".join(f"COALESCE(CAST({quoted(d)} AS VARCHAR), '{MISSING}') AS {quoted(d)}" for d in crossing)
+    query = f"SELECT DISTINCT {names} FROM {relation} ORDER BY ALL"
+    cells = con.execute(query).df().to_dict("records") if crossing else [{}]
     results = [Result(statistic, {str(d): category for d, category in cell.items()}) for statistic in statistics for cell in cells]
-    table = jointly(data, design, results).table
+    table = jointly(source, design, results).table
     table = table[table["n"] > 0].reset_index(drop=True)
     for dimension in dimensions:
-        known = table[dimension] if dimension in crossing and dimension in table else TOTAL
-        table[dimension] = known
+        table[dimension] = table[dimension] if dimension in crossing and dimension in table else TOTAL
     return table.assign(breakdown=breakdown_name(crossing))

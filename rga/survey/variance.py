@@ -72,7 +72,7 @@ class Taylor:
     z: np.ndarray
     z_block: np.ndarray
     answered: np.ndarray  # units x statistics: respondents who answered
-    n_h: np.ndarray  # block -> PSUs of its stratum; infinite where it is alone, whose mean is taken as 0
+    n_h: np.ndarray  # block -> PSUs of its stratum; infinite where it is alone, which has no mean of its own
     informs: np.ndarray  # block -> whether its stratum says anything of the variance
     scale: np.ndarray  # block -> (1 - f_h) n_h / (n_h - 1), or what the rule for lonely PSUs puts in its place
     raw: np.ndarray

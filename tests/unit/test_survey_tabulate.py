@@ -90,6 +90,16 @@ def test_sums_and_influence_values_give_the_same_numbers(people: pd.DataFrame, n
     pd.testing.assert_frame_equal(ours, theirs, rtol=1e-9, atol=1e-12)
 
 
+def test_the_same_crossing_in_another_order_counts_nobody_twice(people: pd.DataFrame) -> None:
+    statistics = [Share("works", "", "works")]
+    both = tabulate(people, Design("w"), statistics, [("sex", "age_group"), ("age_group", "sex")])
+    once = tabulate(people, Design("w"), statistics, [("sex", "age_group")])
+    for name in ("sex*age_group", "age_group*sex"):
+        found = both[both["breakdown"] == name].set_index(["sex", "age_group"]).sort_index()
+        expected = once.set_index(["sex", "age_group"]).sort_index()
+        pd.testing.assert_frame_equal(found[NUMBERS], expected[NUMBERS])
+
+
 def test_quantiles_and_two_stages_stand_in_the_same_table(people: pd.DataFrame) -> None:
     statistics = [Share("works", "", "works"), Quantile("median", "", "income"), Mean("income", "", "income")]
     table = tabulate(people, DESIGNS["clusters"], statistics, CROSSINGS)
