@@ -16,6 +16,7 @@ from rga.microdata.benchmarks import country_margins
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents
+from rga.microdata.weighting_steps import Calibrate
 from rga.survey import MISSING, OTHER, Raking, WeightDiagnostics, diagnose, joint_categories, rake
 
 
@@ -43,6 +44,8 @@ def weigh(root: DataRoot, survey_id: str, respondents: Respondents) -> Weights:
     weight = frame["base_weight"].to_numpy(dtype=np.float64)
     steps = [Step("base", diagnose(weight))]
     for step in specification.weighting:
+        if not isinstance(step, Calibrate):
+            raise InputError(Problem(f"step `{step.step}` is not carried out yet", "leave it out", variable="weighting"))
         if specification.population.benchmark is None:
             raise InputError(Problem("calibrates without a benchmark", "name `population.benchmark`", variable="weighting"))
         folder = root.path / "benchmarks" / specification.population.benchmark

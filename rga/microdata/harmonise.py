@@ -14,7 +14,8 @@ import pandas as pd
 
 from rga.errors import Problem
 from rga.microdata.catalogue import Catalogue, Variable
-from rga.microdata.specification import Source, SurveySpecification, canonical_code
+from rga.microdata.codes import canonical_code
+from rga.microdata.specification import Source, SurveySpecification
 
 ANSWERED = "answered"
 BLANK = "blank"

@@ -16,10 +16,11 @@ import pyarrow as pa
 
 from rga.errors import InputError, Problem
 from rga.microdata.catalogue import Catalogue, Variable
+from rga.microdata.codes import canonical_code
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.harmonise import as_number, harmonise, is_blank
 from rga.microdata.readers import one_row_per_respondent, sha256
-from rga.microdata.specification import MissingKind, Source, SurveySpecification, canonical_code
+from rga.microdata.specification import MissingKind, Source, SurveySpecification
 
 
 @dataclass(frozen=True)
