@@ -143,10 +143,10 @@ def _known_keys(model: type[BaseModel], location: list[Any]) -> list[str]:
     """Keys allowed at ``location``, through lists and through unions told apart by a literal key."""
     models = [model]
     for part in location:
-        if fields := [m.model_fields[part] for m in models if part in m.model_fields]:
-            models = _models_in(fields[0].annotation)
-        elif not isinstance(part, int):
+        if len(models) > 1 and not isinstance(part, int):  # in a union, the literal that tells which
             models = [m for m in models if any(part in get_args(field.annotation) for field in m.model_fields.values())]
+        elif fields := [m.model_fields[part] for m in models if part in m.model_fields]:
+            models = _models_in(fields[0].annotation)
     return sorted({key for m in models for key in m.model_fields})
 
 
