@@ -1,6 +1,7 @@
 """Base weights: one over the chance of being asked, as far as the sample says.
 
-Belongs here: weights that follow from how people were chosen. Not here: who answered (``nonresponse``), benchmarks (``calibration``).
+Belongs here: weights that follow from how people were chosen. Not here: who answered (``nonresponse``), benchmarks
+(``calibration``).
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ def multiplicity(
 
     A person with k phones has k chances (Sirken 1970), one of m adults 1/m of the household's (Kish 1949). Counts above ``cap``
     are taken as ``cap``: a few people with many phones or adults would otherwise rule the variance. Who did not say gets
-    the weighted mean factor of those who did, and so keeps their share of the weight. Raises InputError for counts below 1, and where
-    nobody said.
+    the weighted mean factor of those who did, and so keeps their share of the weight. Raises InputError for counts below 1, and
+    where nobody said.
     """
     factor, notes, problems = np.ones(len(weights)), [], []
     for counts, power in ((divide, -1.0), (multiply, 1.0)):
@@ -73,7 +74,7 @@ def multiplicity(
         if cap is not None and (rows := int(np.sum(values > cap))):
             notes.append(f"{rows:,} with more than {cap:g} {counts.name} taken as {cap:g}")
             values = np.minimum(values, cap)
-        factor = factor * values**power
+        factor = factor * np.where(values > 0, values, np.nan) ** power
     if problems:
         raise InputError(problems)
     names = ", ".join(str(counts.name) for counts in (divide, multiply) if counts is not None)

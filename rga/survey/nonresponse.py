@@ -34,8 +34,8 @@ def weighting_classes(weights: np.ndarray, responded: np.ndarray, cells: pd.Data
 
     The weighting-class estimator (Särndal and Lundström 2005, section 7.3; Valliant, Dever and Kreuter 2018, section 13.5).
     ``weights`` (of the sample), ``responded`` and ``cells`` have a row per member of the sample; not known is a class of its
-    own. A class with fewer than ``min_n`` respondents is pooled with those that differ from it in the last of ``cells`` only; if they
-    still have too few, in the last two; and so on. Raises InputError where the whole sample has too few.
+    own. A class with fewer than ``min_n`` respondents is pooled with those that differ from it in the last of ``cells`` only; if
+    they still have too few, in the last two; and so on. Raises InputError where the whole sample has too few.
     """
     columns = [cells[name].astype(object).where(cells[name].notna(), MISSING).astype(str) for name in cells]
     nested = ["all", *accumulate(columns, lambda left, right: left + "*" + right)] if columns else ["all"]
@@ -81,9 +81,7 @@ def propensity_classes(
     return _within(weights, responded, names, min_n, notes)
 
 
-def _within(
-    weights: np.ndarray, responded: np.ndarray, label: pd.Series, min_n: int, notes: list[str]
-) -> NonresponseAdjustment:
+def _within(weights: np.ndarray, responded: np.ndarray, label: pd.Series, min_n: int, notes: list[str]) -> NonresponseAdjustment:
     frame = pd.DataFrame({"label": label.to_numpy(), "n_responded": responded, "sample": weights, "answered": weights * responded})
     table = frame.groupby("label").agg(
         n_sample=("sample", "size"), n_responded=("n_responded", "sum"), sample=("sample", "sum"), answered=("answered", "sum")
@@ -112,8 +110,7 @@ def _within(
 def _design_matrix(predictors: pd.DataFrame, responded: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, list[Problem]]:
     """An intercept and the columns of each predictor, and which of them keep the regression from having an answer."""
     columns, problems = [np.ones((len(predictors), 1))], []
-    for name in predictors:
-        values = predictors[name]
+    for name, values in ((str(name), values) for name, values in predictors.items()):
         if pd.api.types.is_numeric_dtype(values):
             numbers = values.to_numpy(dtype=np.float64, na_value=np.nan)
             unknown = np.isnan(numbers)
@@ -158,7 +155,7 @@ def _fitted(design: np.ndarray, responded: np.ndarray, weights: np.ndarray) -> n
         warnings.simplefilter("ignore")  # separation is judged below, by what it does
         model = GLM(responded.astype(np.float64), design, family=Binomial(), freq_weights=weights / weights.mean())
         result = model.fit(maxiter=100, tol=1e-12)
-    fitted = np.asarray(result.fittedvalues, dtype=np.float64)
+        fitted = np.asarray(result.fittedvalues, dtype=np.float64)
     if not result.converged or not np.isfinite(fitted).all() or min(fitted.min(), 1 - fitted.max()) < 1e-6:
         what = "the predictors together tell apart people who all responded or who all did not (separation)"
         raise InputError(Problem(what, "leave a predictor out, or merge categories under `codes:`", variable="predictors"))
