@@ -16,7 +16,8 @@ from rga.microdata.benchmarks import country_margins
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents
-from rga.survey import MISSING, OTHER, Raking, WeightDiagnostics, diagnose, joint_categories, rake
+from rga.microdata.weighting_steps import Calibrate
+from rga.survey import MISSING, OTHER, Calibration, WeightDiagnostics, calibrate, diagnose, joint_categories
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Step:
 
     method: str
     diagnostics: WeightDiagnostics
-    raking: Raking | None = None
+    raking: Calibration | None = None
     missing: int | None = None
 
 
@@ -43,13 +44,15 @@ def weigh(root: DataRoot, survey_id: str, respondents: Respondents) -> Weights:
     weight = frame["base_weight"].to_numpy(dtype=np.float64)
     steps = [Step("base", diagnose(weight))]
     for step in specification.weighting:
+        if not isinstance(step, Calibrate):
+            raise InputError(Problem(f"step `{step.step}` is not carried out yet", "leave it out", variable="weighting"))
         if specification.population.benchmark is None:
             raise InputError(Problem("calibrates without a benchmark", "name `population.benchmark`", variable="weighting"))
         folder = root.path / "benchmarks" / specification.population.benchmark
         tables = country_margins(folder, split_survey_id(survey_id)[1], step.margins)
         answers = _without_other(frame, root.catalogue())
         categories = pd.DataFrame({name: joint_categories(answers, name.split("*")) for name in step.margins})
-        raking = rake(categories, weight, {name: _target(tables[name], name) for name in step.margins})
+        raking = calibrate(categories, weight, {name: _target(tables[name], name) for name in step.margins})
         weight = raking.weights
         missing = int((categories == MISSING).any(axis=1).sum())
         steps.append(Step(step.method, diagnose(weight), raking, missing))

@@ -6,9 +6,10 @@ benchmarks, the solver (raking.py), summaries of weights, standard errors.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -21,17 +22,39 @@ TOTALS_TOLERANCE = 0.005  # relative difference of two margins' totals that roun
 VANISHING = 1e-8  # a factor this small, of the median one, is on its way to zero
 
 
-@dataclass(frozen=True)
-class Raking:
-    """Weights (NaN where the base weight is missing), and how they came about.
+Method = Literal["raking", "linear", "logit", "poststratification"]
 
-    ``margins`` has one row per margin and category: n (respondents with a base weight), benchmark (as fitted: scaled),
-    before and after (sums of weights). ``missing`` counts respondents without a category by margin, ``missing_any``
-    those without one on any margin; ``scaled`` gives by margin the factor that brought its total to that of the first.
-    ``error`` is the largest relative error of a category.
+
+@dataclass(frozen=True)
+class Collapsed:
+    """Categories of one variable that were merged in ``margin``, in their order, because too few respondents carried one of
+    them: ``n`` respondents with a base weight each before, now together ``into``."""
+
+    survey: str | None
+    margin: str
+    variable: str
+    categories: tuple[str, ...]
+    n: tuple[int, ...]
+    into: str
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Weights (NaN where the base weight is missing), and how they came about. Arrays have an element per respondent.
+
+    ``weights`` are ``base_weight * base_scale * factor``: ``base_scale`` brings the base weights to the population (1 where only
+    numbers are calibrated), ``factor`` is g, the one that bounds apply to, averages about 1 and is NaN outside the sample.
+    ``cell`` is the joint cell of all categorical margins as fitted (missing and collapsed categories included), 0, 1, ...; -1
+    outside the sample. ``margins`` has a row per margin and category, and one per number (category `_T`): n (respondents with a
+    base weight, and an answer), benchmark (as fitted: scaled), before and after (sums by base weight as given, and by weight).
+    ``missing`` counts respondents without a category or number by margin, ``missing_any`` those without one on any; ``scaled``
+    gives by margin the factor that brought its total to that of the first. ``error`` is the largest relative error of a margin.
+    ``bounds_hit`` counts respondents with g at each bound, ``trimmed`` those at ``cap``, the largest weight allowed; ``negative``
+    weights come out of linear calibration without bounds. ``notes`` names compromises in words.
     """
 
     weights: np.ndarray
+    method: Method
     iterations: int
     converged: bool
     error: float
@@ -39,6 +62,15 @@ class Raking:
     missing: dict[str, int]
     missing_any: int
     scaled: dict[str, float]
+    cell: np.ndarray
+    factor: np.ndarray
+    base_scale: float = 1.0
+    bounds_hit: dict[str, int] = field(default_factory=lambda: {"low": 0, "high": 0})
+    trimmed: int = 0
+    cap: float | None = None
+    negative: int = 0
+    collapsed: list[Collapsed] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def joint_categories(respondents: pd.DataFrame, variables: list[str]) -> pd.Series:
@@ -55,13 +87,21 @@ def joint_categories(respondents: pd.DataFrame, variables: list[str]) -> pd.Seri
     return joined.astype("str")
 
 
-def rake(
+def calibrate(
     categories: pd.DataFrame,
     base_weight: np.ndarray,
     targets: Mapping[str, Mapping[str, float]],
-    max_iterations: int = 1_000,
-) -> Raking:
-    """Rake ``base_weight`` to ``targets``.
+    method: Method = "raking",
+    bounds: tuple[float, float] | None = None,
+    trim: float | None = None,
+    numbers: pd.DataFrame | None = None,
+    totals: Mapping[str, float] | None = None,
+    collapse: Mapping[str, Sequence[str]] | None = None,
+    collapse_below: int = 1,
+    survey: str | None = None,
+    max_iterations: int = 200,
+) -> Calibration:
+    """Calibrate ``base_weight`` to ``targets``.
 
     ``categories`` has a row per respondent and a column per margin; ``targets`` maps margin -> category -> population
     total, and the first margin's sum is the population. A respondent missing on a margin (`_U` or empty) keeps a
@@ -92,7 +132,12 @@ def rake(
     missing = {name: int(held.get(name, 0)) for name in names}
     incomplete = [np.array([_is_missing(c) for c in fitted[name].index])[codes[name]] for name in names]
     missing_any = int(np.sum(np.any(incomplete, axis=0)))
-    return Raking(weights, fit.iterations, fit.converged, fit.error, margins, missing, missing_any, scaled)
+    where = np.full(len(known), -1)
+    where[known] = cell
+    factor = weights / np.asarray(base_weight, dtype=np.float64)
+    return Calibration(
+        weights, method, fit.iterations, fit.converged, fit.error, margins, missing, missing_any, scaled, where, factor
+    )
 
 
 def _contradiction(
