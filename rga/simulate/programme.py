@@ -99,7 +99,7 @@ ROUNDS = {
 
 PROGRAMME = [
     Survey(
-        "2020-r1", "AFG", "Afghanistan", 2000, "cati", "microdata.dta", "stata", ("2020-05-04", "2020-05-21"), 3_330,
+        "2020-r1", "AFG", "Afghanistan", 2000, "cati", "microdata.zsav", "sequence", ("2020-05-04", "2020-05-21"), 3_330,
         clustered=True, unobserved=-0.5, absent={"violence_heard": UNSAFE, "discrimination_heard": UNSAFE, "functioning": SHORT},
     ),
     Survey(

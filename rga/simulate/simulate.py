@@ -84,7 +84,8 @@ def said_of(survey: Survey, raw_data: Path) -> tuple[list[Question], pd.DataFram
     """The survey's questions and what its sample said to them; the generator goes on where these left it."""
     catalogue, rng = load_catalogue(raw_data / "catalogue"), rng_of(survey, 2)
     sample, questions = sample_of(survey, raw_data), questionnaire(catalogue, survey, rng)
-    asked = [q.harmonised for q in [*questions, *auxiliary(survey)] if not q.separator and q.missing]
+    asked_besides = [] if survey.panel else [q for q in auxiliary(survey) if q.missing]  # a panel was asked the year before
+    asked = [q.harmonised for q in [*questions, *asked_besides] if not q.separator]
     asked += [f"{q.variable}_{item}" for q in questions if q.separator for item in q.codes]
     return questions, answers(with_derived(sample, catalogue), asked, rng), rng
 
