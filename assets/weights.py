@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.microdata.benchmarks import country_margins
+from rga.microdata.benchmark_scaling import country_margins
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents

@@ -115,7 +115,7 @@ class Nonresponse(Step):
 class Calibrate(Step):
     """Calibration to benchmark ``margins``, each a crossing such as `sex*age_group`, and to totals of ``numbers``.
 
-    ``bounds`` limit the factor of each weight (with `linear`: truncated; `logit` needs them); ``trim`` limits the final weight,
+    ``bounds`` limit the factor of each weight (`linear` and `raking` are cut off there; `logit` needs them); ``trim`` limits the final weight,
     in multiples of the median, inside the calibration; ``collapse`` names variables whose neighbouring categories may be merged.
     """
 
@@ -133,8 +133,8 @@ class Calibrate(Step):
             raise ValueError("`bounds: [low, high]` limit the factor on each weight: 0 <= low < 1 < high")
         if self.method == "logit" and not self.bounds:
             raise ValueError("`method: logit` needs `bounds: [low, high]`, such as [0.3, 3]")
-        if self.method in ("raking", "poststratification") and self.bounds:
-            raise ValueError(f"`method: {self.method}` takes no `bounds`; use `logit`, or `linear` with bounds (truncated)")
+        if self.method == "poststratification" and self.bounds:
+            raise ValueError("`method: poststratification` takes no `bounds`; use `logit`, or `linear` with bounds (truncated)")
         if self.method == "poststratification" and (len(self.margins) > 1 or self.numbers):
             raise ValueError("post-stratification takes one margin and no `numbers`; use `raking` for several")
         if twice := [name for name in self.margins if self.margins.count(name) > 1]:

@@ -8,7 +8,7 @@ import pytest
 
 from rga.errors import InputError
 from rga.survey.base_weights import multiplicity, selection
-from rga.survey.trimming import normalise, trim
+from rga.survey.weight_limits import normalise, trim
 
 
 def test_selection_gives_each_operator_people_over_invitations() -> None:
