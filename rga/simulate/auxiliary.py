@@ -50,7 +50,7 @@ def auxiliary(survey: Survey) -> list[Question]:
 
 
 def _numbered(name: str) -> dict[str, int]:
-    return {code: place for place, code in enumerate(RECORDED[name], start=1)} | {NOT_KNOWN: NOT_KNOWN_CODE}
+    return {code: place for place, code in enumerate(RECORDED[name], start=1)} | ({} if name == "r1_sex" else {NOT_KNOWN: NOT_KNOWN_CODE})
 
 
 def _disposition() -> Question:

@@ -17,7 +17,7 @@ from rga.simulate.programme import Survey
 OPERATORS: dict[str, dict[str, tuple[float, float, float]]] = {
     "BGD": {"A": (0.46, 0.0, 1.0), "B": (0.29, 0.8, 2.4), "C": (0.21, -0.6, 1.2), "D": (0.04, -0.9, 0.8)},
     "IDN": {"A": (0.45, -0.4, 1.0), "B": (0.25, 0.4, 1.8), "C": (0.18, 0.9, 2.6), "D": (0.12, 0.2, 1.4)},
-    "KHM": {"A": (0.44, 0.6, 1.0), "B": (0.41, -0.5, 0.45), "C": (0.15, 0.1, 0.7)},
+    "KHM": {"A": (0.44, 0.6, 1.0), "B": (0.41, -0.5, 0.55), "C": (0.15, 0.1, 0.7)},
     "MDV": {"A": (0.55, 0.7, 1.0), "B": (0.45, -0.5, 0.4)},
     "NPL": {"A": (0.52, -0.5, 1.0), "B": (0.48, 0.8, 2.2)},
     "PAK": {"A": (0.38, 0.3, 1.0), "B": (0.28, -0.5, 0.5), "C": (0.21, 0.7, 1.9), "D": (0.13, -0.4, 0.6)},
@@ -37,8 +37,8 @@ def with_frame(people: pd.DataFrame, survey: Survey, rng: np.random.Generator) -
     urban = (people["residence"] == "U").to_numpy()
     educated = people["education"].cat.codes.to_numpy() - 1.5
     years = (people["age"].to_numpy() - 40) / 15
-    standing = 1.2 * urban + 0.3 * educated - 0.4 * years
-    two = rng.random(size) < 1 / (1 + np.exp(1.3 - standing))
+    standing = 1.3 * urban + 0.2 * educated - 0.1 * years
+    two = rng.random(size) < 1 / (1 + np.exp(1.4 - standing))
     adults = 1 + rng.poisson(np.where(urban, 1.1, 1.9) + 0.2 * (np.abs(years) > 1))
     shared = rng.random(size) < people["sex"].astype(object).map(NUMBERS_SHARED).to_numpy(float) * np.exp(
         -0.25 * educated - 0.4 * urban

@@ -13,10 +13,10 @@ from rga.simulate.programme import Survey
 
 # log odds of owning a phone and answering: additive in the margins that weighting knows, so that raking can repair it
 SEX_AGE = {
-    "F": {"Y18T24": 0.1, "Y25T34": 0.0, "Y35T44": -0.25, "Y45T54": -0.5, "Y55T64": -0.8, "Y_GE65": -1.2},
-    "M": {"Y18T24": 0.8, "Y25T34": 0.7, "Y35T44": 0.45, "Y45T54": 0.15, "Y55T64": -0.15, "Y_GE65": -0.55},
+    "F": {"Y18T24": 0.1, "Y25T34": 0.0, "Y35T44": -0.25, "Y45T54": -0.5, "Y55T64": -0.65, "Y_GE65": -0.85},
+    "M": {"Y18T24": 0.8, "Y25T34": 0.7, "Y35T44": 0.45, "Y45T54": 0.15, "Y55T64": -0.15, "Y_GE65": -0.45},
 }
-EDUCATION = {"below_primary": -0.9, "primary": -0.3, "secondary": 0.3, "tertiary": 0.7}
+EDUCATION = {"below_primary": -0.75, "primary": -0.3, "secondary": 0.3, "tertiary": 0.7}
 
 PSUS_PER_STRATUM = 15
 RURAL_RATE = 1.25  # numbers drawn per person in a rural area for one in an urban area
@@ -27,7 +27,7 @@ PLACE = {"U": 0.82, "R": 1.05}
 REGION = {1: 1.1, 2: 0.95, 3: 1.0, 4: 0.8}
 
 # who answers again a year later: log odds by what was recorded in the first round, which response propensities repair
-AGAIN = 0.75
+AGAIN = 1.35
 RECORDED: dict[str, dict[str, float]] = {
     "r1_sex": {"F": -0.15},
     "r1_age_group": {"Y18T24": -0.4, "Y25T34": -0.15, "Y_GE65": -0.2},
