@@ -115,8 +115,9 @@ class Nonresponse(Step):
 class Calibrate(Step):
     """Calibration to benchmark ``margins``, each a crossing such as `sex*age_group`, and to totals of ``numbers``.
 
-    ``bounds`` limit the factor of each weight (`linear` and `raking` are cut off there; `logit` needs them); ``trim`` limits the final weight,
-    in multiples of the median, inside the calibration; ``collapse`` names variables whose neighbouring categories may be merged.
+    ``bounds`` limit the factor of each weight (`linear` and `raking` are cut off there; `logit` needs them); ``trim`` limits the
+    final weight, in multiples of the median, inside the calibration; ``collapse`` names variables of which neighbouring
+    categories may be merged where one has too few respondents.
     """
 
     step: Literal["calibrate"]
