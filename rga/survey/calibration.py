@@ -19,7 +19,7 @@ from rga.survey.calibration_solver import Fit, solve
 from rga.survey.calibration_units import Units, calibration_units, margins_table
 from rga.survey.collapsing import Collapsed, collapse_small
 from rga.survey.design import MISSING, TOTAL
-from rga.survey.fitted_margins import FittedMargins, fit_margins, is_missing
+from rga.survey.fitted_margins import FittedMargins, figure, fit_margins, is_missing
 from rga.survey.infeasible import Case, unmet, unsettled
 from rga.survey.joint_cells import JointCells, joint_cells, same_cells
 from rga.survey.trimming import trim_and_calibrate
@@ -162,6 +162,8 @@ def _trimmed(asked: Case, fit: Fit, trim: float, max_iterations: int) -> tuple[F
     units = asked.units
 
     def refit(highest: np.ndarray) -> Fit:
+        if asked.below_low(highest).any():
+            return replace(fit, error=np.inf)
         distance = distance_of(asked.method, asked.bounds, highest)
         return solve(units.margins, units.base, units.wanted, distance, max_iterations)
 
@@ -240,7 +242,7 @@ def _notes(found: Calibration, fitted: FittedMargins) -> list[str]:
     notes = [*fitted.notes, *map(str, found.collapsed)]
     alone = found.margins[(found.margins["n"] == 1) & (found.margins["benchmark"] > 0) & ~found.margins["category"].map(is_missing)]
     notes += [
-        f"margin {margin}: category {category} is carried by one respondent, who stands for {after:,.6g}"
+        f"margin {margin}: category {category} is carried by one respondent, who stands for {figure(after)}"
         for margin, category, after in zip(alone["margin"], alone["category"], alone["after"], strict=True)
         if category != TOTAL
     ]

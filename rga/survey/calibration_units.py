@@ -14,7 +14,7 @@ import pandas as pd
 
 from rga.survey.calibration_solver import Margins, Wanted
 from rga.survey.design import TOTAL
-from rga.survey.fitted_margins import FittedMargins
+from rga.survey.fitted_margins import FittedMargins, figure
 from rga.survey.joint_cells import JointCells
 
 
@@ -43,7 +43,7 @@ class Units:
 
     def described(self, column: int) -> str:
         people, n = self.wanted.totals[column] + self.offset[column], int(self.n[column])
-        return f"{self.name(column)} ({people:,.6g} in the benchmark, {n:,} respondent{'s' if n != 1 else ''})"
+        return f"{self.name(column)} ({figure(people)} in the benchmark, {n:,} respondent{'s' if n != 1 else ''})"
 
     def by_respondent(self, cell: np.ndarray, base: np.ndarray) -> Units:
         """Respondents in place of cells: ``cell`` and ``base`` weight (as given) of each in the sample."""

@@ -69,6 +69,11 @@ def fit_margins(cells: JointCells, targets: Mapping[str, Mapping[str, float]]) -
     return FittedMargins(np.column_stack(codes), benchmark, scaled, population, notes)
 
 
+def figure(number: float) -> str:
+    """A number of people, or a share, as messages show it."""
+    return f"{number:,.0f}" if abs(number) >= 1000 or number == round(number) else f"{number:,.4g}"
+
+
 def is_missing(category: str) -> bool:
     """`_U`, or a crossing that ends with it."""
     return category == MISSING or category.endswith(f"*{MISSING}")
@@ -106,7 +111,7 @@ def _another_total(margin: str, target: Mapping[str, float], first: str, populat
             return []
     if abs(total - population) <= TOTALS_TOLERANCE * population:
         return []
-    what = f"benchmark of margin {margin} adds up to {total:,.0f}, that of {first} to {population:,.0f}"
+    what = f"benchmark of margin {margin} adds up to {figure(total)}, that of {first} to {figure(population)}"
     return [Problem(what, "take both from one source and for one population: year, ages and territory", variable=margin)]
 
 
@@ -121,7 +126,7 @@ def _problems(margin: str, target: Mapping[str, float], n: Mapping[str, int], ba
             who = "no respondent is" if not cases else "no respondent with a positive base weight is"
             problems.append(
                 at(
-                    f"{who} in category {category} of margin {margin}, which has {total:,.0f} people in the benchmark",
+                    f"{who} in category {category} of margin {margin}, which has {figure(total)} people in the benchmark",
                     "merge it with a neighbouring category (`collapse`), or choose a coarser margin",
                 )
             )

@@ -14,7 +14,7 @@ from rga.errors import Problem
 from rga.survey.calibration_methods import Method
 from rga.survey.calibration_solver import Fit
 from rga.survey.calibration_units import Units
-from rga.survey.fitted_margins import is_missing
+from rga.survey.fitted_margins import figure, is_missing
 from rga.survey.reachable import REACHED, Question, Reach, closest, question, smallest_cap, widened, without_bounds
 
 VANISHING = 1e-8  # a factor this small, of the median one, is on its way to zero
@@ -34,11 +34,22 @@ class Case:
     highest: np.ndarray | None = None
     cap: float | None = None
 
+    def below_low(self, highest: np.ndarray) -> np.ndarray:
+        """Whose g would have to be both at least the lower bound and at most ``highest``, which is less."""
+        low = self.bounds[0] if self.bounds else 0.0
+        return (self.units.base > 0) & (highest <= low) & (low > 0)
+
 
 def unmet(case: Case, fit: Fit) -> Problem | None:
     """What keeps the margins from being met, or None: no weights do, or only weights that leave some respondents none."""
     if fit.converged:
         return _vanishing(case, fit)
+    if case.highest is not None and (below := case.below_low(case.highest)).any():
+        assert case.bounds is not None and case.cap is not None and case.trim is not None
+        least = case.bounds[0] * float(case.units.base[below].max())
+        what = f"the cap of trimming, {figure(case.cap)}, is below {case.bounds[0]:g} times the base weight, the lower bound"
+        remedy = f"trim at {_up(case.trim * least / case.cap)} or more, or lower the bound"
+        return Problem(what, remedy, variable="trim", rows=int(below.sum()))
     asked = question(case.units.margins, case.units.base, case.units.wanted, *_limits(case))
     reach = closest(asked)
     if reach is None:
@@ -82,7 +93,7 @@ def _out_of_reach(case: Case, asked: Question, reach: Reach) -> Problem:
     against += f"; and {more} more" if more > 0 else ""
     how_far = (
         f"at best every category comes within {reach.error:.3%} of its benchmark, {case.units.name(worst)} at "
-        f"{reach.sums[worst] + case.units.offset[worst]:,.6g}. Against each other: {against}"
+        f"{figure(reach.sums[worst] + case.units.offset[worst])}. Against each other: {against}"
     )
     restricted = case.bounds is not None or case.cap is not None
     free = closest(without_bounds(asked)) if restricted else None
@@ -108,9 +119,9 @@ def _cap_too_low(case: Case, asked: Question, reach: Reach, worst: int, how_far:
     loose = question(case.units.margins, case.units.base, case.units.wanted, low, high)
     least = smallest_cap(loose)
     remedies = [f"trim at {_up(case.trim * least / case.cap)} or more"] if least is not None and least > case.cap else []
-    what = f"no weights of at most {case.cap:,.6g}, the cap from trimming, meet the margins: {how_far}"
+    what = f"no weights of at most {figure(case.cap)}, the cap from trimming, meet the margins: {how_far}"
     if least is not None:
-        what += f". The smallest cap that they can be met with is {least:,.6g}"
+        what += f". The smallest cap that they can be met with is {figure(least)}"
     return _problem(case, worst, what, "; or ".join([*remedies, *_remedies(case, asked, reach)]))
 
 
