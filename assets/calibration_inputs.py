@@ -44,6 +44,7 @@ class CalibrationInputs:
             self.numbers,
             self.benchmark.totals or None,
             self.collapse,
+            self.step.collapse_below,
             survey=self.survey_id,
         )
 
@@ -81,8 +82,8 @@ def calibration_inputs(root: DataRoot, survey_id: str, step: Calibrate, answers:
 
 
 def _target(table: pd.DataFrame, margin: str) -> dict[str, float]:
-    category = joint_categories(table, margin.split("*"))
-    return dict(zip(category.astype(str), table["total"].astype(float), strict=True))
+    rows = table[[*margin.split("*"), "total"]].itertuples(index=False, name=None)
+    return {"*".join(map(str, row[:-1])): float(row[-1]) for row in rows}
 
 
 def _codes(catalogue: Catalogue, specification: SurveySpecification) -> dict[str, list[str]]:

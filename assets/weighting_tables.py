@@ -11,7 +11,7 @@ import pandas as pd
 
 from assets.weights import Step, Weights
 from rga.microdata.respondents import Respondents
-from rga.survey import diagnose
+from rga.survey import Collapsed, diagnose
 from rga.survey.design import MEN, SEX, WOMEN
 
 COUNTS = ["iterations", "missing_on_margin", "bounds_hit", "trimmed", "negative", "n_sample"]
@@ -102,10 +102,9 @@ def _fitted(weights: Weights, of: np.ndarray) -> pd.DataFrame:
     known = ~np.isnan(of)
     sums: dict[tuple[str, str], float] = {}
     for margin, categories in weights.inputs.categories.items():
-        merged = {old: c.into for c in calibration.collapsed if c.margin == margin for old in c.categories}
         totals = pd.Series(of[known]).groupby(categories.to_numpy()[known]).sum()
         for category, total in totals.items():
-            key = (str(margin), merged.get(str(category), str(category)))
+            key = (str(margin), _as_fitted(str(category), str(margin), calibration.collapsed))
             sums[key] = sums.get(key, 0.0) + float(total)
     if weights.inputs.numbers is not None:
         for name, values in weights.inputs.numbers.items():
@@ -117,3 +116,10 @@ def _fitted(weights: Weights, of: np.ndarray) -> pd.DataFrame:
     scale = frame.loc[first, "benchmark"].sum() / frame.loc[first, "value"].sum()
     frame["value"] *= scale
     return frame
+
+
+def _as_fitted(category: str, margin: str, collapsed: list[Collapsed]) -> str:
+    """A category of a crossing with the categories of its variables that the calibration merged."""
+    merged = {(c.variable, old): c.into for c in collapsed if c.margin == margin for old in c.categories}
+    codes = category.split("*")
+    return "*".join(merged.get((name, code), code) for name, code in zip(margin.split("*"), codes, strict=False))
