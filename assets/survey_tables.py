@@ -17,6 +17,8 @@ from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents, prepare
 from rga.microdata.specification import SurveySpecification
+from rga.publish.weights_picture import weights_svg
+from rga.survey.weight_bins import weight_bins
 from rga.warehouse.staging import Staging
 
 TABLES = ("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins", "coverage", "item_nonresponse")
@@ -30,7 +32,7 @@ def is_staged(staging: Staging, survey_id: str) -> bool:
 def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writing: Callable[[], None]) -> dict[str, dict[str, Any]]:
     """Read, weigh and stage one survey; nothing is written unless all of it can be.
 
-    Returns facts by asset, for people; ``columns`` is a frame without rows.
+    Returns facts by asset, for people; ``columns`` is a frame without rows, ``svg`` a picture.
     ``before_writing`` is called when the old files are about to be replaced. Raises InputError.
     """
     respondents = prepare(root, survey_id)
@@ -65,6 +67,7 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writin
             "deff": round(final.diagnostics.kish_deff, 3),
             "n_effective": round(final.diagnostics.n_effective, 1),
             "sum_of_weights": round(final.diagnostics.total, 1),
+            "svg": weights_svg(survey_id, tables["margins"], weight_bins(final.weights), root.specification(survey_id).simulated),
             "chain": " > ".join(f"{step.action} ({step.method})" if step.method else step.action for step in weights.steps),
         },
     }
