@@ -78,8 +78,9 @@ def benchmark(
             what = f"benchmark `{folder.name}` has no {'mean of' if name in numbers else 'margin'} `{name}`"
             raise InputError(Problem(what, f"it has: {has}", file="survey.yaml", variable="weighting"))
     codes = codes or {}
-    reference = FittedMargin(source.reference, read_margin(folder, source.reference, iso3, codes))
-    population = float(reference.table["total"].sum())
+    table = read_margin(folder, source.reference, iso3, codes)
+    population = float(table["total"].sum())
+    reference = FittedMargin(source.reference, table, population)
     fitted: dict[str, FittedMargin] = {}
     for name in wanted:
         before = {reference.margin.margin: reference, **fitted}

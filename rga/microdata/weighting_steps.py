@@ -115,8 +115,9 @@ class Nonresponse(Step):
 class Calibrate(Step):
     """Calibration to benchmark ``margins``, each a crossing such as `sex*age_group`, and to totals of ``numbers``.
 
-    ``bounds`` limit the factor of each weight (`linear` and `raking` are cut off there; `logit` needs them); ``trim`` limits the final weight,
-    in multiples of the median, inside the calibration; ``collapse`` names variables whose neighbouring categories may be merged.
+    ``bounds`` limit the factor of each weight (`linear` and `raking` are cut off there; `logit` needs them); ``trim`` limits the
+    final weight, in multiples of the median, inside the calibration; ``collapse`` names variables of which neighbouring
+    categories are merged where one has fewer than ``collapse_below`` respondents in some margin.
     """
 
     step: Literal["calibrate"]
@@ -126,6 +127,7 @@ class Calibrate(Step):
     bounds: tuple[float, float] | None = None
     trim: Annotated[float, Field(gt=1)] | None = None
     collapse: list[str] = []
+    collapse_below: int = Field(default=1, ge=1)
 
     @model_validator(mode="after")
     def _belongs_to_method(self) -> Calibrate:
@@ -133,10 +135,10 @@ class Calibrate(Step):
             raise ValueError("`bounds: [low, high]` limit the factor on each weight: 0 <= low < 1 < high")
         if self.method == "logit" and not self.bounds:
             raise ValueError("`method: logit` needs `bounds: [low, high]`, such as [0.3, 3]")
-        if self.method == "poststratification" and self.bounds:
-            raise ValueError("`method: poststratification` takes no `bounds`; use `logit`, or `linear` with bounds (truncated)")
         if self.method == "poststratification" and (len(self.margins) > 1 or self.numbers):
             raise ValueError("post-stratification takes one margin and no `numbers`; use `raking` for several")
+        if self.method == "poststratification" and (self.bounds or self.trim):
+            raise ValueError("`method: poststratification` takes no `bounds` or `trim`; use `raking` or `linear` with them")
         if twice := [name for name in self.margins if self.margins.count(name) > 1]:
             raise ValueError(f"margin {twice[0]} is listed twice")
         if stray := [name for name in self.collapse if name not in self.categorical]:

@@ -70,7 +70,7 @@ def test_columns_for_weighting_only_are_read_with_the_design(tmp_path: Path) -> 
         ("method: propensity, predictors: [operator], classes", "method: classes, cells: [operator], classes", ["`classes: N`"]),
         ("bounds: [0.3, 3], ", "", ["`method: logit` needs `bounds"]),
         ("bounds: [0.3, 3]", "bounds: [1.3, 3]", ["0 <= low < 1 < high"]),
-        ("method: logit", "method: poststratification", ["takes no `bounds`"]),
+        ("method: logit", "method: poststratification", ["takes no `bounds` or `trim`"]),
         ("logit, margins: [sex*age_group], bounds: [0.3, 3]", "poststratification, margins: [sex, age_group]", ["one margin"]),
         ("collapse: [age_group]", "collapse: [education]", ["`education`, which no margin has"]),
         ("response: {column: disposition, complete: [1]}\n", "", ["step 3 (nonresponse)", "`response:"]),
