@@ -50,7 +50,8 @@ def auxiliary(survey: Survey) -> list[Question]:
 
 
 def _numbered(name: str) -> dict[str, int]:
-    return {code: place for place, code in enumerate(RECORDED[name], start=1)} | ({} if name == "r1_sex" else {NOT_KNOWN: NOT_KNOWN_CODE})
+    not_known = {} if name == "r1_sex" else {NOT_KNOWN: NOT_KNOWN_CODE}  # everybody told their sex
+    return {code: place for place, code in enumerate(RECORDED[name], start=1)} | not_known
 
 
 def _disposition() -> Question:

@@ -28,8 +28,8 @@ WHY_RAKING = {
     "those without a telephone",
 }
 WHY_LINEAR = (
-    "margins as for other random dialling; few adults of 65 and over have a telephone here, and a linear factor within bounds "
-    "keeps these respondents from weights as large as raking gives them"
+    "margins as for other random dialling; few adults of 65 and over have a telephone here, and the linear factor of these few "
+    "is about half of what raking gives them"
 )
 WHY_LOGIT = (
     "everybody saw the same link, so the base weight is constant; those who follow it are far from the population, so factors are "
@@ -78,7 +78,7 @@ def _before_margins(survey: Survey, invitations: pd.DataFrame | None) -> list[di
 def _calibration(survey: Survey) -> dict[str, Any]:
     step: dict[str, Any] = {"step": "calibrate"}
     if survey.sampling == "web":
-        return step | {"method": "logit", "margins": MARGINS, "bounds": [0.1, 8], "trim": 10, "why": WHY_LOGIT}
+        return step | {"method": "logit", "margins": MARGINS, "bounds": [0.2, 15], "trim": 15, "why": WHY_LOGIT}
     if survey.linear:
-        return step | {"method": "linear", "margins": MARGINS, "bounds": [0.1, 8], "why": WHY_LINEAR}
+        return step | {"method": "linear", "margins": MARGINS, "bounds": [0.1, 20], "why": WHY_LINEAR}
     return step | {"method": "raking", "margins": MARGINS, "why": WHY_RAKING[survey.sampling]}

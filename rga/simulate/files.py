@@ -153,7 +153,8 @@ def write_file(frame: pd.DataFrame, questions: list[Question], path: Path, day: 
             values = {column: {k: v for k, v in given.items() if not isinstance(k, str)} for column, given in values.items()}
             letters = {q.column: given for q in questions if (given := [c for c in q.missing.values() if isinstance(c, str)])}
             for column in (question.column for question in questions):
-                number = int if frame[column].notna().all() else float  # pyreadstat writes an empty cell among integers as any number
+                # no empty cells among integers: pyreadstat 1.3.7 writes those of a column with letters as any number
+                number = int if frame[column].notna().all() else float
                 frame[column] = frame[column].map(lambda v, as_=number: v if isinstance(v, str) or pd.isna(v) else as_(v))
             pyreadstat.write_dta(
                 frame, path, file_label=SIMULATED, column_labels={k: (v or "")[:79] for k, v in labels.items()},

@@ -142,7 +142,7 @@ PROGRAMME = [
         unobserved=-0.35, disability="yes_no",
     ),
     Survey(
-        "2020-r1", "THA", "Thailand", 2040, "web", "microdata.sav", "numbers", ("2020-04-28", "2020-05-15"), 1_000_000,
+        "2020-r1", "THA", "Thailand", 4080, "web", "microdata.sav", "numbers", ("2020-04-28", "2020-05-15"), 1_000_000,
         language="th", minors=True, age="bands", disability="yes_no",
         altered={"information": "asked about the past seven days only"},
     ),

@@ -1,5 +1,5 @@
-"""Draw each simulated survey many times and hold its estimates against the truth: what each step of weighting repairs, and what none
-does.
+"""Draw each simulated survey many times and hold its estimates against the truth: what each step of weighting repairs, and what
+no step does.
 
 Belongs here: repeated sampling through the product's own weighting and estimation. Not here: the page made of it (``page``),
 assertions (``test_repeated_draws``).
@@ -135,7 +135,7 @@ def truth_of(answers: pd.DataFrame, sex: pd.Series) -> pd.DataFrame:
 
 
 def _points(sample: pd.DataFrame, yes: np.ndarray, asked: np.ndarray, codes: list[str]) -> pd.DataFrame:
-    """Shares (0 to 1) of one sample after each step but the last, by indicator and sex; ``yes`` and ``asked`` of its respondents."""
+    """Shares (0 to 1) of one sample after each step but the last, by indicator and sex; ``yes`` and ``asked`` are its rows'."""
     sex = sample["sex"].to_numpy(dtype=object, na_value="")
     columns = {}
     for step in STEPS[:-1]:

@@ -57,6 +57,4 @@ def weights_by_step(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_
     base = [step.weights for step in steps if step.action in BASE]
     before_margins = [step.weights for step in steps if step.action in {*BASE, "nonresponse"}]
     final = steps[-1].weights
-    return respondents.frame.assign(
-        unweighted=1.0, base=base[-1], nonresponse=before_margins[-1], weighted=final, weight=final
-    )
+    return respondents.frame.assign(unweighted=1.0, base=base[-1], nonresponse=before_margins[-1], weighted=final, weight=final)
