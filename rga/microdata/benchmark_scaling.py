@@ -6,7 +6,7 @@ Belongs here: shares into counts, one total, shared variables made equal. Not he
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -65,13 +65,15 @@ def benchmark(
 ) -> Benchmark:
     """Margins ``wanted`` of country ``iso3`` and totals of ``numbers``, all of one population.
 
-    That population is the first margin in counts of source.yaml. Each wanted margin is brought to it, and to the wanted ones before
-    it, on the variables they share, by iterative proportional fitting of its table (Deming and Stephan 1940): margins that share
-    a variable cannot then contradict each other on it. Raises InputError naming the margin, the country and what is missing,
-    negative, repeated or unknown (``codes`` by variable).
+    That population is the first margin in counts of source.yaml. A margin that the benchmark has only crossed with more variables
+    is summed over these. Each wanted margin is brought to the population, and to the wanted ones before it, on the variables they
+    share, by iterative proportional fitting of its table (Deming and Stephan 1940): margins that share a variable cannot then
+    contradict each other on it. Raises InputError naming the margin, the country and what is missing, negative, repeated or
+    unknown (``codes`` by variable).
     """
     source = load_source(folder)
     known = {margin.margin: margin for margin in source.margins}
+    known |= {name: finer for name in wanted if name not in known and (finer := _finer(source, name))}
     for name in (*wanted, *numbers):
         if name not in known or (known[name].measure == "mean") != (name in numbers):
             has = ", ".join(m.margin for m in source.margins if (m.measure == "mean") == (name in numbers)) or "none"
@@ -85,12 +87,21 @@ def benchmark(
     for name in wanted:
         before = {reference.margin.margin: reference, **fitted}
         fitted[name] = before.get(name) or _fitted(folder, known[name], iso3, codes, before)
+        if (variables := name.split("*")) != known[name].variables:  # summed over the variables that were not asked for
+            table = fitted[name].table.groupby(variables, sort=False)["total"].sum().reset_index()
+            fitted[name] = replace(fitted[name], table=table, margin=known[name].model_copy(update={"margin": name}))
     totals = {name: population * float(read_margin(folder, known[name], iso3, codes)["total"].iloc[0]) for name in numbers}
     notes = [note for margin in fitted.values() for note in margin.report()]
     concepts = {known[name].concept or source.concept or "not stated" for name in wanted}
     if len(concepts) > 1:
         notes.append(f"margins count different people: {' and '.join(sorted(concepts))}")
     return Benchmark(population, source, fitted, totals, notes)
+
+
+def _finer(source: Source, name: str) -> Margin | None:
+    """The first margin that has all variables of ``name``, and more or in another order."""
+    wanted = set(name.split("*"))
+    return next((m for m in source.margins if m.measure != "mean" and wanted <= set(m.variables)), None)
 
 
 def country_margins(folder: Path, iso3: str, wanted: list[str]) -> dict[str, pd.DataFrame]:

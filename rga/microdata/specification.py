@@ -192,6 +192,8 @@ class SurveySpecification(StrictModel):
         steps: list[str] = [step.step for step in self.weighting]
         if "nonresponse" in steps and "calibrate" in steps and steps.index("calibrate") < _last(steps, "nonresponse"):
             raise ValueError("weighting: `nonresponse` comes before `calibrate`, which weighs respondents only")
+        if steps.count("nonresponse") > 1:
+            raise ValueError("weighting: one step `nonresponse` is enough; after it nobody is left who did not respond")
 
     @property
     def sample_type(self) -> SampleType:

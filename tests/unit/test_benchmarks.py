@@ -56,6 +56,8 @@ def test_an_unknown_country_or_margin_is_named(folder: Path) -> None:
         country_margins(folder, "XXX", [AGE])
     with pytest.raises(InputError, match=r"no margin `sex\*region`"):
         country_margins(folder, "BGD", ["sex*region"])
+    with pytest.raises(InputError, match="no margin `age_group\\*education`"):
+        country_margins(folder, "BGD", ["age_group*education"])
 
 
 SOURCE = """
@@ -118,6 +120,12 @@ def test_the_population_is_the_first_margin_in_counts_whatever_is_asked_for(tmp_
     found = of(tmp_path, "region", numbers=("household_size",))
     assert found.margins["region"].table["total"].sum() == pytest.approx(100)
     assert found.totals == {"household_size": pytest.approx(450)}
+
+
+def test_a_margin_the_benchmark_has_only_crossed_with_others_is_summed_over_them(tmp_path: Path) -> None:
+    found = of(tmp_path, "sex", "age*sex")
+    assert found.margins["sex"].table.to_numpy().tolist() == [["F", 60], ["M", 40]]
+    assert list(found.margins["age*sex"].table) == ["age", "sex", "total"] and len(found.margins["age*sex"].table) == 4
 
 
 @pytest.mark.parametrize(

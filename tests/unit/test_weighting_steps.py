@@ -77,6 +77,8 @@ def test_columns_for_weighting_only_are_read_with_the_design(tmp_path: Path) -> 
         (", benchmark: census", "", ["step 4 (calibrate)", "`population.benchmark`"]),
         ("predictors: [operator]", "predictors: [stratum]", ["names `stratum`, and `design` has none"]),
         ("phones: {column: s3}", "stratum: {column: s3}", ["`stratum` has the name of another variable"]),
+        ("step: trim, max_ratio: 6", "step: nonresponse, cells: [operator]", ["`nonresponse` comes before `calibrate`"]),
+        ("step: multiplicity, divide: phones, cap: 5", "step: nonresponse, cells: [operator]", ["one step `nonresponse`"]),
         ("max_ratio: 6", "max_ratio: 0.5", ["line 23", "greater than 1"]),
         ("A: 300000", "A: 0", ["line 19", "greater than 0"]),
         ("codes: {1: A, 2: B}", "codes: {1: A, 2: B}, missing: [2]", ["both mapped and declared missing"]),
