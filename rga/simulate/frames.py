@@ -23,7 +23,7 @@ OPERATORS: dict[str, dict[str, tuple[float, float, float]]] = {
     "PAK": {"A": (0.38, 0.3, 1.0), "B": (0.28, -0.5, 0.5), "C": (0.21, 0.7, 1.9), "D": (0.13, -0.4, 0.6)},
     "PHL": {"A": (0.53, 0.6, 1.0), "B": (0.47, -0.6, 0.4)},
 }
-NUMBERS_SHARED = {"F": 0.42, "M": 0.2}  # of the numbers on a household list, by sex
+NUMBERS_SHARED = {"F": 0.6, "M": 0.35}  # of the numbers on a household list, by sex
 
 
 def with_frame(people: pd.DataFrame, survey: Survey, rng: np.random.Generator) -> pd.DataFrame:
