@@ -49,8 +49,17 @@ class CalibrationInputs:
         )
 
     def calibrated_to(self, margin: str, weights: np.ndarray) -> np.ndarray:
-        """``weights`` raked to one margin only, and nothing else."""
-        return calibrate(self.categories[[margin]], weights, {margin: self.targets[margin]}, survey=self.survey_id).weights
+        """``weights`` calibrated to one margin only (by raking or post-stratification, which are then the same)."""
+        target = {margin: self.targets[margin]}
+        return calibrate(
+            self.categories[[margin]],
+            weights,
+            target,
+            "poststratification",
+            collapse={name: codes for name, codes in (self.collapse or {}).items() if name in margin.split("*")} or None,
+            collapse_below=self.step.collapse_below,
+            survey=self.survey_id,
+        ).weights
 
 
 def population_benchmark(

@@ -13,6 +13,7 @@ import pandas as pd
 from assets.weighting_effects import effect_tables
 from assets.weighting_tables import margin_rows, weighting_rows
 from assets.weights import Weights, weigh
+from rga.microdata.benchmarks import load_source
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents, prepare
@@ -77,8 +78,9 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
     """The survey's row of `surveys`, but for what the manifest knows at the time of the release."""
     specification = root.specification(survey_id)
     round_id, country = split_survey_id(survey_id)
-    n, invited, final = len(respondents.frame), specification.invited, weights.steps[-1].diagnostics
-    response, source = weights.response, weights.inputs.benchmark.source if weights.inputs else None
+    n, invited, final = len(respondents.frame), specification.all_invited, weights.steps[-1].diagnostics
+    response, name = weights.response, specification.benchmark_used
+    source = load_source(root.path / "benchmarks" / name) if name else None
     rate = response.unweighted if response else n / invited if invited else None
     row = {
         "survey_id": survey_id,
@@ -94,7 +96,7 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
         "fieldwork_end": specification.fieldwork.end,
         "population": specification.population.description,
         "sample_type": specification.sample_type,
-        "benchmark": specification.population.benchmark if source else None,
+        "benchmark": name,
         "benchmark_population": f"{source.concept or 'concept not stated'}: {source.population}" if source else None,
         "invited": invited,
         "sampled": response.sampled if response else None,

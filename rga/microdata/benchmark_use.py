@@ -23,8 +23,8 @@ def unused_benchmarks(root: DataRoot) -> list[str]:
             specification = root.specification(survey_id)
         except InputError:
             continue
-        if specification.population.benchmark and specification.weighting:
-            by_benchmark.setdefault(specification.population.benchmark, {})[survey_id] = specification
+        if name := specification.benchmark_used:
+            by_benchmark.setdefault(name, {})[survey_id] = specification
     told = []
     for folder in sorted(path for path in (root.path / "benchmarks").glob("*/") if path.is_dir()):
         used = by_benchmark.get(folder.name, {})

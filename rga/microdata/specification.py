@@ -175,8 +175,7 @@ class SurveySpecification(StrictModel):
         """What a step needs of the rest of the page. Raises ValueError."""
         for number, step in enumerate(self.weighting, 1):
             where = f"weighting step {number} ({step.step})"
-            benchmarked = isinstance(step, Calibrate) or (isinstance(step, Normalise) and step.to == "population")
-            if benchmarked and not self.population.benchmark:
+            if _needs_benchmark(step) and not self.population.benchmark:
                 raise ValueError(f"{where}: `population.benchmark` must name the benchmark")
             if isinstance(step, Nonresponse) and self.response is None:
                 raise ValueError(f"{where}: needs non-respondents in the file, and `response: {{column: ..., complete: [1]}}`")
@@ -201,6 +200,17 @@ class SurveySpecification(StrictModel):
         return self.sample or ("non_probability" if self.mode in ("sms", "web") else "probability")
 
     @property
+    def benchmark_used(self) -> str | None:
+        """The benchmark that some weighting step takes figures from."""
+        return self.population.benchmark if any(map(_needs_benchmark, self.weighting)) else None
+
+    @property
+    def all_invited(self) -> int | None:
+        """Invitations sent: as given, else those that step `selection` counts."""
+        counted = [round(sum(step.invited.values())) for step in self.weighting if isinstance(step, Selection)]
+        return self.invited or (counted[0] if counted else None)
+
+    @property
     def harmonised_columns(self) -> set[str]:
         """Columns of the catalogue that the survey gives; a battery's are `battery_item`."""
         return {f"{name}_{item}" if item else name for name, source in self.variables.items() for item in source.items or [""]}
@@ -220,6 +230,10 @@ class SurveySpecification(StrictModel):
     @property
     def mapped_columns(self) -> list[str]:
         return [c for source in self.variables.values() for c in (source.column, *source.columns.values()) if c]
+
+
+def _needs_benchmark(step: WeightingStep) -> bool:
+    return isinstance(step, Calibrate) or (isinstance(step, Normalise) and step.to == "population")
 
 
 def _last(steps: list[str], step: str) -> int:

@@ -27,7 +27,7 @@ def selection(weights: np.ndarray, category: pd.Series, population: Mapping[str,
     """``weights`` times people over invitations of each one's ``category``, such as the mobile operator.
 
     N_h / n_h is one over the chance of selection under equal chances within h (Horvitz and Thompson 1952; Valliant, Dever and
-    Kreuter 2018, section 13.2). Raises InputError for rows without a category or with one that is not in ``population`` and
+    Kreuter 2018, chapter 13). Raises InputError for rows without a category or with one that is not in ``population`` and
     ``invited``. A category of the population from which nobody is in the file is reported: its people are represented by none.
     """
     problems = []

@@ -32,7 +32,7 @@ class NonresponseAdjustment:
 def weighting_classes(weights: np.ndarray, responded: np.ndarray, cells: pd.DataFrame, min_n: int = 20) -> NonresponseAdjustment:
     """Weights of the sample over those of its respondents, within each crossing of the categories in ``cells``.
 
-    The weighting-class estimator (Särndal and Lundström 2005, section 7.3; Valliant, Dever and Kreuter 2018, section 13.5).
+    The weighting-class estimator (Särndal and Lundström 2005; Valliant, Dever and Kreuter 2018, chapter 13).
     ``weights`` (of the sample), ``responded`` and ``cells`` have a row per member of the sample; not known is a class of its
     own. A class with fewer than ``min_n`` respondents is pooled with those that differ from it in the last of ``cells`` only; if
     they still have too few, in the last two; and so on. Raises InputError where the whole sample has too few.
@@ -58,8 +58,8 @@ def propensity_classes(
 
     Main effects of ``predictors``: categorical ones as indicators (not known: a category), numbers as they are (not known: the
     mean, with an indicator). The sample is cut at weighted quantiles of the fitted propensity, and each class adjusted by its
-    own response rate, which is stabler than one over each propensity (Little 1986; Valliant, Dever and Kreuter 2018, section
-    13.5.2). A class of fewer than ``min_n`` respondents is joined with the next. Raises InputError where the regression
+    own response rate, which is stabler than one over each propensity (Little 1986; Valliant, Dever and Kreuter 2018, chapter
+    13). A class of fewer than ``min_n`` respondents is joined with the next. Raises InputError where the regression
     has no answer: a category of which all or none responded, predictors that say the same, separation.
     """
     design, problems = _design_matrix(predictors, responded, weights)

@@ -24,7 +24,7 @@ class Trimmed:
 def trim(weights: np.ndarray, max_ratio: float) -> Trimmed:
     """Cut weights above ``max_ratio`` times the median to that limit, and spread what was cut over the others in proportion.
 
-    Repeated while the others grow past the limit (Potter 1990; Valliant, Dever and Kreuter 2018, section 14.4). The median is that
+    Repeated while the others grow past the limit (Potter 1990; Valliant, Dever and Kreuter 2018, chapter 14). The median is that
     of the positive weights given. Nothing is calibrated again: margins met before are missed after. Raises InputError where
     the limit is so low that the sum cannot be kept.
     """

@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from assets.metadata import picture
+from assets.survey_tables import stage_survey
 from tests.pipeline.place import Place, fresh, statuses
 
 LISTED, DIALLED = "2021-r2_BGD", "2021-r2_PAK"
@@ -190,3 +192,21 @@ def test_weights_keep_the_cell_and_the_factor_of_the_last_calibration(weighted: 
     before = staged["weight"] / staged["calibration_factor"]
     said = weighted.ask(f"SELECT sum_of_weights FROM weighting WHERE survey_id = '{DIALLED}' AND action = 'nonresponse'")
     assert before.sum() == pytest.approx(said["sum_of_weights"][0], rel=1e-12)
+
+
+def test_the_asset_has_a_picture_of_margins_and_weights_and_no_respondent(weighted: Place) -> None:
+    root, staging = weighted.paths.data_root(), weighted.paths.staging()
+    facts = stage_survey(root, staging, DIALLED, before_writing=lambda: None)["weights"]
+    assert (
+        facts["chain"] == "base (constant) > multiplicity > nonresponse (propensity) > calibrate (logit) > normalise (population)"
+    )
+    shown = picture(facts["svg"], "weights").value
+    assert shown.startswith("![weights](data:image/svg+xml;base64,") and len(shown) < 40_000
+    assert "sex, per cent" in facts["svg"] and "SENTINEL" not in facts["svg"]
+
+
+def test_rga_check_tells_what_the_steps_report(weighted: Place) -> None:
+    result = weighted.rga("check")
+    assert result.exit_code == 0, result.output
+    assert "weighting: step 2 (multiplicity):" in result.output and "without phones, adults got the mean factor" in result.output
+    assert "wpp2019-2020: no survey is weighted to it" in result.output
