@@ -99,7 +99,7 @@ ROUNDS = {
 
 PROGRAMME = [
     Survey(
-        "2020-r1", "AFG", "Afghanistan", 2000, "cati", "microdata.zsav", "sequence", ("2020-05-04", "2020-05-21"), 3_330,
+        "2020-r1", "AFG", "Afghanistan", 2000, "cati", "microdata.zsav", "sequence", ("2020-05-04", "2020-05-21"), 3_700,
         clustered=True, unobserved=-0.5, absent={"violence_heard": UNSAFE, "discrimination_heard": UNSAFE, "functioning": SHORT},
     ),
     Survey(
@@ -159,11 +159,11 @@ PROGRAMME = [
         linear=True, identifiers=False, absent={"income_pension": "no such item", "help": SHORT},
     ),
     Survey(
-        "2021-r2", "PAK", "Pakistan", 2100, "cati", "microdata.csv", "tens", ("2021-08-16", "2021-09-24"), 3_560, clustered=True,
+        "2021-r2", "PAK", "Pakistan", 2100, "cati", "microdata.csv", "tens", ("2021-08-16", "2021-09-24"), 3_800, clustered=True,
         absent={"functioning": SHORT},
     ),
     Survey(
-        "2021-r2", "PNG", "Papua New Guinea", 2000, "cati", "microdata.sav", "modules", ("2021-08-23", "2021-10-08"), 3_165,
+        "2021-r2", "PNG", "Papua New Guinea", 2000, "cati", "microdata.sav", "modules", ("2021-08-23", "2021-10-08"), 3_430,
         clustered=True, unobserved=-0.5, altered={"doctor": "asked about any health worker"},
     ),
     Survey(

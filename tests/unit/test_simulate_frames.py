@@ -88,9 +88,8 @@ def test_weights_by_operator_and_lines_undo_how_messages_were_sent(raw_data: Pat
         sample = draw(people, MESSAGES, np.random.default_rng([6, seed]), rates_of(invited))
         one, chance = np.ones(len(sample)), propensity(sample)
         by_operator = selection(one, sample["operator"], invited["population"].to_dict(), invited["invited"].to_dict()).weights
-        found.append(
-            [estimates(sample, w, chance) for w in (one, by_operator, multiplicity(by_operator, sample["phones"]).weights)]
-        )
+        by_line = multiplicity(by_operator, sample["phones"]).weights
+        found.append([estimates(sample, w, chance) for w in (one, by_operator, by_line)])
     bias = np.abs(np.mean(found, axis=0) - truth)
     assert bias[0, 0] > 0.05 and bias[1, 0] > 0.02, "towns are over-represented until both steps are done"
     assert (bias[2] < 0.012).all(), bias[2]

@@ -110,14 +110,14 @@ def test_who_was_not_asked_has_no_answer(populations: dict[str, pd.DataFrame]) -
 def test_men_the_young_the_urban_and_the_educated_are_over_represented(populations: dict[str, pd.DataFrame]) -> None:
     for survey in BOTH:
         people = populations[survey.key]
-        sample = respondents(survey, people, 1)
+        sample, least = respondents(survey, people, 1), 0.02 if survey.clustered else 0.04
         for column, codes in (
             ("sex", ["M"]),
             ("age_group", ["Y18T24", "Y25T34"]),
-            ("residence", ["U"]),
+            ("residence", ["U"]),  # less so where rural areas were drawn at a higher rate and answer more calls
             ("education", ["tertiary"]),
         ):
-            assert sample[column].isin(codes).mean() > people[column].isin(codes).mean() + 0.04, f"{survey.key} {column}"
+            assert sample[column].isin(codes).mean() > people[column].isin(codes).mean() + least, f"{survey.key} {column}"
 
 
 def test_selection_is_explained_by_the_margins_unless_asked_otherwise(populations: dict[str, pd.DataFrame]) -> None:
