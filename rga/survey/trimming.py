@@ -20,8 +20,8 @@ def trim_and_calibrate(refit: Callable[[np.ndarray], Fit], base: np.ndarray, fit
     """Weights of at most ``ratio`` times their median that meet the margins: (fit, cap, whether both hold).
 
     ``fit`` is the calibration without a cap, ``refit(highest)`` the one with g at most ``highest`` (per unit), ``base`` the base
-    weights. The ratio is to the *median* positive weight, the reference that the trimmed weights do not move (Potter 1990 and Van
-    de Kerckhove, Mohadjer and Krenzke 2014 trim at a multiple of it; a mean rises with the outliers it should reveal). Trimming
+    weights. The ratio is to the *median* positive weight, which trimmed weights do not move, unlike a mean that rises with the
+    outliers it should reveal (PISA cuts student weights at four times the median: OECD, PISA technical reports). Trimming
     and calibrating in turn until neither changes anything (Izrael, Battaglia and Frankel 2009) ends where w = min(d F(x'b), cap)
     and the margins are met; that is solved at once, as calibration with an upper bound of cap/d on g. As the median moves with
     the weights the cap is set again, at most 50 times, until it is ``ratio`` times the median it leads to.

@@ -172,6 +172,16 @@ def test_a_minimum_of_respondents_merges_small_categories_too() -> None:
     assert len(once.collapsed[0].categories) == 3 and all_one.collapsed[0].categories == tuple(ORDER["age"])
 
 
+def test_a_category_the_benchmark_lacks_is_merged_with_its_neighbour() -> None:
+    frame = pd.DataFrame({"age": ["young"] * 40 + ["middle"] * 30 + ["old"] * 20})
+    base = np.ones(90)
+    for target in ({"young": 600.0, "middle": 400.0}, {"young": 600.0, "middle": 400.0, "old": 0.0}):
+        with pytest.raises(InputError):
+            calibrate(frame, base, {"age": target})
+        found = calibrate(frame, base, {"age": target}, collapse=ORDER)
+        assert found.weights[40:] == pytest.approx(400 / 50) and found.collapsed[0].n == (30, 20)
+
+
 def test_collapsing_needs_a_variable_of_a_margin_and_all_its_categories() -> None:
     categories, base, targets = aged()
     with pytest.raises(InputError, match="lacks oldest"):
