@@ -71,7 +71,7 @@ class Logit:
         self.low, self.high = low, high
         self.rate = (high - low) / ((1 - low) * (high - 1))
         self.shift = float(np.log((1 - low) / (high - 1)))
-        self.step, self.far = 10 / self.rate, FAR / self.rate
+        self.step, self.far = np.inf, np.inf  # bounded: a respondent far out rests at a bound
 
     def at(self, u: np.ndarray) -> Curve:
         width, place = self.high - self.low, self.rate * u + self.shift

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
+from rga.errors import InputError, Problem
 from rga.survey.calibration_solver import Margins, Wanted
 from rga.survey.design import TOTAL
 from rga.survey.fitted_margins import FittedMargins, figure
@@ -53,7 +54,10 @@ class Units:
 def calibration_units(
     cells: JointCells, fitted: FittedMargins, base: np.ndarray, numbers: pd.DataFrame | None, totals: Mapping[str, float]
 ) -> Units:
-    """Cells, or respondents with a base weight where there are ``totals`` of numbers."""
+    """Cells, or respondents with a base weight where there are ``totals`` of numbers.
+
+    Raises InputError where a total would take a mean that no respondent's number comes near.
+    """
     scale = fitted.population / float(cells.base.sum()) if fitted.benchmark else 1.0
     sizes = tuple(len(benchmark) for benchmark in fitted.benchmark.values())
     columns = [(margin, str(category)) for margin, benchmark in fitted.benchmark.items() for category in benchmark.index]
@@ -72,6 +76,8 @@ def calibration_units(
     weight = base[known] * scale
     absent = np.isnan(values)
     mean = wanted / fitted.population
+    if fitted.benchmark and (problems := _out_of_range(dict(zip(totals, mean, strict=True)), values[weight > 0])):
+        raise InputError(problems)
     filled = np.where(absent, mean, values)
     size = np.maximum(np.abs(wanted), weight @ np.abs(filled))
     # Centred, numbers are not nearly collinear with the categories, which add up to the population.
@@ -81,6 +87,18 @@ def calibration_units(
     goal = Wanted(np.concatenate([people, wanted - fitted.population * centre]), np.concatenate([people, size]))
     n.append((~absent).sum(axis=0))
     return Units(margins, weight, goal, [*columns, *((name, TOTAL) for name in totals)], _whole(n), offset, scale, absent, False)
+
+
+def _out_of_range(means: Mapping[str, float], values: np.ndarray) -> list[Problem]:
+    """Totals that no weights of 0 or more reach: mostly a matter of units, or of shares in place of counts."""
+    problems = []
+    for (name, mean), column in zip(means.items(), values.T, strict=True):
+        low, high = np.nanmin(column, initial=np.inf), np.nanmax(column, initial=-np.inf)
+        if not low <= mean <= high:
+            what = f"the total of {name} over the population is {figure(mean)}, respondents have {figure(low)} to {figure(high)}"
+            remedy = "give the total of the same people in the same unit, as the benchmarks of the categories count them"
+            problems.append(Problem(what, remedy, variable=name, rows=int((~np.isnan(column)).sum())))
+    return problems
 
 
 def _whole(counts: list[np.ndarray]) -> np.ndarray:

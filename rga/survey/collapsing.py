@@ -40,7 +40,7 @@ def collapse_small(
     survey: str | None,
 ) -> tuple[JointCells, Targets, list[Collapsed]]:
     """Merge categories of the variables in ``order`` (variable -> its categories in order) that are carried by fewer than
-    ``below`` respondents in some margin (`F*Y_GE75` counts for Y_GE75 of age_group), or that the benchmark has nobody in.
+    ``below`` respondents in some margin (`F*Y_GE75` counts for Y_GE75 of age_group), or that the benchmark has nobody in, or lacks.
 
     The smallest is merged with the smaller of its neighbours, first, until none is left or all are one. Raises InputError where
     a benchmark has a category that the order lacks, or a variable is on no margin.
@@ -50,8 +50,9 @@ def collapse_small(
     for variable, levels in order.items():
         within = {margin: margin.split("*").index(variable) for margin in merged if variable in margin.split("*")}
         _check(variable, levels, within, merged)
-        groups: list[list[str]] = [[level] for level in levels if any(_has(merged[m], at, level) for m, at in within.items())]
         n = {margin: cells.counts(margin) for margin in within}
+        known = {_part(category, at) for m, at in within.items() for category in [*merged[m], *n[m]]}
+        groups: list[list[str]] = [[level] for level in levels if level in known]
         while len(groups) > 1:
             smallest = [min(_counts(merged[m], n[m], at, group) for m, at in within.items()) for group in groups]
             least = min(range(len(groups)), key=smallest.__getitem__)
@@ -93,18 +94,15 @@ def _part(category: str, at: int) -> str | None:
     return parts[at] if at < len(parts) else None
 
 
-def _has(target: Mapping[str, float], at: int, level: str) -> bool:
-    return any(_part(category, at) == level for category in target)
-
-
 def _counts(target: Mapping[str, float], n: Mapping[str, int], at: int, group: Sequence[str]) -> int:
-    """The fewest respondents that a category of ``group`` has once merged; none where the benchmark has nobody in it."""
+    """The fewest respondents that a category of ``group`` has once merged; none where the benchmark has nobody, or lacks it."""
     sums: dict[str, tuple[int, float]] = {}
-    for category, people in target.items():
+    counted = {_part(category, at) for category in target}
+    for category in [*target, *(category for category in n if _part(category, at) not in counted)]:
         if _part(category, at) in group:
             name = _renamed(category, at, group, "")
             cases, total = sums.get(name, (0, 0.0))
-            sums[name] = cases + n.get(category, 0), total + people
+            sums[name] = cases + n.get(category, 0), total + target.get(category, 0.0)
     return min((cases if total > 0 else 0 for cases, total in sums.values() if cases or total > 0), default=NOT_THERE)
 
 

@@ -99,7 +99,9 @@ def _out_of_reach(case: Case, asked: Question, reach: Reach) -> Problem:
     free = closest(without_bounds(asked)) if restricted else None
     if free is None or free.error > REACHED:
         what = f"{case.method} did not converge: the margins contradict each other, whatever the weights: {how_far}"
-        if case.method != "linear" or restricted:
+        if any(column >= sum(case.units.margins.sizes) for column in reach.conflict):
+            what = what.replace("whatever the weights", "with the numbers that respondents have")
+        elif case.method != "linear" or restricted:
             what = what.replace("whatever the weights", "in combinations of categories that no respondent has")
         return _problem(case, worst, what, "; or ".join(_remedies(case, without_bounds(asked) if restricted else asked, reach)))
     if case.cap is not None:
