@@ -18,10 +18,20 @@ from rga.simulate.files import PANEL_COLUMN, SIMULATED, unused_columns
 from rga.simulate.programme import PROGRAMME, Survey
 
 REACHED = {"sms": "reached by SMS", "cati": "reached by telephone", "web": "reached on the web"}
+NOT_REACHED = "people without a phone, and who do not answer, are missing"
 HOW = {
-    "sms": "Invited by SMS: people without a phone, and who do not answer, are missing.",
-    "cati": "Interviewed by telephone: people without a phone, and who do not answer, are missing.",
+    "operators": f"Invited by SMS: {NOT_REACHED}. Nobody knows who saw the message.",
     "web": "Invited by SMS to a form on the web: people without a smartphone, and who do not answer, are missing.",
+    "dialling": f"Interviewed by telephone, numbers dialled at random: {NOT_REACHED}.",
+    "areas": "Interviewed by telephone: people without a listed phone are missing.",
+    "panel": "Interviewed by telephone: people whom the first round did not reach are missing.",
+}
+DEPENDED = {
+    "operators": "operator, number of lines, ",
+    "web": "",
+    "dialling": "numbers of telephones and of adults who share them, ",
+    "areas": "area, whose number is listed, ",
+    "panel": "what the first round recorded, ",
 }
 
 CAUTION = (
@@ -83,7 +93,7 @@ def _absent(survey: Survey, questions: list[Question], catalogue: Catalogue) -> 
 
 
 def _notes(survey: Survey) -> str:
-    lines = [f"Simulated. {HOW[survey.mode]}"]
+    lines = [f"Simulated. {HOW[survey.sampling]}"]
     if survey.clustered:
         lines += [
             "Areas were drawn within strata (region by residence), and in each numbers from the list of an earlier household",
@@ -92,12 +102,8 @@ def _notes(survey: Survey) -> str:
         ]
     if survey.unobserved:
         lines.append("docs/simulation.md says how much bias weighting leaves.")
-    elif survey.panel:
-        lines.append(
-            "Taking part depended on what the first round recorded and on sex, age and education, which weighting repairs."
-        )
     else:
-        lines.append("Taking part depended on sex, age and education, which weighting repairs.")
+        lines.append(f"Taking part depended on {DEPENDED[survey.sampling]}sex, age and education, which weighting repairs.")
     if survey.panel:
         lines += [
             f"All adult respondents of {survey.panel} were called again; {PANEL_COLUMN} is their id there. Those who did not",
