@@ -78,7 +78,7 @@ def _before_margins(survey: Survey, invitations: pd.DataFrame | None) -> list[di
 def _calibration(survey: Survey) -> dict[str, Any]:
     step: dict[str, Any] = {"step": "calibrate"}
     if survey.sampling == "web":
-        return step | {"method": "logit", "margins": MARGINS, "bounds": [0.2, 15], "trim": 15, "why": WHY_LOGIT}
+        return step | {"method": "logit", "margins": MARGINS, "bounds": [0.2, 20], "trim": 20, "why": WHY_LOGIT}
     if survey.linear:
-        return step | {"method": "linear", "margins": MARGINS, "bounds": [0.1, 20], "why": WHY_LINEAR}
+        return step | {"method": "linear", "margins": MARGINS, "bounds": [0.1, 40], "why": WHY_LINEAR}
     return step | {"method": "raking", "margins": MARGINS, "why": WHY_RAKING[survey.sampling]}
