@@ -10,8 +10,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pandas as pd
+
 from rga.simulate.programme import PROGRAMME
-from tests.simulation.repeated_draws import DRAWS, ROOT, STEPS, Repeated, repeat_all
+from tests.simulation.repeated_draws import DRAWS, FEW, ROOT, STEPS, Repeated, repeat_all
 
 HEADLINE = ("UDW_INC_ANY", "HLT_MENTAL")
 DRAWN = {
@@ -25,7 +27,14 @@ def report(found: list[Repeated]) -> str:
     template = (Path(__file__).parent / "simulation.md").read_text(encoding="utf-8")
     hidden = [line for repeated in found if repeated.survey.unobserved for line in _headlines(repeated)]
     draws = int(max(repeated.results["draws"].max() for repeated in found))
-    return template.format(draws=draws, surveys="\n".join(map(_line, found)), detail="\n".join(hidden))
+    repaired = [repeated for repeated in found if not repeated.survey.unobserved]
+    rare = pd.concat([repeated.rare for repeated in repaired]).to_numpy()
+    covered = pd.concat([repeated.results["covered"] for repeated in repaired])
+    return template.format(
+        draws=draws, surveys="\n".join(map(_line, found)), detail="\n".join(hidden), few=FEW,
+        rare=f"{100 * rare.mean():.0f} %", covered_rare=f"{100 * covered[rare].mean():.1f} %",
+        covered_others=f"{100 * covered[~rare].mean():.1f} %",
+    )  # fmt: skip
 
 
 def _line(found: Repeated) -> str:

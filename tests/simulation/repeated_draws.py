@@ -29,6 +29,7 @@ from tests.simulation.weighing import weights_by_step
 ROOT = Path(__file__).resolve().parents[2]
 DRAWS, BATCH = 200, 25
 GAP = "F-M"
+FEW = 5
 STEPS = ["unweighted", "base", "nonresponse", "weighted"]  # the weights of which bias is told: none, and after each step
 TOLD = ["age", "job_before", "mental_health"]  # of the first round of a panel, besides what draws need
 NEEDED = [
@@ -62,6 +63,15 @@ class Repeated:
     @property
     def bias_weighted(self) -> float:
         return self.bias("weighted")
+
+    @property
+    def rare(self) -> pd.Series:
+        """Which results rest on fewer than ``FEW`` respondents of the rarer answer, counted as a simple random sample of the same
+        precision would have them; a gap does where a sex does. No interval for shares is good then."""
+        share, variance = self.results["truth"] / 100, (self.results["noise_weighted"] / 100) ** 2 * self.results["draws"]
+        few = np.minimum(share, 1 - share) * share * (1 - share) / variance < FEW
+        of_a_sex = few.groupby(self.results["indicator"]).transform("any")
+        return few.where(self.results["sex"] != GAP, of_a_sex)
 
     @property
     def coverage(self) -> float:
