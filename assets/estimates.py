@@ -40,7 +40,7 @@ def sums_of(staging: Staging, survey_ids: list[str], catalogue: Catalogue) -> Su
             "CREATE VIEW weighted AS SELECT respondents.*, weights.weight "
             "FROM respondents JOIN weights USING (survey_id, respondent_id)"
         )
-        return aggregate(connection, "weighted", shares, catalogue.dimensions, crossings=catalogue.breakdowns)
+        return aggregate(connection, "weighted", shares, catalogue.breakdowns)
 
 
 def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[str, pd.DataFrame]:

@@ -134,7 +134,7 @@ def _estimates(connection: duckdb.DuckDBPyConnection, drawn: pd.DataFrame, codes
     """Per draw, indicator and sex: weighted estimate with its interval, and the unweighted share."""
     connection.register("drawn", drawn)
     connection.execute("CREATE OR REPLACE TABLE sample AS SELECT * FROM drawn JOIN answers USING (row)").fetchall()
-    sums = aggregate(connection, "sample", [Share(code, "TRUE", code) for code in codes], ["sex"])
+    sums = aggregate(connection, "sample", [Share(code, "TRUE", code) for code in codes], [(), ("sex",)])
     plain = ", ".join(f"avg({code}::INT) AS {code}" for code in codes)
     by_sex = "GROUP BY GROUPING SETS ((survey_id), (survey_id, sex))"
     wide = connection.execute(f"SELECT survey_id, coalesce(sex, '_T') AS sex, {plain} FROM sample {by_sex}").df()
