@@ -8,6 +8,7 @@ Not here: the designs (``coverage_designs``), what the page says (``coverage_pag
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -19,7 +20,9 @@ import pandas as pd
 from rga.survey import Design, LonelyPsu, Quantile, aggregate, estimates_and_gaps, joint_categories, rake, tabulate
 from rga.survey.intervals import t_quantile
 from rga.survey.statistics import Statistic
-from tests.simulation.coverage_designs import DESIGNS, GAP, RATIO_OF_SHARES, Quantity, SampleDesign
+from tests.simulation import rare_domains
+from tests.simulation.coverage_designs import DESIGNS, RATIO_OF_SHARES, Quantity, SampleDesign
+from tests.simulation.coverage_page import page, picture, with_reasons
 from tests.simulation.known_population import MARGINS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +59,9 @@ def repeat(design: SampleDesign, draws: int = DRAWS) -> pd.DataFrame:
         connection.execute("CREATE TABLE people AS SELECT row_number() OVER () - 1 AS row, * FROM frame").fetchall()
         categories = pd.DataFrame(margins)
         for start in range(0, draws, BATCH):
-            batch = [_weighted(design, population, categories, targets, draw, rng) for draw in range(start, min(start + BATCH, draws))]
+            batch = [
+                _weighted(design, population, categories, targets, draw, rng) for draw in range(start, min(start + BATCH, draws))
+            ]
             connection.register("drawn", pd.concat(batch, ignore_index=True))
             connection.execute("CREATE OR REPLACE TABLE sample AS SELECT * FROM drawn JOIN people USING (row)").fetchall()
             found.append(_results(connection, design))
@@ -73,9 +78,9 @@ def _weighted(
         weight = rake(categories.iloc[sampled.row], weight, targets).weights
     columns = {name: getattr(sampled, name) for name in ("stratum", "psu", "fpc")}
     frame = pd.DataFrame({"survey_id": f"{draw:04d}", "row": sampled.row, "base_weight": sampled.base_weight, "weight": weight})
-    return frame.assign(**{name: np.full(len(frame), np.nan) if found is None else found for name, found in columns.items()}).astype(
-        {"stratum": "Int64", "psu": "Int64"}
-    )
+    return frame.assign(
+        **{name: np.full(len(frame), np.nan) if found is None else found for name, found in columns.items()}
+    ).astype({"stratum": "Int64", "psu": "Int64"})
 
 
 def _results(connection: duckdb.DuckDBPyConnection, design: SampleDesign) -> pd.DataFrame:
@@ -149,20 +154,38 @@ def summary(design: SampleDesign, found: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _one(design: SampleDesign, draws: int) -> pd.DataFrame:
-    return summary(design, repeat(design, draws))
+def run(draws: int = DRAWS) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Everything the page is made of: `summary` of every design but those of rare domains, theirs (`rare_domains.summary`), and
+    what arithmetic says of the latter; as many designs at a time as there are cores."""
+    with ProcessPoolExecutor(max_workers=os.cpu_count()) as pool:
+        expected = pool.map(_arithmetic, ["C1", "C2"])
+        found = list(pool.map(_one, [design.key for design in DESIGNS], [draws] * len(DESIGNS)))
+        arithmetic = pd.concat(list(expected), ignore_index=True)
+    kinds = [pd.concat([t for t, d in zip(found, DESIGNS, strict=True) if (d.key[0] == "C") is rare]) for rare in (False, True)]
+    return kinds[0].reset_index(drop=True), kinds[1].reset_index(drop=True), arithmetic
+
+
+def _one(key: str, draws: int) -> pd.DataFrame:
+    design = next(d for d in DESIGNS if d.key == key)
+    found = repeat(design, draws)
+    return rare_domains.summary(design, found, draws) if design.key[0] == "C" else summary(design, found)
+
+
+def _arithmetic(key: str) -> pd.DataFrame:
+    """Of design ``key``: who is in the sample, by weight, is what the chances of being drawn make of the population."""
+    design = next(d for d in DESIGNS if d.key == key)
+    sampled = design.draw(design.population(), np.random.default_rng(0)).base_weight
+    chance = design.population()["operator_chance"].to_numpy() if len(np.unique(sampled)) > 1 else np.ones(1)
+    values, counts = np.unique(chance, return_counts=True)
+    shares = values * counts / (values * counts).sum()
+    return rare_domains.by_arithmetic({1 / float(v): float(s) for v, s in zip(values, shares, strict=True)}).assign(design=key)
 
 
 def main() -> None:
-    import sys
-    import time
-    pd.set_option("display.width", 200, "display.max_rows", 500)
-    for d in DESIGNS:
-        if len(sys.argv) > 2 and d.key not in sys.argv[2:]:
-            continue
-        t = time.time()
-        print(d.title)
-        print(_one(d, int(sys.argv[1])).round(3).drop(columns="percent").to_string(), time.time() - t, flush=True)
+    surveys, domains, arithmetic = run()
+    surveys, domains = with_reasons(surveys, domains, arithmetic)
+    (ROOT / "docs" / "coverage.md").write_text(page(surveys, domains, arithmetic, DRAWS), encoding="utf-8")
+    picture(surveys, domains).save(str(ROOT / "docs" / "images" / "coverage.png"), scale_factor=1.6)
 
 
 if __name__ == "__main__":

@@ -57,6 +57,31 @@ class Quantity:
         women, men = (self._of(population[those & (population["sex"] == sex).to_numpy()]) for sex in "FM")
         return women - men if self.contrast == GAP else women / men
 
+    def influence(self, population: pd.DataFrame) -> np.ndarray:
+        """What each person adds to the estimate, linearised; not of a median."""
+        if not self.contrast:
+            return self._influence(population, np.ones(len(population), dtype=bool))
+        sides = [self._influence(population, (population["sex"] == sex).to_numpy()) for sex in "FM"]
+        if self.contrast == GAP:
+            return sides[0] - sides[1]
+        women, men = (self._of(population[population["sex"] == sex]) for sex in "FM")
+        return sides[0] / women - sides[1] / men
+
+    def _influence(self, population: pd.DataFrame, those: np.ndarray) -> np.ndarray:
+        for name, category in self.domain.items():
+            those = those & (population[name] == category).to_numpy()
+        match self.statistic:
+            case Share():
+                y, x = population[self.statistic.numerator], pd.Series(1.0, population.index)
+            case Ratio():
+                y, x = population[self.statistic.numerator], population[self.statistic.denominator]
+            case Mean() | Total():
+                y, x = population[self.statistic.value], pd.Series(1.0, population.index)
+            case _:
+                raise TypeError(self.statistic)
+        top, base = those * y.to_numpy(dtype=float), those * x.to_numpy(dtype=float)
+        return top if isinstance(self.statistic, Total) else (top - top.sum() / base.sum() * base) / base.sum()
+
     def _of(self, people: pd.DataFrame) -> float:
         match self.statistic:
             case Share():
@@ -80,7 +105,8 @@ FEES = Ratio("fees / children", "", "fees", "children")
 TOTAL_INCOME, TOTAL_RARE = Total("income", "", "income"), Total("rare", "", "rare")
 
 CORE = (
-    Quantity(WORKS), Quantity(RARE), Quantity(MONEY), Quantity(WORKS, {"residence": "rural"}), Quantity(RARE, {"age_group": "18-24"}),
+    Quantity(WORKS), Quantity(RARE), Quantity(MONEY),
+    Quantity(WORKS, {"residence": "rural"}), Quantity(RARE, {"age_group": "18-24"}),
     Quantity(HOURS), Quantity(INCOME), Quantity(TOTAL_INCOME), Quantity(FEES),
     Quantity(WORKS, contrast=GAP), Quantity(RARE, contrast=GAP), Quantity(HOURS, contrast=GAP),
     Quantity(WORKS, {"residence": "rural"}, GAP), Quantity(RARE, contrast=RATIO_OF_SHARES),
@@ -141,12 +167,18 @@ DESIGNS = (
         "A2", "1,500 drawn by telephone operator (chances 1 : 3), answering by sex, age and schooling, raked to these",
         _city, _operator, 12, WITH_MEDIAN, raked=True,
     ),
-    SampleDesign("B1", "8 strata × 15 PSUs (probability proportional to size) × 12 people", _country, _staged(EVEN, 12), 20, WITH_MEDIAN),
+    SampleDesign("B1", "8 strata × 15 PSUs (PPS) × 12 people", _country, _staged(EVEN, 12), 20, WITH_MEDIAN),
     SampleDesign("B2", "the same samples, raked", _country, _staged(EVEN, 12), 20, CORE, raked=True),
-    SampleDesign("B3", "8 strata × 15 PSUs (simple random sample of PSUs) × 12 people", _country, _staged(EVEN, 12, pps=False), 21, CORE),
-    SampleDesign("B4", "8 strata × 15 of 45 PSUs, everybody in them, with fpc", _villages, _staged(EVEN, 1_000, pps=False), 22, CORE),
-    SampleDesign("B5", "8 strata × 2 PSUs × 40 people: 8 degrees of freedom", _country, _staged(PAIRS, 40), 23, CORE),
-    SampleDesign("B6", "1, 1, 2, 2, 4, 4, 8, 8 PSUs × 20 people; lonely PSUs: `adjust`", _country, _staged(UNEVEN, 20), 24, SHORT),
+    SampleDesign(
+        "B3", "8 strata × 15 PSUs (simple random sample of PSUs) × 12 people",
+        _country, _staged(EVEN, 12, pps=False), 21, CORE,
+    ),
+    SampleDesign(
+        "B4", "8 strata × 15 of 45 PSUs (simple random sample), everybody in them, with fpc",
+        _villages, _staged(EVEN, 1_000, pps=False), 22, CORE,
+    ),
+    SampleDesign("B5", "8 strata × 2 PSUs (PPS) × 40 people: 8 degrees of freedom", _country, _staged(PAIRS, 40), 23, CORE),
+    SampleDesign("B6", "strata of 1, 1, 2, 2, 4, 4, 8, 8 PSUs (PPS); lonely PSUs: `adjust`", _country, _staged(UNEVEN, 20), 24, SHORT),
     SampleDesign("B7", "the same samples; lonely PSUs: `average`", _country, _staged(UNEVEN, 20), 24, SHORT, lonely_psu="average"),
     SampleDesign("B8", "the same samples; lonely PSUs: `remove`", _country, _staged(UNEVEN, 20), 24, SHORT, lonely_psu="remove"),
     SampleDesign(
@@ -158,7 +190,7 @@ DESIGNS = (
         lambda: known.with_rare_domains(_city(), SURVEY_N, seed=4), _called, 31, DOMAIN_SHARES,
     ),
     SampleDesign(
-        "C3", "8 strata × 15 PSUs × 12 people; a domain lives in few PSUs, and is a third of the people there",
+        "C3", "8 strata × 15 PSUs (PPS) × 12 people; a domain lives in few PSUs, and is a third of the people there",
         lambda: known.with_rare_domains(_country(), 8 * 15 * 12, seed=5, places=True), _staged(EVEN, 12), 32, DOMAIN_SHARES,
     ),
 )  # fmt: skip

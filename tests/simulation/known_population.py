@@ -32,8 +32,8 @@ EFFECTS = {
 def people(n: int, rng: np.random.Generator, place: np.ndarray | float = 0.0) -> pd.DataFrame:
     """``n`` people: sex, age_group, education, residence, and what they answer. ``place``: standard normal effect of their PSU.
 
-    About 40 % work, 8 % have the characteristic `rare`, and `mobile_money` follows age and schooling closely; `hours` of unpaid care a
-    day and monthly `income` are skewed, `fees` are spent on `children`.
+    About 40 % work, 7 to 10 % have the characteristic `rare`, and `mobile_money` follows age and schooling closely; `hours` of
+    unpaid care a day and monthly `income` are skewed, `fees` are spent on `children`.
     """
     sex = rng.choice(["F", "M"], n, p=[0.51, 0.49])
     age = rng.choice(5, n, p=[0.24, 0.26, 0.20, 0.15, 0.15])
@@ -74,8 +74,7 @@ def unclustered(n: int, seed: int) -> pd.DataFrame:
 def clustered(strata: int, psus: int, size: float, seed: int) -> pd.DataFrame:
     """People in ``psus`` PSUs of about ``size`` people (unequal) in each of ``strata`` strata, sorted by them.
 
-    Half of the variance between PSUs lies between strata's means and the sex of who is at home does not follow any; the intra-class
-    correlation within strata is about 0.05 to 0.1 for `works`.
+    PSUs and, less so, strata differ in all that people answer.
     """
     rng = np.random.default_rng(seed)
     sizes = np.maximum(rng.gamma(6.0, size / 6.0, strata * psus).astype(int), 8)
@@ -89,8 +88,8 @@ def clustered(strata: int, psus: int, size: float, seed: int) -> pd.DataFrame:
 def with_rare_domains(population: pd.DataFrame, respondents: int, seed: int, places: bool = False) -> pd.DataFrame:
     """``population`` with `domain`: d10 for the people of whom a sample of ``respondents`` expects 10, and so on; `rest` for most.
 
-    In each domain 3 % have `p03`, 50 % `p50` and 97 % `p97`, to the nearest person. ``places``: domains are a part of the people of a
-    few PSUs, those of one domain in PSUs of their own, and who has the characteristic goes along with the PSU.
+    In each domain 3 % have `p03`, 50 % `p50` and 97 % `p97`, to the nearest person. ``places``: domains are a third of the people
+    of a few PSUs, those of one domain in PSUs of their own, and who has the characteristic goes along with the PSU.
     """
     rng = np.random.default_rng(seed)
     n = len(population)
@@ -138,8 +137,8 @@ def by_operator(population: pd.DataFrame, n: int, rng: np.random.Generator, answ
 def two_stage(population: pd.DataFrame, psus: np.ndarray, take: int, rng: np.random.Generator, pps: bool = True) -> Sampled:
     """``psus[h]`` PSUs of stratum h, and ``take`` people (or all there are) of each.
 
-    ``pps``: systematic from a list in random order, with probability proportional to size; otherwise a simple random sample of PSUs,
-    with the number of PSUs there are as `fpc`.
+    ``pps``: systematic from a list in random order, with probability proportional to size; otherwise a simple random sample of
+    PSUs, with the number of PSUs there are as `fpc`.
     """
     size = np.bincount(population["psu"])
     first = np.concatenate([[0], np.cumsum(size)[:-1]])
