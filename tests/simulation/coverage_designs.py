@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -132,14 +133,17 @@ class SampleDesign:
     lonely_psu: LonelyPsu = "adjust"
 
 
+@cache
 def _city() -> pd.DataFrame:
     return known.unclustered(200_000, seed=1)
 
 
+@cache
 def _country() -> pd.DataFrame:
     return known.clustered(8, 400, 100, seed=2)
 
 
+@cache
 def _villages() -> pd.DataFrame:
     return known.clustered(8, 45, 20, seed=3)
 
@@ -178,7 +182,10 @@ DESIGNS = (
         _villages, _staged(EVEN, 1_000, pps=False), 22, CORE,
     ),
     SampleDesign("B5", "8 strata × 2 PSUs (PPS) × 40 people: 8 degrees of freedom", _country, _staged(PAIRS, 40), 23, CORE),
-    SampleDesign("B6", "strata of 1, 1, 2, 2, 4, 4, 8, 8 PSUs (PPS); lonely PSUs: `adjust`", _country, _staged(UNEVEN, 20), 24, SHORT),
+    SampleDesign(
+        "B6", "strata of 1, 1, 2, 2, 4, 4, 8, 8 PSUs (PPS) × 20 people; lonely PSUs: `adjust`",
+        _country, _staged(UNEVEN, 20), 24, SHORT,
+    ),
     SampleDesign("B7", "the same samples; lonely PSUs: `average`", _country, _staged(UNEVEN, 20), 24, SHORT, lonely_psu="average"),
     SampleDesign("B8", "the same samples; lonely PSUs: `remove`", _country, _staged(UNEVEN, 20), 24, SHORT, lonely_psu="remove"),
     SampleDesign(

@@ -131,7 +131,7 @@ def margins_explain(design: SampleDesign, quantity: Quantity) -> float:
 
 
 def intraclass_correlation(people: pd.DataFrame, column: str) -> float:
-    """Of ``column`` in PSUs within strata, by analysis of variance (Donner and Klar 2000, section 1.4)."""
+    """Of ``column`` in PSUs within strata, by analysis of variance."""
     y = people[column].astype(float)
     y -= y.groupby(people["stratum"]).transform("mean")
     psus = y.groupby(people["psu"])
@@ -169,10 +169,10 @@ def _domain_facts(domains: pd.DataFrame) -> dict[str, str]:
 def picture(surveys: pd.DataFrame, domains: pd.DataFrame) -> alt.VConcatChart:
     """Coverage by statistic, a panel per design, with the band of 93 to 97 per cent; below, rare domains by kind of interval."""
     shown = surveys[~surveys["design"].isin(["B6", "B7", "B8"])].copy()
-    shown["is"] = np.where(shown["why"] == "", "93 to 97 %", "outside, explained below")
+    shown["is"] = np.where(shown["why"] == "", "93 to 97 %", "outside: see m")
     top = _panels(
         shown, "quantity", [q.label for q in DESIGNS[0].quantities], [90, 100], columns=4,
-        colour=alt.Color("is:N", title=None, scale=alt.Scale(domain=sorted(shown["is"].unique()), range=[INSIDE, OUTSIDE])),
+        colour=alt.Color("is:N", title=None, scale=alt.Scale(domain=["93 to 97 %", "outside: see m"], range=[INSIDE, OUTSIDE])),
     )  # fmt: skip
     rare = domains.assign(row=domains["truth"].map("{:.0%}".format) + " of about " + domains["expected_n"].astype(str))
     long = rare.melt(["design", "row"], KINDS, var_name="kind", value_name="coverage")
