@@ -22,7 +22,7 @@ from rga.survey.intervals import t_quantile
 from rga.survey.statistics import Statistic
 from tests.simulation import rare_domains
 from tests.simulation.coverage_designs import DESIGNS, RATIO_OF_SHARES, Quantity, SampleDesign
-from tests.simulation.coverage_page import page, picture, with_reasons
+from tests.simulation.coverage_page import page, picture, save, with_reasons
 from tests.simulation.known_population import MARGINS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -185,7 +185,7 @@ def main() -> None:
     surveys, domains, arithmetic = run()
     surveys, domains = with_reasons(surveys, domains, arithmetic)
     (ROOT / "docs" / "coverage.md").write_text(page(surveys, domains, arithmetic, DRAWS), encoding="utf-8")
-    picture(surveys, domains).save(str(ROOT / "docs" / "images" / "coverage.png"), scale_factor=1.6)
+    save(picture(surveys, domains), ROOT / "docs" / "images" / "coverage.png")
 
 
 if __name__ == "__main__":
