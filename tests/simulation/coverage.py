@@ -47,8 +47,8 @@ def tables(
 def repeat(design: SampleDesign, draws: int = DRAWS) -> pd.DataFrame:
     """``draws`` samples: a row per draw and quantity, with `quantity` (its place), draw, value, se, limits, n and df.
 
-    n is that of the smaller side of a gap; se is on the log scale for a ratio of women and men. A quantity that a sample says
-    nothing of has no row.
+    n is that of the smaller side of a gap, se unknown for a ratio of women and men; `psus`, of a rare domain, the PSUs in which its
+    people are. A quantity that a sample says nothing of has no row.
     """
     population, rng = design.population(), np.random.default_rng(design.seed)
     margins = {name: joint_categories(population, variables) for name, variables in MARGINS.items()} if design.raked else {}
@@ -94,8 +94,12 @@ def _results(connection: duckdb.DuckDBPyConnection, design: SampleDesign) -> pd.
             rows = _quantiles(connection, quantity.statistic)
         else:
             rows = _rows(gaps if quantity.contrast else estimates, quantity)
-        parts.append(rows[["survey_id", *COLUMNS]].assign(quantity=place))
-    return pd.concat(parts, ignore_index=True).rename(columns={"survey_id": "draw"})
+        parts.append(rows[["survey_id", *COLUMNS]].assign(quantity=place, domain=quantity.domain.get("domain")))
+    found = pd.concat(parts, ignore_index=True)
+    if found["domain"].notna().any():
+        query = "SELECT survey_id, domain, count(DISTINCT (stratum, psu)) AS psus FROM sample GROUP BY ALL"
+        found = found.merge(connection.execute(query).df(), on=["survey_id", "domain"], how="left")
+    return found.drop(columns="domain").rename(columns={"survey_id": "draw"})
 
 
 def _rows(table: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:

@@ -161,6 +161,8 @@ def _domain_facts(domains: pd.DataFrame) -> dict[str, str]:
         "kg_range": between(alone["korn_graubard"]),
         "wilson_range": between(alone["wilson"]),
         "staged_range": between(staged["published"]),
+        "by_psus": between(staged.loc[staged["share"] == "p50", "by_psus"]),
+        "logit_staged": between(staged.loc[staged["share"] == "p50", "logit"]),
         "no_df": f"{staged['no_df'].max():.0f}",
         "shown_range": between(shown.loc[shown["design"] != "C3", "shown"]),
         "shown_staged": between(of_few["shown"]),

@@ -13,7 +13,7 @@ import pytest
 from tests.simulation import coverage, rare_domains
 from tests.simulation import coverage_reasons as reasons
 from tests.simulation.coverage_designs import DESIGNS, Quantity, SampleDesign
-from tests.simulation.coverage_page import BY_KEY, page, with_reasons
+from tests.simulation.coverage_page import BY_KEY, margins_explain, page, with_reasons
 from tests.simulation.known_population import Sampled
 
 FEW = 60
@@ -114,6 +114,11 @@ def test_the_page_is_what_a_thousand_samples_of_each_design_give(repository: Pat
     assert (surveys["undefined"] == 0).all()
     plain = surveys[surveys["design"].isin(["A0", "B1", "B3", "B4", "B5"])]
     assert plain["se_ratio"].between(0.9, 1.1).all() and (plain["why"] == "").all(), plain[plain["why"] != ""]
+    ratio = surveys.set_index(["design", "quantity"])["se_ratio"]
+    for label in surveys.loc[(surveys["design"] == "A1") & (surveys["why"] == "m"), "quantity"]:  # by the margins and nothing else
+        quantity = next(q for q in BY_KEY["A1"].quantities if q.label == label)
+        expected = (1 - margins_explain(BY_KEY["A1"], quantity)) ** -0.5
+        assert ratio["A1", label] / ratio["A0", label] == pytest.approx(expected, abs=0.03), label
     unclustered = domains["design"].isin(["C1", "C2"])
     assert (domains.loc[unclustered, "published"] > 93).all()
     assert (repository / "docs" / "coverage.md").read_text(encoding="utf-8") == page(surveys, domains, arithmetic, coverage.DRAWS)
