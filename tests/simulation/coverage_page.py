@@ -175,10 +175,9 @@ def picture(surveys: pd.DataFrame, domains: pd.DataFrame) -> alt.VConcatChart:
     """Coverage by statistic, a panel per design, with the band of 93 to 97 per cent; below, rare domains by kind of interval."""
     shown = surveys[~surveys["design"].isin(["B6", "B7", "B8"])].copy()
     shown["is"] = np.where(shown["why"] == "", "93 to 97 %", "outside: see the page")
-    top = _panels(
-        shown, "quantity", [q.label for q in DESIGNS[0].quantities], [90, 100], columns=4,
-        colour=alt.Color("is:N", title=None, scale=alt.Scale(domain=["93 to 97 %", "outside: see the page"], range=[INSIDE, OUTSIDE])),
-    )  # fmt: skip
+    place = alt.Scale(domain=["93 to 97 %", "outside: see the page"], range=[INSIDE, OUTSIDE])
+    order = [quantity.label for quantity in BY_KEY["A0"].quantities]
+    top = _panels(shown, "quantity", order, [90, 100], columns=4, colour=alt.Color("is:N", title=None, scale=place))
     rare = domains.assign(row=domains["truth"].map("{:.0%}".format) + " of about " + domains["expected_n"].astype(str))
     long = rare.melt(["design", "row"], KINDS, var_name="kind", value_name="coverage").replace("korn_graubard", "Korn-Graubard")
     kinds = [kind.replace("korn_graubard", "Korn-Graubard") for kind in KINDS]

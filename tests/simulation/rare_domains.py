@@ -31,8 +31,8 @@ def summary(design: SampleDesign, found: pd.DataFrame, draws: int) -> pd.DataFra
     or respondents; `withheld`, fewer than 25 respondents; `flagged`, 25 to 49 or no degree of freedom. Coverage by kind, per cent
     of the draws in which it is defined, with its Monte Carlo margin of 1.96 standard errors; `shown`: of the published interval
     where it is not withheld; `width`: mean width of the published interval, in points. `se_ratio`: mean standard error over the
-    standard deviation of the estimate. `by_psus`: coverage of the logit interval where it is defined, had it as many degrees of freedom
-    as PSUs with people of the domain, less one.
+    standard deviation of the estimate. `by_psus`: coverage of the logit interval where it is defined, had it as many
+    degrees of freedom as PSUs with people of the domain, less one.
     """
     population, rows = design.population(), []
     for place, quantity in enumerate(design.quantities):

@@ -26,13 +26,16 @@ def without_medians(key: str) -> SampleDesign:
     return replace(design, quantities=tuple(q for q in design.quantities if "median" not in q.label))
 
 
+def tables(text: str) -> list[list[str]]:
+    """Cells of the rows of the tables of A, B and C."""
+    lines = text.split("## Outside")[0].splitlines()
+    return [line.strip("| ").split(" | ") for line in lines if re.match(r"\| [ABC]\d \|", line)]
+
+
 def figures(text: str) -> list[tuple[str, float, str]]:
-    """Row, coverage and letter of every figure of the tables of A, B and C."""
-    rows = [
-        line.strip("| \n").split(" | ") for line in text.split("## Outside")[0].splitlines() if re.match(r"\| [ABC]\d \|", line)
-    ]
+    """Row, coverage and letter of every figure of these tables."""
     found = []
-    for cells in rows:
+    for cells in tables(text):
         for place in COLUMNS.get(len(cells), []):
             value, letter = CELL.fullmatch(cells[place]).groups()  # type: ignore[union-attr]
             found.append((" ".join(cells[:3]), float(value), letter or ""))
@@ -51,6 +54,21 @@ def test_every_figure_outside_93_to_97_is_explained_on_the_page_and_no_other(rep
     raked = [row for row, _, letter in found if letter == "m"]
     listed = [line for line in text.split("## Outside")[1].splitlines() if re.match(r"\| [AB]\d \|", line)]
     assert len(listed) == len(raked)
+
+
+def test_what_the_page_says_in_words_is_in_its_tables(repository: Path) -> None:
+    rows = tables((repository / "docs" / "coverage.md").read_text(encoding="utf-8"))
+    surveys, domains = ([cells for cells in rows if len(cells) == size] for size in COLUMNS)
+    for key, expected in (("B7", (2.333 / 3.75) ** 0.5), ("B8", (1.75 / 3.75) ** 0.5)):
+        ratios = [float(cells[4]) for cells in surveys if cells[0] == key]
+        assert np.mean(ratios) == pytest.approx(expected, abs=0.03), key
+    for cells in domains:
+        key, expected_n, withheld, flagged = cells[0], int(cells[2]), int(cells[7]), int(cells[8])
+        assert withheld > 95 or expected_n > 10
+        assert withheld > 50 or expected_n > 20
+        assert flagged > 50 or expected_n != 30
+        assert withheld + flagged > 50 or expected_n > 45 or key != "C3"
+        assert key == "C3" or float(cells[9].split()[0]) > 93, "the published interval misses too often"
 
 
 def test_the_picture_of_the_page_is_there_and_small(repository: Path) -> None:
