@@ -25,6 +25,7 @@ test-long: $(READY) ## kills, load, coverage simulations
 bench: $(READY) ## speed and memory, as ratios
 	$(BIN)/python -m tests.benchmarks.gender_table
 	$(BIN)/python -m tests.benchmarks.growth
+	$(BIN)/python -m tests.benchmarks.raking
 	$(BIN)/python -m tests.benchmarks.build
 
 docs: run ## generated documentation, its picture from the release

@@ -16,7 +16,7 @@ from rga.microdata.benchmarks import country_margins
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents
-from rga.survey import MISSING, OTHER, Raking, WeightDiagnostics, diagnose, joint_categories, rake
+from rga.survey import MISSING, OTHER, Calibration, WeightDiagnostics, calibrate, diagnose, joint_categories
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Step:
 
     method: str
     diagnostics: WeightDiagnostics
-    raking: Raking | None = None
+    raking: Calibration | None = None
     missing: int | None = None
 
 
@@ -49,7 +49,7 @@ def weigh(root: DataRoot, survey_id: str, respondents: Respondents) -> Weights:
         tables = country_margins(folder, split_survey_id(survey_id)[1], step.margins)
         answers = _without_other(frame, root.catalogue())
         categories = pd.DataFrame({name: joint_categories(answers, name.split("*")) for name in step.margins})
-        raking = rake(categories, weight, {name: _target(tables[name], name) for name in step.margins})
+        raking = calibrate(categories, weight, {name: _target(tables[name], name) for name in step.margins})
         weight = raking.weights
         missing = int((categories == MISSING).any(axis=1).sum())
         steps.append(Step(step.method, diagnose(weight), raking, missing))

@@ -4,13 +4,13 @@ Belongs here: estimators and their formulas, on tables and arrays. Not here: fil
 Dagster.
 
 In a notebook: `tabulate` for a table of estimates, `jointly` for results with their covariance and contrasts of them,
-`independence` for a test of association, `make_replicates` for replicate weights, `rake` for weights. `aggregate`, `estimate` and
-`gender_gaps` are what the pipeline is made of: one pass over every survey, then estimates and gaps from its sums.
+`independence` for a test of association, `make_replicates` for replicate weights, `calibrate` for weights. `aggregate`,
+`estimate` and `gender_gaps` are what the pipeline is made of: one pass over every survey, then estimates and gaps from its sums.
 """
 
 from rga.survey.aggregation import Sums, aggregate
 from rga.survey.association import Independence, independence
-from rga.survey.calibration import Raking, joint_categories, rake
+from rga.survey.calibration import Calibration, Collapsed, calibrate, joint_categories
 from rga.survey.design import MISSING, OTHER, TOTAL, Design, LonelyPsu, Replicates
 from rga.survey.diagnostics import WeightDiagnostics, diagnose
 from rga.survey.gaps import benjamini_hochberg
@@ -29,6 +29,8 @@ __all__ = [
     "OTHER",
     "SUPPRESS_BELOW",
     "TOTAL",
+    "Calibration",
+    "Collapsed",
     "Design",
     "Distribution",
     "Independence",
@@ -36,7 +38,6 @@ __all__ = [
     "LonelyPsu",
     "Mean",
     "Quantile",
-    "Raking",
     "Ratio",
     "ReplicateEstimates",
     "Replicates",
@@ -47,6 +48,7 @@ __all__ = [
     "WeightDiagnostics",
     "aggregate",
     "benjamini_hochberg",
+    "calibrate",
     "diagnose",
     "estimate",
     "estimate_replicates",
@@ -59,7 +61,6 @@ __all__ = [
     "logit_interval",
     "make_replicates",
     "obs_status",
-    "rake",
     "t_interval",
     "tabulate",
     "wilson",

@@ -1,37 +1,49 @@
 """Fitting weights to what is known of the population.
 
-Belongs here: from respondents' categories and benchmarks to weights, and what makes that impossible. Not here: reading
-benchmarks, the solver (raking.py), summaries of weights, standard errors.
+Belongs here: calibration from respondents' categories and numbers to weights, and its record. Not here: each step of it
+(joint_cells, collapsing, fitted_margins, calibration_solver, trimming, infeasible), reading benchmarks, standard errors.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
-from rga.errors import InputError, Problem
-from rga.survey.design import MISSING
-from rga.survey.raking import Fit, solve
+from rga.errors import InputError
+from rga.survey.calibration_inputs import check_base, check_columns, check_method
+from rga.survey.calibration_methods import Method, distance_of
+from rga.survey.calibration_solver import Fit, solve
+from rga.survey.calibration_units import Units, calibration_units, margins_table
+from rga.survey.collapsing import Collapsed, collapse_small
+from rga.survey.design import MISSING, TOTAL
+from rga.survey.fitted_margins import FittedMargins, figure, fit_margins, is_missing
+from rga.survey.infeasible import Case, unmet, unsettled
+from rga.survey.joint_cells import JointCells, joint_cells, same_cells
+from rga.survey.trimming import trim_and_calibrate
 
-TOTALS_TOLERANCE = 0.005  # relative difference of two margins' totals that rounding explains
-VANISHING = 1e-8  # a factor this small, of the median one, is on its way to zero
+CLOSE = 1e-6  # g this near a bound, of the width between them, is at it
 
 
 @dataclass(frozen=True)
-class Raking:
-    """Weights (NaN where the base weight is missing), and how they came about.
+class Calibration:
+    """Weights (NaN where the base weight is missing), and how they came about. Arrays have an element per respondent.
 
-    ``margins`` has one row per margin and category: n (respondents with a base weight), benchmark (as fitted: scaled),
-    before and after (sums of weights). ``missing`` counts respondents without a category by margin, ``missing_any``
-    those without one on any margin; ``scaled`` gives by margin the factor that brought its total to that of the first.
-    ``error`` is the largest relative error of a category.
+    ``weights`` are ``base_weight * base_scale * factor``: ``base_scale`` brings the base weights to the population (1 where only
+    numbers are calibrated), ``factor`` is g, the one that bounds apply to, averages about 1 and is NaN outside the sample.
+    ``cell`` is the joint cell of all categorical margins as fitted (missing and collapsed categories included), 0, 1, ...; -1
+    outside the sample. ``margins`` has a row per margin and category, and one per number (category `_T`): n (respondents with a
+    base weight, and an answer), benchmark (as fitted: scaled), before and after (sums by base weight as given, and by weight).
+    ``missing`` counts respondents without a category or number by margin, ``missing_any`` those without one on any; ``scaled``
+    gives by margin the factor that brought its total to that of the first. ``error`` is the largest relative error of a margin.
+    ``bounds_hit`` counts respondents with g at each bound, ``trimmed`` those at ``cap``, the largest weight allowed; ``negative``
+    weights come out of linear calibration without bounds. ``notes`` names compromises in words.
     """
 
     weights: np.ndarray
+    method: Method
     iterations: int
     converged: bool
     error: float
@@ -39,6 +51,15 @@ class Raking:
     missing: dict[str, int]
     missing_any: int
     scaled: dict[str, float]
+    cell: np.ndarray
+    factor: np.ndarray
+    base_scale: float = 1.0
+    bounds_hit: dict[str, int] = field(default_factory=lambda: {"low": 0, "high": 0})
+    trimmed: int = 0
+    cap: float | None = None
+    negative: int = 0
+    collapsed: list[Collapsed] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 def joint_categories(respondents: pd.DataFrame, variables: list[str]) -> pd.Series:
@@ -55,209 +76,176 @@ def joint_categories(respondents: pd.DataFrame, variables: list[str]) -> pd.Seri
     return joined.astype("str")
 
 
-def rake(
+def calibrate(
     categories: pd.DataFrame,
     base_weight: np.ndarray,
     targets: Mapping[str, Mapping[str, float]],
-    max_iterations: int = 1_000,
-) -> Raking:
-    """Rake ``base_weight`` to ``targets``.
+    method: Method = "raking",
+    bounds: tuple[float, float] | None = None,
+    trim: float | None = None,
+    numbers: pd.DataFrame | None = None,
+    totals: Mapping[str, float] | None = None,
+    collapse: Mapping[str, Sequence[str]] | None = None,
+    collapse_below: int = 1,
+    survey: str | None = None,
+    max_iterations: int = 200,
+) -> Calibration:
+    """Weights as near to ``base_weight`` as ``method`` measures it, that add up to ``targets`` and ``totals``.
 
-    ``categories`` has a row per respondent and a column per margin; ``targets`` maps margin -> category -> population
-    total, and the first margin's sum is the population. A respondent missing on a margin (`_U` or empty) keeps a
-    place: the missing category is held at its share of the base weight and the benchmark scaled to the rest; in a
-    crossing, `F*_U` at its share of F, so that margins which share a variable stay consistent. The answer is
-    that of the limit: weights are base weights times one factor per category, as R ``rake`` and
-    ``calibrate(calfun = "raking")`` with tight tolerances. Raises InputError naming margin, category and counts where
-    the margins cannot be met.
+    ``categories`` has a row per respondent and a column per margin (category type is fastest), ``base_weight`` an element (NaN:
+    not in the sample); ``targets`` maps margin -> category -> population total, and the first margin's sum is the population.
+    Others may be shares (adding up to 1 or 100) or off by up to 0.5 %: they are scaled to it, margins that share a variable
+    within its categories. ``numbers`` has a column per continuous variable, ``totals`` its population total; calibration then
+    works on respondents, otherwise on joint cells of the margins, within which g is constant.
+
+    ``method`` (Deville and Särndal 1992; Deville, Särndal and Sautory 1993) is ``raking``, weights = base * exp(x'b), as R
+    ``rake`` and ``calibrate(calfun = "raking")``; ``linear`` (generalised regression), base * (1 + x'b), which may be negative;
+    ``logit``, between ``bounds``; or ``poststratification``, one margin's totals shared out in proportion to the base weights.
+    ``bounds`` (low, high) hold g = weight / base weight, the base weights being brought to the population first; with ``linear``
+    and ``raking`` g is cut off there (truncated linear: case 7). ``trim`` is the largest weight over the median weight: trimmed
+    weights are held at that cap and the others calibrated on until margins and cap both hold.
+
+    A respondent missing on a margin (`_U` or empty) keeps a place: the missing category is held at its share of the base weight
+    and the benchmark scaled to the rest; in a crossing, `F*_U` at its share of F, so that margins which share a variable stay
+    consistent. A missing number is taken as the population's mean (its total over the population), so that the others meet that
+    mean among themselves.
+
+    ``collapse`` gives variables with their categories in order: one that fewer than ``collapse_below`` respondents carry in some
+    margin, or that either side lacks, is merged with its neighbour in every margin of the variable.
+
+    Raises InputError, naming ``survey``, margin, category and counts, where the margins cannot be met, with the largest
+    reachable fit and what would help.
     """
-    base = np.asarray(base_weight, dtype=np.float64)
-    _check_base(base, len(categories))
-    known = ~np.isnan(base)
-    base = base[known]
-    codes, fitted, scaled = _fit_benchmarks(categories.loc[known, list(targets)], base, targets)
+    try:
+        check_method(targets, method, bounds, trim, totals)
+        base = np.asarray(base_weight, dtype=np.float64)
+        check_base(base, len(categories))
+        check_columns(categories, targets, numbers, totals)
+        cells = joint_cells(categories[list(targets)], base)
+        records: list[Collapsed] = []
+        if collapse:
+            cells, targets, records = collapse_small(cells, targets, collapse, collapse_below, survey)
+        fitted = fit_margins(cells, targets)
+        cells = same_cells(cells, fitted.codes)
+        units = calibration_units(cells, fitted, base, numbers, totals or {})
+        asked = Case(units, method, bounds, trim)
+        fit = _fitted(asked, max_iterations)
+        cap = None
+        if trim is not None:
+            sample = cells.cell[cells.cell >= 0]
+            if not totals:
+                asked = replace(asked, units=units.by_respondent(sample, base[cells.cell >= 0]))
+                fit = replace(fit, factor=fit.factor[sample])
+            fit, cap = _trimmed(asked, fit, trim, max_iterations)
+        return _result(asked, fit, cap, cells, base, fitted, records)
+    except InputError as error:
+        if survey is None:
+            raise
+        raise InputError([replace(problem, what=f"{survey}: {problem.what}") for problem in error.problems]) from error
 
-    names = list(fitted)
-    joint, cell = np.unique(np.column_stack([codes[name] for name in names]), axis=0, return_inverse=True)
-    cell = cell.reshape(-1)
-    start = np.bincount(cell, weights=base, minlength=len(joint))
-    wanted = [fitted[name].to_numpy() for name in names]
-    fit = solve(start, joint, wanted, max_iterations)
-    if problem := _contradiction(fit, names, codes, fitted, joint):
+
+def _fitted(asked: Case, max_iterations: int) -> Fit:
+    units = asked.units
+    if asked.method == "poststratification":
+        before = units.margins.sums(units.base)
+        g = np.divide(units.wanted.totals, before, out=np.zeros(len(before)), where=before > 0)
+        factor = g[units.margins.codes[:, 0]]
+        errors = units.wanted.errors(units.margins.sums(units.base * factor))
+        return Fit(factor, 0, float(errors.max()), int(errors.argmax()))
+    fit = solve(units.margins, units.base, units.wanted, distance_of(asked.method, asked.bounds), max_iterations)
+    if problem := unmet(asked, fit):
         raise InputError(problem)
-    weights = np.full(len(known), np.nan)
-    weights[known] = base * fit.factor[cell]
-    margins = _margins_table(codes, fitted, base, weights[known])
-    held = margins.loc[margins["category"].map(_is_missing)].groupby("margin")["n"].sum()
-    missing = {name: int(held.get(name, 0)) for name in names}
-    incomplete = [np.array([_is_missing(c) for c in fitted[name].index])[codes[name]] for name in names]
-    missing_any = int(np.sum(np.any(incomplete, axis=0)))
-    return Raking(weights, fit.iterations, fit.converged, fit.error, margins, missing, missing_any, scaled)
+    return fit
 
 
-def _contradiction(
-    fit: Fit, names: list[str], codes: dict[str, np.ndarray], fitted: dict[str, pd.Series], joint: np.ndarray
-) -> Problem | None:
-    """What keeps the margins from being met, or None: no weights do, or only weights that leave some respondents
-    none."""
-    if not fit.converged:
-        margin = names[fit.worst[0]]
-        category, benchmark = str(fitted[margin].index[fit.worst[1]]), float(fitted[margin].iloc[fit.worst[1]])
-        return Problem(
-            f"raking did not converge: after {fit.iterations:,} iterations category {category} of margin {margin} "
-            f"is still {fit.error:.2g} (relative) off its benchmark of {benchmark:,.0f}; the margins contradict each "
-            "other in combinations of categories that no respondent has",
-            f"merge {category} with a neighbouring category of {margin}, or leave one of the margins out",
-            variable=margin,
-            code=category,
-            rows=int(np.sum(codes[margin] == fit.worst[1])),
-        )
-    least = int(np.argmin(fit.factor))
-    if fit.factor[least] >= VANISHING * np.median(fit.factor):
-        return None
-    cell = ", ".join(f"{fitted[m].index[c]} of {m}" for m, c in zip(names, joint[least], strict=True))
-    return Problem(
-        f"the margins can only be met by giving no weight to respondents in {cell}",
-        "merge one of these categories with a neighbouring one, or leave one of the margins out",
-        variable=names[0],
-        code=str(fitted[names[0]].index[joint[least][0]]),
-        rows=int(np.sum(np.all([codes[m] == c for m, c in zip(names, joint[least], strict=True)], axis=0))),
+def _trimmed(asked: Case, fit: Fit, trim: float, max_iterations: int) -> tuple[Fit, float]:
+    units = asked.units
+
+    def refit(highest: np.ndarray) -> Fit:
+        if asked.below_low(highest).any():
+            return replace(fit, error=np.inf)
+        distance = distance_of(asked.method, asked.bounds, highest)
+        return solve(units.margins, units.base, units.wanted, distance, max_iterations)
+
+    trimmed, cap, held = trim_and_calibrate(refit, units.base, fit, trim)
+    if not held:
+        highest = np.divide(cap, units.base, out=np.full(len(units.base), np.inf), where=units.base > 0)
+        raise InputError(unmet(replace(asked, highest=highest, cap=cap), trimmed) or unsettled(trim, cap))
+    return trimmed, cap
+
+
+def _result(
+    asked: Case, fit: Fit, cap: float | None, cells: JointCells, base: np.ndarray, fitted: FittedMargins, records: list[Collapsed]
+) -> Calibration:
+    """The record of a calibration that worked out."""
+    units, known = asked.units, cells.cell >= 0
+    everybody = bool(known.all())
+    cell = cells.cell if everybody else cells.cell[known]
+    factor = fit.factor[cell] if units.of_cells else fit.factor
+    base = base if everybody else base[known]
+    weights = base * (factor * units.scale)
+    hit = {"low": 0, "high": 0}
+    if asked.bounds is not None:
+        (low, high), g = asked.bounds, factor[base > 0]
+        near = CLOSE * (high - low)
+        hit = {"low": int(np.sum(g <= low + near)), "high": int(np.sum(g >= high - near))}
+    missing, missing_any = _missing(fitted, cells, units)
+    calibration = Calibration(
+        weights=_everyone(weights, known),
+        method=asked.method,
+        iterations=fit.iterations,
+        converged=fit.converged,
+        error=fit.error,
+        margins=margins_table(units, fit.factor),
+        missing=missing,
+        missing_any=missing_any,
+        scaled=fitted.scaled,
+        cell=cells.cell,
+        factor=_everyone(factor, known),
+        base_scale=units.scale,
+        bounds_hit=hit,
+        trimmed=0 if cap is None else int(np.sum(weights >= cap * (1 - CLOSE))),
+        cap=cap,
+        negative=int(np.sum(weights < 0)) if asked.method == "linear" else 0,
+        collapsed=records,
     )
+    return replace(calibration, notes=_notes(calibration, fitted))
 
 
-def _check_base(base: np.ndarray, rows: int) -> None:
-    if len(base) != rows:
-        raise ValueError(f"{len(base)} base weights for {rows} respondents")
-    if (base < 0).any() or np.isinf(base).any():
-        raise InputError(
-            Problem(
-                "a base weight is negative or infinite",
-                "correct the weights in the file, or leave them empty for people who are not part of the sample",
-                variable="base_weight",
-                rows=int(np.sum((base < 0) | np.isinf(base))),
-            )
-        )
-    if not np.nansum(base) > 0:
-        raise InputError(Problem("no respondent has a positive base weight", "check the weight", variable="base_weight"))
+def _everyone(values: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """``values`` of the sample, NaN for others."""
+    if len(values) == len(known):
+        return values
+    placed = np.full(len(known), np.nan)
+    placed[known] = values
+    return placed
 
 
-def _fit_benchmarks(
-    categories: pd.DataFrame, base: np.ndarray, targets: Mapping[str, Mapping[str, float]]
-) -> tuple[dict[str, np.ndarray], dict[str, pd.Series], dict[str, float]]:
-    """Codes per respondent and benchmark per category (missing included) for each margin, scaled to one total.
-
-    Raises InputError with every problem of every margin.
-    """
-    problems: list[Problem] = []
-    codes: dict[str, np.ndarray] = {}
-    fitted: dict[str, pd.Series] = {}
-    scaled: dict[str, float] = {}
-    first = next(iter(targets))
-    population = float(sum(targets[first].values()))
-    for margin, target in targets.items():
-        total = float(sum(target.values()))
-        values = categories[margin].astype(object).where(categories[margin].notna(), MISSING).astype(str).to_numpy()
-        found = _margin_problems(margin, target, values, base)
-        if not found and abs(total - population) > TOTALS_TOLERANCE * population:
-            found = [
-                Problem(
-                    f"benchmark of margin {margin} adds up to {total:,.0f}, that of {first} to {population:,.0f}",
-                    "take both from one source and for one population: year, ages and territory",
-                    variable=margin,
-                )
-            ]
-        if found:
-            problems += found
-            continue
-        scaled[margin] = population / total
-        benchmark = {str(category): float(people) * scaled[margin] for category, people in target.items()}
-        fitted[margin] = pd.Series(_hold_missing(benchmark, values, base))
-        codes[margin] = fitted[margin].index.get_indexer(pd.Index(values))
-    if problems:
-        raise InputError(problems)
-    return codes, fitted, scaled
+def _missing(fitted: FittedMargins, cells: JointCells, units: Units) -> tuple[dict[str, int], int]:
+    """Respondents without a category or number, by margin, and on any."""
+    missing: dict[str, int] = {}
+    some = np.zeros(len(cells.n), dtype=bool)
+    for position, (margin, benchmark) in enumerate(fitted.benchmark.items()):
+        of_margin = np.array([is_missing(category) for category in benchmark.index])[cells.codes[:, position]]
+        missing[margin] = int(cells.n[of_margin].sum())
+        some |= of_margin
+    if units.of_cells or not units.missing_numbers.size:
+        return missing, int(cells.n[some].sum())
+    absent = units.missing_numbers
+    names = [margin for margin, _ in units.columns[-absent.shape[1] :]]
+    missing |= {name: int(count) for name, count in zip(names, absent.sum(axis=0), strict=True)}
+    return missing, int(np.sum(some[cells.cell[cells.cell >= 0]] | absent.any(axis=1)))
 
 
-def _hold_missing(benchmark: dict[str, float], values: np.ndarray, base: np.ndarray) -> dict[str, float]:
-    """The benchmark with the missing categories in ``values`` (`_U`, `F*_U`) added at their share of the base weight.
-
-    The share is that within the known part before it (F), whose other categories are scaled to the rest.
-    """
-    held = dict(benchmark)
-    for category in sorted(filter(_is_missing, set(values.tolist())), key=lambda c: c.count("*")):
-        stem = category.removesuffix(MISSING)  # "" or "F*"
-        within = np.char.startswith(values.astype(str), stem)
-        share = float(base[values == category].sum() / base[within].sum()) if base[within].sum() > 0 else 0.0
-        people = sum(total for other, total in held.items() if other.startswith(stem) and not _is_missing(other))
-        for other in held:
-            if other.startswith(stem) and not _is_missing(other):
-                held[other] *= 1 - share
-        held[category] = people * share
-    return held
-
-
-def _is_missing(category: str) -> bool:
-    return category == MISSING or category.endswith(f"*{MISSING}")
-
-
-def _margin_problems(margin: str, target: Mapping[str, float], values: np.ndarray, base: np.ndarray) -> list[Problem]:
-    problems = []
-    present, counts = np.unique(values, return_counts=True)
-    n = dict(zip(present.tolist(), counts.tolist(), strict=True))
-    for category, total in target.items():
-        cases, weight = n.get(str(category), 0), float(base[values == str(category)].sum())
-        at = partial(Problem, variable=margin, code=str(category), rows=cases)
-        if not np.isfinite(total) or total < 0 or _is_missing(str(category)):
-            problems.append(at(f"benchmark of margin {margin} has {total} people in category {category}", "correct the benchmark"))
-        elif total > 0 and weight == 0:
-            who = "no respondent is" if not cases else "no respondent with a positive base weight is"
-            problems.append(
-                at(
-                    f"{who} in category {category} of margin {margin}, which has {total:,.0f} people in the benchmark",
-                    "merge it with a neighbouring category in the benchmark, or choose a coarser margin",
-                )
-            )
-        elif total == 0 and weight > 0:
-            problems.append(
-                at(
-                    f"the benchmark has nobody in category {category} of margin {margin}, the survey has some",
-                    "correct the benchmark, or set these answers to missing",
-                )
-            )
-    stems = ("", *(str(category)[: at + 1] for category in target for at, c in enumerate(str(category)) if c == "*"))
-    for category in present:
-        known = category.removesuffix(MISSING) in stems if _is_missing(category) else category in map(str, target)
-        if not known:
-            problems.append(
-                Problem(
-                    f"category {category} of margin {margin} is not in the benchmark",
-                    f"the benchmark has {', '.join(map(str, target))}: recode, or set these answers to missing",
-                    variable=margin,
-                    code=str(category),
-                    rows=int(n[category]),
-                )
-            )
-    if all(map(_is_missing, present)):
-        problems.append(Problem(f"nobody's category of margin {margin} is known", "leave the margin out", variable=margin))
-    return problems
-
-
-def _margins_table(
-    codes: dict[str, np.ndarray], fitted: dict[str, pd.Series], base: np.ndarray, weights: np.ndarray
-) -> pd.DataFrame:
-    frames = []
-    for margin, benchmark in fitted.items():
-        size = len(benchmark)
-        frames.append(
-            pd.DataFrame(
-                {
-                    "margin": margin,
-                    "category": benchmark.index.astype(str),
-                    "n": np.bincount(codes[margin], minlength=size),
-                    "benchmark": benchmark.to_numpy(),
-                    "before": np.bincount(codes[margin], weights=base, minlength=size),
-                    "after": np.bincount(codes[margin], weights=weights, minlength=size),
-                }
-            )
-        )
-    return pd.concat(frames, ignore_index=True)
+def _notes(found: Calibration, fitted: FittedMargins) -> list[str]:
+    """Compromises that the weights rest on, in words."""
+    notes = [*fitted.notes, *map(str, found.collapsed)]
+    alone = found.margins[(found.margins["n"] == 1) & (found.margins["benchmark"] > 0) & ~found.margins["category"].map(is_missing)]
+    notes += [
+        f"margin {margin}: category {category} is carried by one respondent, who stands for {figure(after)}"
+        for margin, category, after in zip(alone["margin"], alone["category"], alone["after"], strict=True)
+        if category != TOTAL
+    ]
+    if found.negative:
+        notes.append(f"{found.negative:,} weights are negative: bounds (truncated linear), logit or raking have none")
+    return notes

@@ -1,4 +1,4 @@
-"""R survey and svy on the same respondents: how they are found, run, timed and compared with us.
+"""R survey, svy and leafblower on the same respondents: how they are found, run, timed and compared with us.
 
 Belongs here: everything about other people's software. Not here: our own table. None of it is a dependency: what is not
 installed is said and left out.
@@ -19,7 +19,8 @@ import pandas as pd
 from tests.benchmarks.run import REPOSITORY, THREADS, Seconds, last_error
 
 SVY = "svy==0.35.*"
-SVY_VENV = REPOSITORY / ".venv-peers"
+LEAFBLOWER = "leafblower==0.1.*"
+PEERS_VENV = REPOSITORY / ".venv-peers"
 HERE = Path(__file__).parent
 
 
@@ -38,7 +39,7 @@ def r_survey(path: Path, surveys: int, folder: Path, limit: float) -> Seconds:
 def svy(path: Path, surveys: int, mode: str, folder: Path, limit: float) -> Seconds:
     """How long svy takes, by its ``mode`` mean (fastest) or prop (logit limits); its numbers go to ``folder``."""
     people = _first(path, surveys, folder / "svy.parquet")
-    return _seconds([str(_svy_python()), str(HERE / "peer_svy.py"), str(people), mode, str(folder)], limit)
+    return _seconds([str(_python_with(SVY)), str(HERE / "peer_svy.py"), str(people), mode, str(folder)], limit)
 
 
 def _first(path: Path, surveys: int, out: Path) -> Path:
@@ -47,17 +48,46 @@ def _first(path: Path, surveys: int, out: Path) -> Path:
     return out
 
 
-def _svy_python() -> Path:
-    """The Python of a virtual environment with svy, made on the first call."""
-    python = SVY_VENV / "bin" / "python"
-    if not python.exists():
-        try:
-            subprocess.run([sys.executable, "-m", "venv", SVY_VENV], check=True, capture_output=True, timeout=60)
-            install = [SVY_VENV / "bin" / "pip", "install", "--quiet", "--disable-pip-version-check", SVY]
+def r_rake(people: pd.DataFrame, targets: pd.DataFrame, folder: Path, limit: float) -> tuple[Seconds, np.ndarray]:
+    """How long R ``rake`` takes for ``people`` in memory, and its weights."""
+    if not shutil.which("Rscript"):
+        raise NotMeasured("R is not installed (apt-get install r-base-core r-cran-survey r-cran-data.table)")
+    files = [folder / name for name in ("people.csv", "targets.csv", "r_weights.csv")]
+    con = duckdb.connect()
+    for frame, path in zip((people, targets), files, strict=False):
+        con.register("frame", frame)
+        con.execute(f"COPY frame TO '{path}'").fetchall()
+    taken = _seconds(["Rscript", str(HERE / "peer_rake.R"), *map(str, files)], limit)
+    return taken, con.execute(f"SELECT weight FROM read_csv('{files[2]}')").fetchnumpy()["weight"]
+
+
+def leafblower(folder: Path, method: str, limit: float) -> tuple[Seconds, np.ndarray]:
+    """How long leafblower takes for people.parquet and targets.parquet of ``folder``, and its weights."""
+    files = [str(folder / f"{name}.parquet") for name in ("people", "targets")]
+    out = folder / "leafblower_weights.parquet"
+    taken = _seconds([str(_python_with(LEAFBLOWER)), str(HERE / "peer_leafblower.py"), *files, method, str(out)], limit)
+    return taken, pd.read_parquet(out)["weight"].to_numpy()
+
+
+def _python_with(requirement: str) -> Path:
+    """The Python of a virtual environment with a peer (and what reads our files), installed on the first call."""
+    python, module = PEERS_VENV / "bin" / "python", requirement.partition("==")[0]
+    try:
+        if not python.exists():
+            subprocess.run([sys.executable, "-m", "venv", PEERS_VENV], check=True, capture_output=True, timeout=60)
+        if subprocess.run([python, "-c", f"import {module}, pandas, pyarrow"], capture_output=True, timeout=60).returncode:
+            install = [
+                PEERS_VENV / "bin" / "pip",
+                "install",
+                "--quiet",
+                "--disable-pip-version-check",
+                requirement,
+                "pandas",
+                "pyarrow",
+            ]
             subprocess.run(install, check=True, capture_output=True, timeout=180)
-        except subprocess.SubprocessError as error:
-            shutil.rmtree(SVY_VENV, ignore_errors=True)
-            raise NotMeasured(f"pip install {SVY} failed: is there a package index?") from error
+    except subprocess.SubprocessError as error:
+        raise NotMeasured(f"pip install {requirement} failed: is there a package index?") from error
     return python
 
 

@@ -17,11 +17,11 @@ from rga.survey import (
     Sums,
     aggregate,
     benjamini_hochberg,
+    calibrate,
     estimate,
     gender_gaps,
     joint_categories,
     korn_graubard,
-    rake,
 )
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -121,7 +121,7 @@ def test_raked_weights_equal_r_rake_and_calibrate() -> None:
     data, targets = read("raked"), read("targets")
     margins = {margin: dict(zip(t.category, t.total, strict=True)) for margin, t in targets.groupby("margin", sort=False)}
     categories = pd.DataFrame({margin: joint_categories(data, margin.split("*")) for margin in margins})
-    raking = rake(categories, data.base_weight.to_numpy(), margins)
+    raking = calibrate(categories, data.base_weight.to_numpy(), margins)
     ours = pd.Series(raking.weights)
     assert_equal(ours, data.weight)
     assert_equal(ours, data.calibrated)

@@ -15,7 +15,7 @@ from rga.simulate.levels import level
 from rga.simulate.programme import PROGRAMME, Survey
 from rga.simulate.sampling import RURAL_RATE, draw, propensity
 from rga.simulate.simulate import MARGINS, population_of, truth
-from rga.survey import rake
+from rga.survey import calibrate
 
 BY_KEY = {survey.key: survey for survey in PROGRAMME}
 SIMPLE, CLUSTERED = BY_KEY["2020-r1_BGD"], BY_KEY["2021-r2_PAK"]
@@ -163,7 +163,7 @@ def test_raking_repairs_what_the_selection_did(populations: dict[str, pd.DataFra
         sample = draw(people.assign(**traits), survey.n, survey.clustered, np.random.default_rng([3, seed]))
         base = sample["base_weight"].to_numpy() if survey.clustered else np.ones(len(sample))
         categories = pd.DataFrame({n: sample[n.split("*")].astype(str).agg("*".join, axis=1) for n in totals})
-        weights = rake(categories, base, totals).weights
+        weights = calibrate(categories, base, totals).weights
         bias.append([[np.average(sample[t], weights=w) - traits[t].mean() for t in traits] for w in (base, weights)])
     before, after = np.abs(np.mean(bias, axis=0))
     assert (before > 0.02).all()

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from rga.errors import InputError
-from rga.survey import Raking, diagnose, joint_categories, rake
+from rga.survey import Calibration, calibrate, diagnose, joint_categories
 
 SEX = {"F": 520.0, "M": 480.0}
 AREA = {"U": 300.0, "R": 700.0}
@@ -31,7 +31,7 @@ def sums(frame: pd.DataFrame, margin: str, weights: np.ndarray) -> dict[str, flo
 
 def test_every_margin_is_met() -> None:
     frame, base = crossing()
-    raking = rake(frame, base, {"sex": SEX, "area": AREA})
+    raking = calibrate(frame, base, {"sex": SEX, "area": AREA})
     assert sums(frame, "sex", raking.weights) == pytest.approx(SEX, rel=1e-12)
     assert sums(frame, "area", raking.weights) == pytest.approx(AREA, rel=1e-12)
     table = raking.margins.set_index(["margin", "category"])
@@ -42,7 +42,7 @@ def test_every_margin_is_met() -> None:
 
 def test_one_margin_is_poststratification() -> None:
     frame, base = crossing()
-    raking = rake(frame[["sex"]], base, {"sex": SEX})
+    raking = calibrate(frame[["sex"]], base, {"sex": SEX})
     for category, total in SEX.items():
         inside = (frame.sex == category).to_numpy()
         assert raking.weights[inside] == pytest.approx(base[inside] * total / base[inside].sum())
@@ -55,14 +55,14 @@ def test_odds_ratios_of_the_base_weights_are_kept() -> None:
         cell = pd.Series(weights).groupby([frame.sex, frame.area]).sum()
         return cell["F", "U"] * cell["M", "R"] / (cell["F", "R"] * cell["M", "U"])
 
-    assert odds_ratio(rake(frame, base, {"sex": SEX, "area": AREA}).weights) == pytest.approx(odds_ratio(base))
+    assert odds_ratio(calibrate(frame, base, {"sex": SEX, "area": AREA}).weights) == pytest.approx(odds_ratio(base))
 
 
 def test_the_missing_keep_their_share_of_the_base_weight() -> None:
     frame, base = crossing()
     frame.loc[:19, "area"] = None
     frame.loc[20:29, "area"] = "_U"
-    raking = rake(frame, base, {"sex": SEX, "area": AREA})
+    raking = calibrate(frame, base, {"sex": SEX, "area": AREA})
     share = base[:30].sum() / base.sum()
     after = sums(frame, "area", raking.weights)
     assert after == pytest.approx({"_U": 1000 * share, "U": 300 * (1 - share), "R": 700 * (1 - share)})
@@ -79,7 +79,7 @@ def test_one_person_missing_on_one_of_two_margins_that_share_a_variable_does_not
         "sex*area": {"F*U": 160.0, "F*R": 360.0, "M*U": 140.0, "M*R": 340.0},
         "sex*age": {"F*young": 200.0, "F*old": 320.0, "M*young": 210.0, "M*old": 270.0},
     }
-    raking = rake(categories, base, targets)
+    raking = calibrate(categories, base, targets)
     assert raking.converged and raking.iterations < 60
     women = (frame.sex == "F").to_numpy()
     assert raking.weights[women].sum() == pytest.approx(520)  # the benchmark of women is met, whatever their age
@@ -91,7 +91,7 @@ def test_one_person_missing_on_one_of_two_margins_that_share_a_variable_does_not
 def test_a_respondent_without_base_weight_gets_none_and_one_of_zero_keeps_it() -> None:
     frame, base = crossing()
     base[:5], base[5:9] = np.nan, 0.0
-    raking = rake(frame, base, {"sex": SEX, "area": AREA})
+    raking = calibrate(frame, base, {"sex": SEX, "area": AREA})
     assert np.isnan(raking.weights[:5]).all() and (raking.weights[5:9] == 0).all()
     assert np.nansum(raking.weights) == pytest.approx(1000)
     assert raking.margins.groupby("margin").n.sum().eq(395).all()
@@ -99,7 +99,7 @@ def test_a_respondent_without_base_weight_gets_none_and_one_of_zero_keeps_it() -
 
 def test_totals_a_little_apart_are_brought_to_the_first_margin_and_reported() -> None:
     frame, base = crossing()
-    raking = rake(frame, base, {"sex": SEX, "area": {"U": 301.0, "R": 701.0}})
+    raking = calibrate(frame, base, {"sex": SEX, "area": {"U": 301.0, "R": 701.0}})
     assert raking.scaled == pytest.approx({"sex": 1.0, "area": 1000 / 1002})
     assert raking.weights.sum() == pytest.approx(1000)
 
@@ -109,7 +109,7 @@ Targets = Mapping[str, Mapping[str, float]]
 
 def refusal(frame: pd.DataFrame, base: np.ndarray, targets: Targets) -> str:
     with pytest.raises(InputError) as caught:
-        rake(frame, base, targets)
+        calibrate(frame, base, targets)
     assert all(problem.remedy for problem in caught.value.problems)
     return str(caught.value)
 
@@ -154,7 +154,7 @@ def test_nobody_known_on_a_margin_is_refused() -> None:
 def test_margins_that_contradict_each_other_are_refused_with_how_far_it_got() -> None:
     frame = people(sex=["F", "F", "M", "M"], area=["U", "U", "R", "R"])  # women urban, men rural, without exception
     text = refusal(frame, np.ones(4), {"sex": SEX, "area": AREA})
-    assert "raking did not converge" in text and "off its benchmark" in text and "merge" in text
+    assert "margins contradict each other" in text and "of its benchmark" in text and "merge" in text
 
 
 def test_margins_met_only_by_dropping_respondents_are_refused() -> None:
@@ -184,4 +184,4 @@ def test_weight_diagnostics_follow_kish() -> None:
 
 
 def test_the_answer_is_a_plain_record() -> None:
-    assert isinstance(rake(*crossing(), {"sex": SEX}), Raking)
+    assert isinstance(calibrate(*crossing(), {"sex": SEX}), Calibration)

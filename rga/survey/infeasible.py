@@ -1,0 +1,199 @@
+"""Why a calibration has no solution, in words: which margins and categories, how near weights come, and what would help.
+
+Belongs here: sentences and remedies. Not here: the linear programs behind them (reachable.py), checks made before solving.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from rga.errors import Problem
+from rga.survey.calibration_methods import Method
+from rga.survey.calibration_solver import Fit
+from rga.survey.calibration_units import Units
+from rga.survey.fitted_margins import figure, is_missing
+from rga.survey.reachable import REACHED, Question, Reach, closest, question, smallest_cap, widened, without_bounds
+
+VANISHING = 1e-8  # a factor this small, of the median one, is on its way to zero
+SHOWN = 4  # categories in conflict that are named
+TRIED = 12  # merges of neighbours that are tried
+
+
+@dataclass(frozen=True)
+class Case:
+    """A calibration as it was tried: ``bounds`` on g as asked for; ``trim`` the ratio asked for, ``highest`` g per unit and ``cap``
+    on weights that follow from it."""
+
+    units: Units
+    method: Method
+    bounds: tuple[float, float] | None
+    trim: float | None = None
+    highest: np.ndarray | None = None
+    cap: float | None = None
+
+    def below_low(self, highest: np.ndarray) -> np.ndarray:
+        """Whose g would have to be both at least the lower bound and at most ``highest``, which is less."""
+        low = self.bounds[0] if self.bounds else 0.0
+        return (self.units.base > 0) & (highest <= low) & (low > 0)
+
+
+def unmet(case: Case, fit: Fit) -> Problem | None:
+    """What keeps the margins from being met, or None: no weights do, or only weights that leave some respondents none."""
+    if fit.converged:
+        return _vanishing(case, fit)
+    if case.highest is not None and (below := case.below_low(case.highest)).any():
+        assert case.bounds is not None and case.cap is not None and case.trim is not None
+        least = case.bounds[0] * float(case.units.base[below].max())
+        what = f"the cap of trimming, {figure(case.cap)}, is below {case.bounds[0]:g} times the base weight, the lower bound"
+        remedy = f"trim at {_up(case.trim * least / case.cap)} or more, or lower the bound"
+        return Problem(what, remedy, variable="trim", rows=int(below.sum()))
+    asked = question(case.units.margins, case.units.base, case.units.wanted, *_limits(case))
+    reach = closest(asked)
+    if reach is None:
+        return _problem(case, fit.worst, _unfinished(case, fit), "leave out margins, or merge categories until it does")
+    if reach.error > REACHED:
+        return _out_of_reach(case, asked, reach)
+    return _vanishing(case, fit) or _problem(
+        case,
+        fit.worst,
+        f"{_unfinished(case, fit)}, although there are weights that meet the margins",
+        "merge categories with few respondents, leave out a margin, or take another method",
+    )
+
+
+def unsettled(trim: float, cap: float) -> Problem:
+    """That trimming and calibrating went round in circles."""
+    what = f"trimming at {trim:g} times the median did not settle: the last cap was {cap:,.6g}"
+    return Problem(what, "trim at a larger ratio", variable="trim")
+
+
+def _limits(case: Case) -> tuple[np.ndarray | float, np.ndarray | float]:
+    low, high = case.bounds or (-np.inf if case.method == "linear" else 0.0, np.inf)
+    return low, high if case.highest is None else np.minimum(case.highest, high)
+
+
+def _unfinished(case: Case, fit: Fit) -> str:
+    return (
+        f"{case.method} did not converge: after {fit.iterations:,} iterations {case.units.described(fit.worst)} is still "
+        f"{fit.error:.2g} (relative) off its benchmark"
+    )
+
+
+def _out_of_reach(case: Case, asked: Question, reach: Reach) -> Problem:
+    """Bounds too tight, a cap too low, or margins that contradict each other."""
+    worst = max(
+        reach.conflict or [0],
+        key=lambda column: abs(reach.sums[column] - case.units.wanted.totals[column]) / case.units.wanted.size[column],
+    )
+    against = "; ".join(case.units.described(column) for column in reach.conflict[:SHOWN])
+    more = len(reach.conflict) - SHOWN
+    against += f"; and {more} more" if more > 0 else ""
+    how_far = (
+        f"at best every category comes within {reach.error:.3%} of its benchmark, {case.units.name(worst)} at "
+        f"{figure(reach.sums[worst] + case.units.offset[worst])}. Against each other: {against}"
+    )
+    restricted = case.bounds is not None or case.cap is not None
+    free = closest(without_bounds(asked)) if restricted else None
+    if free is None or free.error > REACHED:
+        what = f"{case.method} did not converge: the margins contradict each other, whatever the weights: {how_far}"
+        if any(column >= sum(case.units.margins.sizes) for column in reach.conflict):
+            what = what.replace("whatever the weights", "with the numbers that respondents have")
+        elif case.method != "linear" or restricted:
+            what = what.replace("whatever the weights", "in combinations of categories that no respondent has")
+        return _problem(case, worst, what, "; or ".join(_remedies(case, without_bounds(asked) if restricted else asked, reach)))
+    if case.cap is not None:
+        return _cap_too_low(case, asked, reach, worst, how_far)
+    assert case.bounds is not None
+    remedies = []
+    if wider := widened(asked, *case.bounds):
+        remedies.append(f"widen the bounds to ({_down(wider[0])}, {_up(wider[1])})")
+    low, high = case.bounds
+    what = f"bounds of {low:g} to {high:g} times the base weight are too tight for the margins: {how_far}"
+    return _problem(case, worst, what, "; or ".join([*remedies, *_remedies(case, asked, reach)]))
+
+
+def _cap_too_low(case: Case, asked: Question, reach: Reach, worst: int, how_far: str) -> Problem:
+    assert case.cap is not None and case.trim is not None
+    low, high = case.bounds or (-np.inf if case.method == "linear" else 0.0, np.inf)
+    loose = question(case.units.margins, case.units.base, case.units.wanted, low, high)
+    least = smallest_cap(loose)
+    remedies = [f"trim at {_up(case.trim * least / case.cap)} or more"] if least is not None and least > case.cap else []
+    what = f"no weights of at most {figure(case.cap)}, the cap from trimming, meet the margins: {how_far}"
+    if least is not None:
+        what += f". The smallest cap that they can be met with is {figure(least)}"
+    return _problem(case, worst, what, "; or ".join([*remedies, *_remedies(case, asked, reach)]))
+
+
+def _remedies(case: Case, asked: Question, reach: Reach) -> list[str]:
+    """Merges of two neighbours, and margins to leave out, after which the rest can be met."""
+    found = []
+    starts = np.concatenate([[0], np.cumsum(case.units.margins.sizes)]).astype(int)
+    pairs: list[tuple[int, int]] = []
+    for column in reach.conflict:
+        for one, other in ((column, column + 1), (column - 1, column)):
+            if (one, other) not in pairs and _neighbours(case, one, other):
+                pairs.append((one, other))
+    merges = [pair for pair in pairs[:TRIED] if _met(closest(asked, merge=pair))][:2]
+    found += [
+        f"merge {case.units.columns[one][1]} and {case.units.columns[other][1]} of {case.units.columns[one][0]}"
+        for one, other in merges
+    ]
+    groups = [np.arange(start, end) for start, end in pairwise(starts)]
+    groups += [np.array([column]) for column in range(int(starts[-1]), len(case.units.margins))]
+    for group in groups if len(groups) > 1 else []:
+        if set(group.tolist()) & set(reach.conflict) and _met(
+            closest(asked, np.setdiff1d(np.arange(len(case.units.margins)), group))
+        ):
+            found.append(f"leave out margin {case.units.columns[group[0]][0]}")
+    return found or ["leave out margins, or merge their categories: no single change is enough"]
+
+
+def _neighbours(case: Case, one: int, other: int) -> bool:
+    """Two categories of one margin, next to each other, that differ in their last variable only."""
+    if not 0 <= one < other < sum(case.units.margins.sizes) or case.units.columns[one][0] != case.units.columns[other][0]:
+        return False
+    left, right = case.units.columns[one][1], case.units.columns[other][1]
+    known = not is_missing(left) and not is_missing(right) and min(case.units.wanted.size[[one, other]]) > 0
+    return bool(known) and left.rpartition("*")[0] == right.rpartition("*")[0]
+
+
+def _met(reach: Reach | None) -> bool:
+    return reach is not None and reach.error <= REACHED
+
+
+def _vanishing(case: Case, fit: Fit) -> Problem | None:
+    """That the margins are met only in the limit of weights of zero, where the method has none."""
+    lowest = case.bounds[0] if case.bounds else 0.0
+    if case.method == "linear" or lowest > 0:
+        return None
+    present = case.units.base > 0
+    factor = np.where(present, fit.factor, np.inf)
+    gone = factor < VANISHING * np.median(fit.factor[present])
+    if not gone.any() or (case.method == "raking" and case.bounds is not None):
+        return None
+    least = int(np.argmin(factor))
+    row = case.units.margins.codes[least if case.units.margins.row is None else case.units.margins.row[least]]
+    starts = np.concatenate([[0], np.cumsum(case.units.margins.sizes)[:-1]]).astype(int)
+    columns = (starts + row).tolist()
+    return _problem(
+        case,
+        min(columns, key=lambda column: case.units.n[column]),
+        f"the margins can only be met by giving no weight to respondents in {', '.join(map(case.units.name, columns))}",
+        "merge one of these categories with a neighbouring one, or leave one of the margins out",
+    )
+
+
+def _problem(case: Case, column: int, what: str, remedy: str) -> Problem:
+    margin, category = case.units.columns[column]
+    return Problem(what, remedy, variable=margin, code=category, rows=int(case.units.n[column]))
+
+
+def _down(value: float) -> str:
+    return f"{max(0.0, np.floor(value * 990) / 1000):g}"
+
+
+def _up(value: float) -> str:
+    return f"{np.ceil(value * 101) / 100:g}"
