@@ -32,7 +32,7 @@ class Crossing:
 
     ``psu`` numbers the PSU, ``codes`` the category of each dimension. The matrices are groups x columns of `Summands`:
     ``weighted`` are sums times w, ``squared`` times w^2 (where somebody has no PSU). ``counted`` are sums over respondents of
-    positive weight who share stratum and cell, which ``stratum_cell`` gives for each group.
+    positive weight who share stratum and cell, which ``stratum_cell`` gives for each group. ``by_margin``: see there.
     """
 
     psu: np.ndarray
@@ -41,6 +41,36 @@ class Crossing:
     weighted: np.ndarray
     squared: np.ndarray | None
     counted: np.ndarray
+    by_margin: ByMargin | None
+
+
+@dataclass(frozen=True)
+class ByMargin:
+    """Sums over the respondents of a stratum who are in one cell of a breakdown and in one joint cell of the margins.
+
+    ``joint`` numbers the joint cell (a row of `Margins.cells`); ``based`` are sums times the weight before calibration, ``squared``
+    times w^2.
+    """
+
+    stratum: np.ndarray
+    joint: np.ndarray
+    codes: dict[str, np.ndarray]
+    based: np.ndarray
+    squared: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Joint cells of the calibration margins, whatever was answered.
+
+    ``cells`` are joint cells x (survey, and the category's code on each margin), sorted. ``psu``, ``joint`` and ``weights`` are of
+    each PSU in each joint cell: sums of w, of w^2 and of the weight before calibration.
+    """
+
+    cells: np.ndarray
+    psu: np.ndarray
+    joint: np.ndarray
+    weights: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -65,6 +95,7 @@ class Sums:
     cases: np.ndarray
     total_weight: np.ndarray
     crossings: dict[tuple[str, ...], Crossing]
+    margins: Margins | None
 
     @property
     def dimensions(self) -> tuple[str, ...]:
@@ -119,9 +150,11 @@ class _Pass:
         # A breakdown whose dimensions another has, in another order, has its groups.
         self.breakdowns = list(dict.fromkeys(breakdowns))
         self.dimensions = list(dict.fromkeys(name for by in self.breakdowns for name in by))
-        missing = {"survey": "", "stratum": "", "psu": None} | dict.fromkeys(self._cells, MISSING)
+        self.margins = [f"m{j}" for j in range(len(design.margins))] if design.base_weight else []
+        missing = {"survey": "", "stratum": "", "psu": None} | dict.fromkeys([*self._cells, *self.margins], MISSING)
         self.coders = {name: Coder(text) for name, text in missing.items()}
-        self.tables, self.counts = ({frozenset(by): Table() for by in self.breakdowns} for _ in range(2))
+        self.tables, self.counts, self.fits = ({frozenset(by): Table() for by in self.breakdowns} for _ in range(3))
+        self.joint = Table()
         self.people = Table()
         self.fpc: dict[tuple[int, int], float] = {}
         self.alone = False
@@ -133,11 +166,12 @@ class _Pass:
     def sql(self, relation: str) -> str:
         """One row per respondent: plain SQL that any engine runs."""
         given = dict(zip(UNITS, (self.survey, self.design.stratum, self.design.psu), strict=True))
-        given |= dict(zip(self._cells, self.dimensions, strict=True))
+        given |= dict(zip(self._cells, self.dimensions, strict=True)) | dict(zip(self.margins, self.design.margins, strict=False))
         keys = [f"{quoted(column)} AS {name}" for name, column in given.items() if column]
         weight = f"CAST({quoted(self.design.weight)} AS DOUBLE)" if self.design.weight else "CAST(1 AS DOUBLE)"
-        fpc = [f"CAST({quoted(self.design.fpc)} AS DOUBLE) AS fpc"] if self.design.fpc else []
-        selected = ",\n  ".join([*keys, f"{weight} AS w", *fpc, *self.summands.select])
+        numbers = {"fpc": self.design.fpc, "base": self.design.base_weight}
+        given_numbers = [f"CAST({quoted(column)} AS DOUBLE) AS {name}" for name, column in numbers.items() if column]
+        selected = ",\n  ".join([*keys, f"{weight} AS w", *given_numbers, *self.summands.select])
         return f"SELECT\n  {selected}\nFROM {relation}\nWHERE {weight} IS NOT NULL"
 
     def take(self, part: pa.RecordBatch) -> None:
@@ -160,6 +194,14 @@ class _Pass:
         scales = [w, w * w] if self.alone else [w]
         self._take_cells(codes, values, UNITS, self.tables, scales)
         self._take_cells(codes, values, UNITS[:2], self.counts, [None if positive.all() else positive])
+        if "base" in present:
+            base = np.nan_to_num(part.column("base").to_numpy(zero_copy_only=False).astype(np.float64))
+            units = (*UNITS, *self.margins)
+            code, row = group([codes[name] for name in units])
+            weights = sum_by(code, len(row), np.column_stack([w, w * w, base]))
+            self.joint.add(np.column_stack([codes[name][row] for name in units]), [weights])
+            units, squares = (*UNITS[:2], *self.margins), [w * w] if self.alone else []
+            self._take_cells(codes, values, units, self.fits, [base, *squares])
 
     def _take_cells(
         self,
@@ -216,7 +258,8 @@ class _Pass:
                 "fraction": self._fraction(place, codes[new_stratum, :2], psus),
             }
         )
-        crossings = {by: self._crossing(by, place) for by in self.tables}
+        margins = self._margins(place) if self.design.base_weight else None
+        crossings = {by: self._crossing(by, place, margins) for by in self.tables}
         return Sums(
             statistics=statistics,
             names=names,
@@ -228,9 +271,27 @@ class _Pass:
             cases=of_survey[:, 2],
             total_weight=of_survey[:, 1],
             crossings={by: crossings[frozenset(by)] for by in self.breakdowns},
+            margins=margins,
         )
 
-    def _crossing(self, by: frozenset[str], place: dict[str, np.ndarray]) -> Crossing:
+    def _margins(self, place: dict[str, np.ndarray]) -> Margins:
+        codes, (weights,) = self.joint.compact([place[name] for name in (*UNITS, *self.margins)])
+        psu = np.cumsum(changes(codes[:, :3])) - 1
+        cells, joint = np.unique(codes[:, [0, *range(3, codes.shape[1])]], axis=0, return_inverse=True)
+        return Margins(cells, psu, joint.ravel(), weights)
+
+    def _by_margin(self, by: frozenset[str], place: dict[str, np.ndarray], margins: Margins) -> ByMargin:
+        names, count = self._names(by), len(self.margins)
+        codes, sums = self.fits[by].compact([place[name] for name in (*UNITS[:2], *self.margins, *names)])
+        stratum = np.unique(keys(list(codes[:, :2].T)), return_inverse=True)[1]
+        cells = np.concatenate([margins.cells, codes[:, [0, *range(2, 2 + count)]]])
+        joint = np.unique(keys(list(cells.T)), return_inverse=True)[1][len(margins.cells) :]
+        dimensions = [dimension for dimension in self.dimensions if dimension in by]
+        return ByMargin(
+            stratum, joint, dict(zip(dimensions, codes[:, 2 + count :].T, strict=True)), sums[0], sums[1] if self.alone else None
+        )
+
+    def _crossing(self, by: frozenset[str], place: dict[str, np.ndarray], margins: Margins | None) -> Crossing:
         names = self._names(by)
         dimensions = [dimension for dimension in self.dimensions if dimension in by]
         codes, sums = self.tables[by].compact([place[name] for name in (*UNITS, *names)])
@@ -244,6 +305,7 @@ class _Pass:
             weighted=sums[0],
             squared=sums[1] if self.alone else None,
             counted=counted,
+            by_margin=self._by_margin(by, place, margins) if margins else None,
         )
 
     def _fraction(self, place: dict[str, np.ndarray], strata: np.ndarray, psus: np.ndarray) -> np.ndarray:

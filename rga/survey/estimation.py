@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rga.survey.aggregation import Crossing, Sums
+from rga.survey.calibrated_variance import residuals
 from rga.survey.design import MISSING, LonelyPsu, breakdown_name, lonely_psu_of
 from rga.survey.grouping import sum_by
 from rga.survey.statistics import Distribution, Share, Total
@@ -95,9 +96,7 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     z_c = (T_c - R X_c) / sum X (Wolter 2007, ch. 6). A total's is T_c itself."""
     at, statistics = sums.summands, len(sums.names)
     codes = {name: crossing.codes[name][groups] for name in breakdown}
-    key = np.zeros(len(groups), dtype=np.int64)
-    for name, code in codes.items():
-        key = key * len(sums.categories[name]) + code
+    key = _key(sums, codes, breakdown, len(groups))
     _, first, cell = np.unique(key, return_index=True, return_inverse=True)
     row = crossing.psu[groups] - sample.first_psu
     shape = (len(surveys), len(first), statistics)
@@ -138,7 +137,15 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     if sample.alone.any():
         alone = sample.alone[row]
         answered[alone] = columns(crossing.counted, at.known)[crossing.stratum_cell[groups[alone]]]
-    deviations = Deviations(sample, in_psus(z), own)
+    psu_z, fitted = in_psus(z), []
+    if crossing.by_margin:
+        known = dict(zip(key[first].tolist(), range(len(first)), strict=True))
+
+        of_margins = _key(sums, crossing.by_margin.codes, breakdown, len(crossing.by_margin.joint))
+        margin_cell = np.array([known.get(one, -1) for one in of_margins.tolist()], dtype=np.int64)
+        left = residuals(sums, crossing.by_margin, margin_cell, sample, surveys, psu_z, ratio.reshape(shape), base.reshape(shape))
+        psu_z, fitted = left.z, left.alone
+    deviations = Deviations(sample, psu_z, own, fitted)
     answers = in_psus(answered)
     raw = deviations.variance()
     variance, df = finished(raw, Answered.of(sample, answers), sample.average)
@@ -152,6 +159,14 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     simple /= base.reshape(shape) ** 2
     of_first = {name: code[first] for name, code in codes.items()}
     return Part(surveys, of_first, n, numerator_n, population, value, simple, se, df, raw, sample, deviations, answers)
+
+
+def _key(sums: Sums, codes: Mapping[str, np.ndarray], breakdown: tuple[str, ...], size: int) -> np.ndarray:
+    """One number for each combination of categories."""
+    key = np.zeros(size, dtype=np.int64)
+    for name in breakdown:
+        key = key * len(sums.categories[name]) + codes[name]
+    return key
 
 
 def _simple_random_variance(

@@ -26,6 +26,7 @@ class Sample:
     """
 
     first_psu: int
+    first_stratum: int
     survey: np.ndarray  # row -> survey
     stratum: np.ndarray  # row -> stratum
     alone: np.ndarray
@@ -53,6 +54,7 @@ class Sample:
         scale = np.where(informs, n_h / np.maximum(n_h - 1, 1), 0.0) * (1 - here["fraction"].to_numpy())
         return cls(
             int(first),
+            int(of_first),
             survey,
             stratum,
             sums.psus["alone"].to_numpy()[first:last],
@@ -77,6 +79,21 @@ class Sample:
         return np.add.reduceat(strata, np.searchsorted(self.survey_of_stratum, np.arange(len(self.first_row_of_survey))), axis=0)
 
 
+@dataclass(frozen=True)
+class Alone:
+    """What calibration changes in squares and products of a row of respondents who are a PSU each: see ``calibrated_variance``.
+
+    Of joint cell j of the margins, ``within`` has q_j = sum w^2 z / sqrt(sum w^2), ``fitted`` h_j sqrt(sum w^2) - q_j, both joint
+    cells x cells x statistics: the sum of w^2 (z_f - h_f)(z_m - h_m) is that of w^2 z_f z_m, plus fitted_f fitted_m - within_f
+    within_m. ``own`` is that of w^2 (z - h)^2.
+    """
+
+    row: int
+    own: np.ndarray
+    fitted: np.ndarray
+    within: np.ndarray
+
+
 class Deviations:
     """What linearised values differ by from the mean of their stratum, and so every variance and covariance.
 
@@ -89,8 +106,9 @@ class Deviations:
     or nothing.
     """
 
-    def __init__(self, sample: Sample, z: np.ndarray, own: np.ndarray | None) -> None:
+    def __init__(self, sample: Sample, z: np.ndarray, own: np.ndarray | None, alone: Sequence[Alone] = ()) -> None:
         self.sample = sample
+        self._fitted = alone
         n_h = sample.psus
         totals = sample.by_stratum(z)
         mean = totals / n_h[:, None, None]
@@ -107,6 +125,8 @@ class Deviations:
             self._psus[self._alone] = 0
             self._scale = sample.scale[of_row][:, None, None]
             self._own, self._z, self._mean = own, z[self._alone], mean[of_row]
+            for part in alone:
+                self._own[np.searchsorted(self._alone, part.row)] = part.own
             self._size = sample.respondents[self._alone][:, None, None]
 
     def variance(self) -> np.ndarray:
@@ -122,7 +142,16 @@ class Deviations:
         found = self.sample.by_survey(self._psus[:, left] * self._psus[:, right])
         if len(self._alone):
             (z, u), (a, b) = ((array[:, left], array[:, right]) for array in (self._z, self._mean))
-            found += self._of_alone(self._size * a * b - b * z - a * u)
+            found += self._of_alone(self._size * a * b - b * z - a * u + self._of_margins(left, right))
+        return found
+
+    def _of_margins(self, left: Sequence[int] | np.ndarray, right: Sequence[int] | np.ndarray) -> np.ndarray | float:
+        """What calibration adds to sums of products over respondents who are alone."""
+        if not self._fitted:
+            return 0.0
+        found = np.zeros_like(self._z[:, left])
+        for row, part in zip(np.searchsorted(self._alone, [part.row for part in self._fitted]), self._fitted, strict=True):
+            found[row] = (part.fitted[:, left] * part.fitted[:, right] - part.within[:, left] * part.within[:, right]).sum(axis=0)
         return found
 
     def _of_alone(self, squares: np.ndarray) -> np.ndarray:

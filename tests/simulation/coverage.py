@@ -39,8 +39,7 @@ def tables(
     under the margins' names, should they be wanted for it.
     """
     design = Design(weight="weight", stratum="stratum", psu="psu", fpc="fpc")
-    dimensions = list(dict.fromkeys(name for crossing in crossings for name in crossing))
-    sums = aggregate(connection, "sample", statistics, dimensions, design, survey="survey_id", crossings=crossings)
+    sums = aggregate(connection, "sample", statistics, crossings, design)
     return estimates_and_gaps(sums, crossings, lonely)
 
 
