@@ -1,9 +1,11 @@
 """Facts about an asset in the form in which the Dagster UI shows them.
 
-Belongs here: schemas, and previews of aggregates. Not here: a row of any respondent.
+Belongs here: schemas, pictures, and previews of aggregates. Not here: a row of any respondent.
 """
 
 from __future__ import annotations
+
+import base64
 
 import dagster as dg
 import pandas as pd
@@ -22,3 +24,8 @@ def preview(aggregates: pd.DataFrame, shown: int = SHOWN) -> dg.TableMetadataVal
     rows = head.where(head.notna(), None).map(lambda v: f"{v:,.2f}" if isinstance(v, float) else v if v is None else str(v))
     records = [dg.TableRecord({str(name): value for name, value in row.items()}) for row in rows.to_dict("records")]
     return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=[dg.TableColumn(str(n)) for n in head.columns]))
+
+
+def picture(svg: str, alternative: str) -> dg.MarkdownMetadataValue:
+    """An SVG inside the page, so that it stays with the materialisation; ``alternative`` is the text for who cannot see it."""
+    return dg.MetadataValue.md(f"![{alternative}](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})")

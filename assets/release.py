@@ -27,7 +27,10 @@ from rga.warehouse.staging import Staging
 from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
 
-STAGED = ("surveys", "coverage", "estimates", "gender_gaps", "weighting", "margins", "item_nonresponse")
+STAGED = (
+    *("surveys", "coverage", "estimates", "gender_gaps", "item_nonresponse"),
+    *("weighting", "weighting_effects", "weighting_sensitivity", "margins"),
+)
 
 
 @dg.asset(
@@ -177,7 +180,7 @@ def count_rows(path: Path) -> dict[str, int]:
 def _metadata(release_id: str, path: Path, new: bool, rows: dict[str, int]) -> dict[str, Any]:
     with duckdb.connect(str(path), read_only=True) as connection:
         surveys = connection.execute(
-            "SELECT survey_id, n, mode, status, simulated, weight_deff, caution FROM surveys ORDER BY survey_id"
+            "SELECT survey_id, n, mode, sample_type, status, simulated, weight_deff, caution FROM surveys ORDER BY survey_id"
         ).df()
     return {
         "release_id": release_id,

@@ -26,7 +26,8 @@ class Facts:
     """A survey that can be built.
 
     ``indicators`` counts asked, altered and not_asked; ``worst`` is a variable and its item nonresponse, in per cent of those
-    asked; ``unmentioned`` are variables of the catalogue neither mapped nor declared absent.
+    asked; ``unmentioned`` are variables of the catalogue neither mapped nor declared absent; ``weighting`` is what its
+    steps report.
     """
 
     respondents: int
@@ -35,6 +36,7 @@ class Facts:
     indicators: Counter[str]
     worst: tuple[str, float] | None
     unmentioned: list[str]
+    weighting: list[str]
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def check_survey(root: DataRoot, survey_id: str) -> SurveyCheck:
     catalogue = root.catalogue()
     try:
         specification, respondents = root.specification(survey_id), prepare(root, survey_id)
-        weigh(root, survey_id, respondents)
+        steps = weigh(root, survey_id, respondents).steps
         columns = account(root, survey_id)
     except InputError as error:
         return SurveyCheck(survey_id, None, str(error))
@@ -63,6 +65,7 @@ def check_survey(root: DataRoot, survey_id: str) -> SurveyCheck:
         indicators=Counter(coverage_rows(survey_id, catalogue, specification)["status"]),
         worst=worst_nonresponse(respondents.item_nonresponse),
         unmentioned=[name for name, variable in catalogue.variables.items() if not variable.derived and name not in mentioned],
+        weighting=[f"step {number} ({step.action}): {note}" for number, step in enumerate(steps) for note in step.notes],
     )
     return SurveyCheck(survey_id, facts)
 

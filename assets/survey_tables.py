@@ -10,14 +10,19 @@ from typing import Any
 
 import pandas as pd
 
+from assets.weighting_effects import effect_tables
+from assets.weighting_tables import margin_rows, weighting_rows
 from assets.weights import Weights, weigh
+from rga.microdata.benchmarks import load_source
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents, prepare
 from rga.microdata.specification import SurveySpecification
+from rga.publish.weights_picture import weights_svg
+from rga.survey.weight_bins import weight_bins
 from rga.warehouse.staging import Staging
 
-TABLES = ("surveys", "weighting", "margins", "coverage", "item_nonresponse")
+TABLES = ("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins", "coverage", "item_nonresponse")
 
 
 def is_staged(staging: Staging, survey_id: str) -> bool:
@@ -28,14 +33,17 @@ def is_staged(staging: Staging, survey_id: str) -> bool:
 def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writing: Callable[[], None]) -> dict[str, dict[str, Any]]:
     """Read, weigh and stage one survey; nothing is written unless all of it can be.
 
-    Returns facts by asset, for people; ``columns`` is a frame without rows.
+    Returns facts by asset, for people; ``columns`` is a frame without rows, ``svg`` a picture.
     ``before_writing`` is called when the old files are about to be replaced. Raises InputError.
     """
     respondents = prepare(root, survey_id)
     weights = weigh(root, survey_id, respondents)
+    effects, sensitivity = effect_tables(root, survey_id, respondents, weights)
     tables = {
         "surveys": survey_row(root, survey_id, respondents, weights),
-        "weighting": weighting_rows(survey_id, weights),
+        "weighting": weighting_rows(survey_id, respondents, weights),
+        "weighting_effects": effects,
+        "weighting_sensitivity": sensitivity,
         "margins": margin_rows(survey_id, weights),
         "coverage": coverage_rows(survey_id, root.catalogue(), root.specification(survey_id)),
         "item_nonresponse": nonresponse_rows(survey_id, respondents),
@@ -60,7 +68,8 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writin
             "deff": round(final.diagnostics.kish_deff, 3),
             "n_effective": round(final.diagnostics.n_effective, 1),
             "sum_of_weights": round(final.diagnostics.total, 1),
-            "method": final.method,
+            "svg": weights_svg(survey_id, tables["margins"], weight_bins(final.weights), root.specification(survey_id).simulated),
+            "chain": " > ".join(f"{step.action} ({step.method})" if step.method else step.action for step in weights.steps),
         },
     }
 
@@ -69,7 +78,10 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
     """The survey's row of `surveys`, but for what the manifest knows at the time of the release."""
     specification = root.specification(survey_id)
     round_id, country = split_survey_id(survey_id)
-    n, invited, final = len(respondents.frame), specification.invited, weights.steps[-1].diagnostics
+    n, invited, final = len(respondents.frame), specification.all_invited, weights.steps[-1].diagnostics
+    response, name = weights.response, specification.benchmark_used
+    source = load_source(root.path / "benchmarks" / name) if name else None
+    rate = response.unweighted if response else n / invited if invited else None
     row = {
         "survey_id": survey_id,
         "country": country,
@@ -83,11 +95,15 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
         "fieldwork_start": specification.fieldwork.start,
         "fieldwork_end": specification.fieldwork.end,
         "population": specification.population.description,
-        "benchmark": specification.population.benchmark if specification.weighting else None,
+        "sample_type": specification.sample_type,
+        "benchmark": name,
+        "benchmark_population": f"{source.concept or 'concept not stated'}: {source.population}" if source else None,
         "invited": invited,
+        "sampled": response.sampled if response else None,
         "n": n,
         "excluded": respondents.excluded,
-        "response_rate": 100 * n / invited if invited else None,
+        "response_rate": None if rate is None else 100 * rate,
+        "response_rate_weighted": 100 * response.weighted if response else None,
         "weight_deff": final.kish_deff,
         "weight_n_effective": final.n_effective,
         "source_files": ", ".join(f"{name} sha256:{digest}" for name, digest in sorted(respondents.source_files.items())),
@@ -95,46 +111,9 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
         "caution": specification.caution or None,
         "simulated": specification.simulated,
     }
-    types = {"benchmark": "string", "caution": "string", "invited": "Int64", "response_rate": "float64"}
+    types = dict.fromkeys(["benchmark", "benchmark_population", "caution"], "string")
+    types |= dict.fromkeys(["invited", "sampled"], "Int64") | dict.fromkeys(["response_rate", "response_rate_weighted"], "float64")
     return pd.DataFrame([row]).astype(types)
-
-
-def weighting_rows(survey_id: str, weights: Weights) -> pd.DataFrame:
-    """Rows of `weighting`, one per step."""
-    rows = []
-    for number, step in enumerate(weights.steps):
-        found = step.diagnostics
-        notes = [f"{found.zero} of weight 0"] * bool(found.zero) + [f"{found.missing} without weight"] * bool(found.missing)
-        rows.append(
-            {
-                "survey_id": survey_id,
-                "step": number,
-                "method": step.method,
-                "n": found.n,
-                "sum_of_weights": found.total,
-                "deff": found.kish_deff,
-                "n_effective": found.n_effective,
-                "min_weight": found.minimum,
-                "max_weight": found.maximum,
-                "max_to_median": found.max_to_median,
-                "top_1pct_share": found.top_share,
-                "iterations": step.raking.iterations if step.raking else None,
-                "missing_on_margin": step.missing,
-                "note": ", ".join(notes) or None,
-            }
-        )
-    return pd.DataFrame(rows).astype({"iterations": "Int64", "missing_on_margin": "Int64", "note": "string"})
-
-
-def margin_rows(survey_id: str, weights: Weights) -> pd.DataFrame:
-    """Rows of `margins` of the last calibration; base weights are scaled to the benchmark, to compare like with like."""
-    raking = weights.steps[-1].raking
-    columns = ["survey_id", "margin", "category", "n", "benchmark", "before", "after"]
-    if raking is None:
-        return pd.DataFrame(columns=columns)
-    frame = raking.margins.assign(survey_id=survey_id)
-    sums = frame.groupby("margin")[["benchmark", "before"]].transform("sum")
-    return frame.assign(before=frame["before"] * sums["benchmark"] / sums["before"])[columns]
 
 
 def coverage_rows(survey_id: str, catalogue: Catalogue, specification: SurveySpecification) -> pd.DataFrame:

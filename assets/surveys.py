@@ -11,7 +11,7 @@ from typing import Any, Literal
 import dagster as dg
 import pandas as pd
 
-from assets.metadata import column_schema
+from assets.metadata import column_schema, picture
 from assets.survey_tables import is_staged, stage_survey
 from assets.workspace import SURVEYS, Progress, Workspace, fingerprint, now
 from assets.workspace import surveys as survey_partitions
@@ -68,8 +68,9 @@ class Outcome:
             kinds={"parquet"},
             owners=["team:data"],
             description=(
-                "**One weight per respondent.** The weight that came with the file, or raking to the population benchmark by sex "
-                "and age and by sex and education. Diagnostics are published as `weighting` and `margins`."
+                "**One weight per respondent**, by the steps that the survey's `weighting:` lists: base weight, nonresponse, "
+                "calibration to the population benchmark, trimming. Diagnostics are published as `weighting`, `weighting_effects`, "
+                "`weighting_sensitivity` and `margins`; the picture shows margins and the spread of the weights."
             ),
         ),
         dg.AssetSpec(
@@ -184,6 +185,8 @@ def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[
                 metadata["dagster/row_count"] = rows
             if (columns := metadata.pop("columns", None)) is not None:
                 metadata["dagster/column_schema"] = column_schema(columns)
+            if svg := metadata.pop("svg", None):
+                metadata["margins and weights"] = picture(svg, f"Margins before and after weighting, and weights, of {key}")
             context.log_event(
                 dg.AssetMaterialization(asset, partition=key, metadata=metadata, tags={DATA_VERSION: outcome.version})
             )

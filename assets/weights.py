@@ -1,70 +1,181 @@
 """Respondents of one survey into weighted ones.
 
-Belongs here: carrying out the steps that `weighting:` in survey.yaml lists. Not here: how a step fits weights (``rga.survey``), or
-where benchmarks come from (``rga.microdata``).
+Belongs here: carrying out the steps that `weighting:` in survey.yaml lists, in its order. Not here: how a step makes weights
+(``rga.survey``), where benchmarks come from (``rga.microdata``), tables of what happened (``weighting_tables``).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
+from assets.calibration_inputs import CalibrationInputs, calibration_inputs, population_benchmark
 from rga.errors import InputError, Problem
-from rga.microdata.benchmarks import country_margins
-from rga.microdata.catalogue import Catalogue
-from rga.microdata.data_root import DataRoot, split_survey_id
+from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import Respondents
-from rga.survey import MISSING, OTHER, Calibration, WeightDiagnostics, calibrate, diagnose, joint_categories
+from rga.microdata.sample import ELIGIBLE, RESPONDED
+from rga.microdata.specification import SurveySpecification
+from rga.microdata.weighting_steps import Calibrate, Multiplicity, Nonresponse, Normalise, Selection, Trim, WeightingStep
+from rga.survey import Calibration, WeightDiagnostics, diagnose
+from rga.survey.base_weights import multiplicity, selection
+from rga.survey.nonresponse import NonresponseAdjustment, propensity_classes, weighting_classes
+from rga.survey.weight_limits import normalise, trim
 
 
 @dataclass(frozen=True)
 class Step:
-    """The weights after a step; where it calibrates, ``raking`` and ``missing``: respondents without a category on some margin."""
+    """``weights`` of the respondents after a step, and what there is to say of it; ``trimmed`` counts weights cut by it."""
 
-    method: str
-    diagnostics: WeightDiagnostics
-    raking: Calibration | None = None
-    missing: int | None = None
+    action: str
+    method: str | None
+    why: str
+    weights: np.ndarray
+    notes: list[str] = field(default_factory=list)
+    calibration: Calibration | None = None
+    nonresponse: NonresponseAdjustment | None = None
+    trimmed: int | None = None
+
+    @property
+    def diagnostics(self) -> WeightDiagnostics:
+        return diagnose(self.weights)
+
+
+@dataclass(frozen=True)
+class ResponseRate:
+    """Respondents of the sample as a share (0..1) of its ``sampled`` members who are not known to be outside the population, with
+    and without the weights that they had before anybody's nonresponse was adjusted for (AAPOR 2023: response rate 1)."""
+
+    sampled: int
+    unweighted: float
+    weighted: float
 
 
 @dataclass(frozen=True)
 class Weights:
-    """``frame`` has survey_id, respondent_id and weight; ``steps`` how it came about, the base weight first."""
+    """Weights of one survey; ``steps`` say how they came about, the base weight first.
+
+    ``frame`` has survey_id, respondent_id, weight; calibration_cell, the joint cell of the last calibration's margins; and
+    calibration_factor, the published weight over that before the last calibration (both null where there was none). ``inputs`` are
+    what that calibration was given.
+    """
 
     frame: pd.DataFrame
     steps: list[Step]
+    response: ResponseRate | None = None
+    inputs: CalibrationInputs | None = None
+
+    @property
+    def calibrated(self) -> int | None:
+        """Which of ``steps`` is the last calibration."""
+        return max((number for number, step in enumerate(self.steps) if step.calibration), default=None)
 
 
 def weigh(root: DataRoot, survey_id: str, respondents: Respondents) -> Weights:
-    """Weigh ``respondents`` as the survey's specification says. Raises InputError where a margin cannot be met."""
+    """Weigh ``respondents`` as the survey's specification says. Raises InputError naming the step that cannot be carried out."""
     specification, frame = root.specification(survey_id), respondents.frame
-    weight = frame["base_weight"].to_numpy(dtype=np.float64)
-    steps = [Step("base", diagnose(weight))]
-    for step in specification.weighting:
-        if specification.population.benchmark is None:
-            raise InputError(Problem("calibrates without a benchmark", "name `population.benchmark`", variable="weighting"))
-        folder = root.path / "benchmarks" / specification.population.benchmark
-        tables = country_margins(folder, split_survey_id(survey_id)[1], step.margins)
-        answers = _without_other(frame, root.catalogue())
-        categories = pd.DataFrame({name: joint_categories(answers, name.split("*")) for name in step.margins})
-        raking = calibrate(categories, weight, {name: _target(tables[name], name) for name in step.margins})
-        weight = raking.weights
-        missing = int((categories == MISSING).any(axis=1).sum())
-        steps.append(Step(step.method, diagnose(weight), raking, missing))
-    return Weights(frame[["survey_id", "respondent_id"]].assign(weight=weight), steps)
+    chain = _Chain(root, survey_id, respondents.sample, len(frame))
+    for number, step in enumerate(specification.weighting, 1):
+        try:
+            chain.run(step)
+        except InputError as error:
+            where = f"weighting step {number} ({step.step})"
+            raise InputError(
+                [Problem(f"{where}: {p.what}", p.remedy, p.file, p.variable, p.code, p.rows) for p in error.problems]
+            ) from None
+    columns = frame[["survey_id", "respondent_id"]].assign(weight=chain.steps[-1].weights)
+    weights = Weights(
+        columns, chain.steps, _response_rate(specification, respondents.sample, chain.before_nonresponse), chain.inputs
+    )
+    cell, factor = _calibration_columns(weights)
+    return Weights(columns.assign(calibration_cell=cell, calibration_factor=factor), weights.steps, weights.response, chain.inputs)
 
 
-def _target(table: pd.DataFrame, margin: str) -> dict[str, float]:
-    category = joint_categories(table, margin.split("*"))
-    return dict(zip(category.astype(str), table["total"].astype(float), strict=True))
+class _Chain:
+    """The weights of all members of the sample who still matter, step by step."""
+
+    def __init__(self, root: DataRoot, survey_id: str, sample: pd.DataFrame, respondents: int) -> None:
+        self.root, self.survey_id, self.sample = root, survey_id, sample
+        self.weights = sample["base_weight"].to_numpy(dtype=np.float64)
+        self.before_nonresponse = self.weights
+        self.inputs: CalibrationInputs | None = None
+        given = root.specification(survey_id).design.weight is not None
+        self.steps = [Step("base", "given" if given else "constant", "", self._of_respondents())]
+        assert len(self.steps[0].weights) == respondents
+
+    def run(self, step: WeightingStep) -> None:
+        if isinstance(step, Selection):
+            found = selection(self.weights, self.sample[step.by], step.population, step.invited)
+            self._done(step, None, found.weights, found.notes)
+        elif isinstance(step, Multiplicity):
+            divide, multiply = (self.sample[name] if name else None for name in (step.divide, step.multiply))
+            found = multiplicity(self.weights, divide, multiply, step.cap)
+            self._done(step, None, found.weights, found.notes)
+        elif isinstance(step, Nonresponse):
+            self._nonresponse(step)
+        elif isinstance(step, Calibrate):
+            self._respondents_only()
+            self.inputs = calibration_inputs(self.root, self.survey_id, step, self.sample)
+            calibration = self.inputs.calibrated(self.weights)
+            notes = [*self.inputs.benchmark.notes, *calibration.notes]
+            self._done(step, step.method, calibration.weights, notes, calibration=calibration)
+        elif isinstance(step, Trim):
+            self._respondents_only()
+            trimmed = trim(self.weights, step.max_ratio)
+            notes = [f"cut at {step.max_ratio:g} times the median, {trimmed.limit:,.4g}"]
+            notes += ["margins are not met again"] * (self.inputs is not None and trimmed.trimmed > 0)
+            self._done(step, None, trimmed.weights, notes, trimmed=trimmed.trimmed)
+        elif isinstance(step, Normalise):
+            self._respondents_only()
+            weighted = int(np.sum(self.weights > 0))
+            total = weighted if step.to == "n" else population_benchmark(self.root, self.survey_id).population
+            self._done(step, step.to, normalise(self.weights, total))
+
+    def _nonresponse(self, step: Nonresponse) -> None:
+        if not any(done.nonresponse for done in self.steps):
+            self.before_nonresponse = self.weights
+        responded = self.sample[RESPONDED].to_numpy(dtype=bool)
+        if step.method == "classes":
+            found = weighting_classes(self.weights, responded, self.sample[step.cells], step.min_n)
+        else:
+            found = propensity_classes(self.weights, responded, self.sample[step.predictors], step.classes, step.min_n)
+        self._done(step, step.method, found.weights, found.notes, nonresponse=found)
+        self._keep(responded)
+
+    def _done(
+        self, step: WeightingStep, method: str | None, weights: np.ndarray, notes: list[str] | None = None, **facts: object
+    ) -> None:
+        self.weights = weights
+        self.steps.append(Step(step.step, method, step.why, self._of_respondents(), notes or [], **facts))  # type: ignore[arg-type]
+
+    def _of_respondents(self) -> np.ndarray:
+        return self.weights[(self.sample[RESPONDED] & self.sample[ELIGIBLE]).to_numpy(dtype=bool)]
+
+    def _respondents_only(self) -> None:
+        self._keep((self.sample[RESPONDED] & self.sample[ELIGIBLE]).to_numpy(dtype=bool))
+
+    def _keep(self, kept: np.ndarray) -> None:
+        self.sample, self.weights = self.sample[kept].reset_index(drop=True), self.weights[kept]
 
 
-def _without_other(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
-    """``frame`` with codes published as `_O` set to missing: censuses count women and men, so others are held at their share."""
-    hidden = {
-        name: [code for code, published in catalogue.columns[name].sdmx.items() if published == OTHER]
-        for name in frame.columns.intersection(list(catalogue.columns))
-    }
-    return frame.assign(**{name: frame[name].mask(frame[name].isin(codes), MISSING) for name, codes in hidden.items() if codes})
+def _response_rate(specification: SurveySpecification, sample: pd.DataFrame, weights: np.ndarray) -> ResponseRate | None:
+    """None where the file has respondents only."""
+    if specification.response is None:
+        return None
+    base = sample[ELIGIBLE].to_numpy(dtype=bool)
+    complete = base & sample[RESPONDED].to_numpy(dtype=bool)
+    weighted = float(np.nansum(weights[complete]) / np.nansum(weights[base]))
+    return ResponseRate(int(base.sum()), float(complete.sum() / base.sum()), weighted)
+
+
+def _calibration_columns(weights: Weights) -> tuple[pd.Series, pd.Series]:
+    """Cell and factor of the last calibration, null where there was none."""
+    index, at = weights.frame.index, weights.calibrated
+    calibration = weights.steps[at].calibration if at is not None else None
+    if at is None or calibration is None:
+        return pd.Series(pd.NA, index, dtype="Int64"), pd.Series(np.nan, index)
+    before, after = weights.steps[at - 1].weights, weights.steps[-1].weights
+    factor = np.divide(after, before, out=np.ones_like(after), where=before != 0)  # of nobody's weight, any factor is true
+    cell = pd.Series(calibration.cell, index, dtype="Int64")
+    return cell.mask(cell < 0), pd.Series(factor, index)

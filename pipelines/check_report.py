@@ -20,15 +20,16 @@ HEADINGS = [
 ]  # fmt: skip
 
 
-def report(checks: list[SurveyCheck]) -> None:
-    """Print the table, the errors in full, and the flags."""
+def report(checks: list[SurveyCheck], of_none: list[str]) -> None:
+    """Print the table, the errors in full, and the flags: of surveys, and those ``of_none``."""
     console = Console(highlight=False)
     console.width = max(console.width, WIDTH)
     console.print(_table(checks), "")
     for check in checks:
         if check.error:
             console.print(f"[red]{check.survey_id} cannot be built:[/red]\n{escape(check.error)}\n", soft_wrap=True)
-    if told := [(check.survey_id, flag) for check in checks for flag in flags(check)]:
+    told = [(check.survey_id, flag) for check in checks for flag in flags(check)]
+    if told := told + [("benchmarks", flag) for flag in of_none]:
         console.print("To look at (nothing is stopped by it):", soft_wrap=True)
         for survey_id, flag in told:
             console.print(f"  {survey_id}  {escape(flag)}", soft_wrap=True)
@@ -66,7 +67,7 @@ def flags(check: SurveyCheck) -> list[str]:
             ("variables neither mapped nor under `absent:`", facts.unmentioned),
         )
         if names
-    ]
+    ] + [f"weighting: {note}" for note in facts.weighting]
 
 
 def _some(names: list[str]) -> str:

@@ -132,6 +132,7 @@ def check(surveys: tuple[str, ...], raw_data: Path | None, debug: bool) -> None:
     keys = _survey_ids(root, surveys) or root.survey_ids()
     from assets.survey_check import check_survey
     from pipelines.check_report import report
+    from rga.microdata.benchmark_use import unused_benchmarks
 
     checks = []
     with ProgressBar() as progress:
@@ -139,7 +140,7 @@ def check(surveys: tuple[str, ...], raw_data: Path | None, debug: bool) -> None:
         for key in keys:
             progress.step(key)
             checks.append(check_survey(root, key))
-    report(checks)
+    report(checks, unused_benchmarks(root) if not surveys else [])
     misnamed = _told(root.misnamed())
     failed = sum(check.facts is None for check in checks)
     sys.exit(DONE if not failed and not misnamed else SOME_FAILED if failed < len(keys) else NOTHING_DONE)

@@ -14,7 +14,8 @@ import pandas as pd
 
 from rga.errors import Problem
 from rga.microdata.catalogue import Catalogue, Variable
-from rga.microdata.specification import Source, SurveySpecification, canonical_code
+from rga.microdata.codes import canonical_code
+from rga.microdata.specification import Source, SurveySpecification
 
 ANSWERED = "answered"
 BLANK = "blank"
@@ -36,8 +37,8 @@ def harmonise(
     problems: list[Problem] = []
     for name, variable in catalogue.variables.items():
         if mapping := specification.variables.get(name):
-            columns, found = _recode(source, name, variable, mapping)
-            recoded |= _with_blanks(columns, variable, mapping)
+            columns, found = recode(source, name, variable, mapping)
+            recoded |= columns
             problems += [replace(problem, file=file) for problem in found]
     values = {name: column for name, (column, _) in recoded.items()}
     for name, variable in catalogue.columns.items():
@@ -48,15 +49,21 @@ def harmonise(
     return pd.DataFrame(values, index=source.index), pd.DataFrame(kinds, index=source.index), problems
 
 
+def recode(source: pd.DataFrame, name: str, variable: Variable, mapping: Source) -> tuple[dict[str, Recoded], list[Problem]]:
+    """The columns of one variable, blanks given their meaning, and what is wrong with its answers."""
+    columns, problems = _recode(source, name, variable, mapping)
+    return _with_blanks(columns, variable, mapping), problems
+
+
 def _recode(source: pd.DataFrame, name: str, variable: Variable, mapping: Source) -> tuple[dict[str, Recoded], list[Problem]]:
     if mapping.separator:
         columns, found = _chosen(source[mapping.column], variable, mapping, mapping.separator)
         where = f"{name} (column {mapping.column})"
         return {f"{name}_{item}": column for item, column in columns.items()}, [replace(p, variable=where) for p in found]
-    recode = _categorical if variable.codes else _numeric
+    recode_one = _categorical if variable.codes else _numeric
     recoded, problems = {}, []
     for harmonised, column in _columns(name, mapping).items():
-        values, kinds, found = recode(source[column], variable, mapping)
+        values, kinds, found = recode_one(source[column], variable, mapping)
         recoded[harmonised] = values, kinds
         problems += [replace(problem, variable=f"{harmonised} (column {column})") for problem in found]
     return recoded, problems

@@ -16,10 +16,12 @@ import pyarrow as pa
 
 from rga.errors import InputError, Problem
 from rga.microdata.catalogue import Catalogue, Variable
+from rga.microdata.codes import canonical_code
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.harmonise import as_number, harmonise, is_blank
 from rga.microdata.readers import one_row_per_respondent, sha256
-from rga.microdata.specification import MissingKind, Source, SurveySpecification, canonical_code
+from rga.microdata.sample import ELIGIBLE, RESPONDED, auxiliary, misused_names, names_used, responded
+from rga.microdata.specification import MissingKind, Source, SurveySpecification
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,17 @@ class Respondents:
 
     ``frame`` has survey_id, respondent_id, panel_id, stratum, psu, base_weight and every column of the catalogue (null:
     missing or not asked). ``item_nonresponse`` has variable, kind, n. ``excluded`` counts people outside the population.
+
+    ``sample``, for weighting only: everybody the file has but those known to be outside the population and not to have answered. It
+    has `responded`, `eligible` (not known to be outside), stratum, psu, base_weight and the variables that weighting steps name;
+    those who responded and are eligible are the rows of ``frame``, in its order.
     """
 
     frame: pd.DataFrame
     item_nonresponse: pd.DataFrame
     excluded: int
     source_files: dict[str, str]
+    sample: pd.DataFrame
 
 
 def prepare(root: DataRoot, survey_id: str) -> Respondents:
@@ -61,11 +68,14 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
         raise InputError(Problem("has no respondents", "check the file and `respondents:`", file=shown, rows=0))
     design, problems = _design(source, specification, survey_id, shown)
     harmonised, kinds, more = harmonise(source, catalogue, specification, shown)
-    if problems + more:
-        raise InputError(problems + more)
+    answered, unclear = responded(source, specification, shown)
+    extra, uncoded = auxiliary(source, specification, shown)
+    if found := problems + more + unclear + uncoded:
+        raise InputError(found)
     frame = _derive(pd.concat([design, harmonised], axis=1), catalogue)[[*design.columns, *catalogue.columns]].copy()
     inside = _in_population(frame, specification)
-    if not inside.any():
+    kept = inside & answered
+    if not kept.any():
         raise InputError(
             Problem(
                 f"no respondent is {specification.population.age_min} or older",
@@ -75,13 +85,17 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
                 rows=len(frame),
             )
         )
-    counts = kinds[inside.to_numpy()].melt(var_name="variable", value_name="kind")
+    named = [name for name in names_used(specification) if name in catalogue.columns]
+    sample = pd.concat([frame[["stratum", "psu", "base_weight", *named]], extra], axis=1)
+    sample = sample.assign(**{RESPONDED: answered, ELIGIBLE: inside})
+    counts = kinds[kept.to_numpy()].melt(var_name="variable", value_name="kind")
     item_nonresponse = counts.groupby(["variable", "kind"], sort=True).size().rename("n").reset_index()
     return Respondents(
-        frame=frame[inside].reset_index(drop=True),
+        frame=frame[kept].reset_index(drop=True),
         item_nonresponse=item_nonresponse,
-        excluded=int((~inside).sum()),
+        excluded=int((answered & ~inside).sum()),
         source_files={paths[name].name: digest for name, digest in hashes.items()},
+        sample=sample[answered | inside].reset_index(drop=True),
     )
 
 
@@ -97,6 +111,7 @@ def _check_names(catalogue: Catalogue, specification: SurveySpecification, file:
     for name in specification.absent:
         if name not in catalogue.variables and name not in catalogue.columns:
             problems.append(Problem("is declared absent but not in the catalogue", "correct the name", file, name))
+    problems += misused_names(catalogue, specification, file)
     if problems:
         raise InputError(problems)
 

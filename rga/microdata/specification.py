@@ -6,44 +6,27 @@ Belongs here: the models. Not here: reading the microdata they describe.
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
+from rga.microdata.codes import canonical_code, canonical_keys
+from rga.microdata.weighting_steps import Calibrate, Nonresponse, Normalise, Selection, WeightingStep
 from rga.microdata.yaml_file import StrictModel
 
 LonelyPsu = Literal["adjust", "fail", "remove", "average", "certainty"]
 MissingKind = Literal["dont_know", "refused", "not_applicable", "missing"]
+SampleType = Literal["probability", "non_probability"]
+Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-
-
-def canonical_code(value: Any) -> str:
-    """How a code is compared between YAML and file: `1`, `1.0` and `"1"` are the same code."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value).strip()
-    try:
-        number = float(text)
-    except ValueError:
-        return text
-    return str(int(number)) if number.is_integer() and abs(number) < 1e15 else text
-
-
-def _canonical_keys(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    keys = [canonical_code(key) for key in value]
-    if len(set(keys)) < len(keys):
-        raise ValueError(f"the same code is given twice: {sorted(k for k in keys if keys.count(k) > 1)[0]}")
-    return dict(zip(keys, value.values(), strict=True))
 
 
 def _missing_kinds(value: Any) -> Any:
     return {code: "missing" for code in value} if isinstance(value, list) else value
 
 
-Codes = Annotated[dict[str, str], BeforeValidator(_canonical_keys)]
-Missing = Annotated[dict[str, MissingKind], BeforeValidator(_canonical_keys), BeforeValidator(_missing_kinds)]
+Codes = Annotated[dict[str, str], BeforeValidator(canonical_keys)]
+Missing = Annotated[dict[str, MissingKind], BeforeValidator(canonical_keys), BeforeValidator(_missing_kinds)]
 
 
 def _text_values(value: Any) -> Any:
@@ -113,16 +96,38 @@ class Design(StrictModel):
     lonely_psu: LonelyPsu = "adjust"
 
 
-class Calibrate(StrictModel):
-    """Calibration to benchmark margins, each a crossing such as `sex*age_group`."""
+class Response(StrictModel):
+    """Whose answers count: rows with a ``complete`` code of ``column``; the others are members of the sample who did not answer."""
 
-    step: Literal["calibrate"]
-    method: Literal["raking"] = "raking"
-    margins: list[str] = Field(min_length=1)
+    column: Column
+    complete: Annotated[list[Annotated[str, BeforeValidator(canonical_code)]], Field(min_length=1)]
+
+
+class Auxiliary(StrictModel):
+    """A variable for weighting only, of the whole sample or of respondents; without ``codes`` a number."""
+
+    column: Column
+    codes: Annotated[dict[str, Code], BeforeValidator(canonical_keys), BeforeValidator(_text_values)] = {}
+    missing: Missing = {}
+    blank: Annotated[str, BeforeValidator(canonical_code)] | None = None
+
+    @model_validator(mode="after")
+    def _mapped_or_missing(self) -> Auxiliary:
+        if both := sorted(set(self.codes) & set(self.missing)):
+            raise ValueError(f"code {both[0]} is both mapped and declared missing")
+        if self.blank and self.blank not in {*self.codes.values(), *get_args(MissingKind)}:
+            raise ValueError(f"`blank: {self.blank}` is no code of it and no kind of missing")
+        return self
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
 
 class SurveySpecification(StrictModel):
-    """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file."""
+    """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file.
+
+    ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
+    """
 
     title: str
     producer: str
@@ -131,6 +136,7 @@ class SurveySpecification(StrictModel):
     simulated: bool
     fieldwork: Fieldwork
     mode: Literal["sms", "web", "cati", "ivr", "capi", "mixed"]
+    sample: SampleType | None = None
     invited: int | None = Field(default=None, gt=0)
     population: Population
     files: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], DataFile] = Field(min_length=1)
@@ -138,7 +144,9 @@ class SurveySpecification(StrictModel):
     id: Column
     panel_id: Column | None = None
     design: Design = Design()
-    weighting: list[Calibrate]
+    response: Response | None = None
+    auxiliary: dict[Name, Auxiliary] = {}
+    weighting: list[WeightingStep]
     variables: dict[str, Source]
     unused: dict[Column, str] = {}
     absent: dict[str, str] = {}
@@ -150,10 +158,11 @@ class SurveySpecification(StrictModel):
     def _consistent(self) -> SurveySpecification:
         if self.respondents is None and len(self.files) > 1:
             raise ValueError("several files need `respondents: |` with the SELECT that joins them")
-        if self.weighting and not self.population.benchmark:
-            raise ValueError("`weighting` calibrates, so `population.benchmark` must name the benchmark")
         if not self.weighting and self.design.weight is None:
             raise ValueError("`weighting: []` keeps the file's weight, so `design.weight` must name its column")
+        if taken := sorted(set(self.auxiliary) & ({"stratum", "psu", "base_weight"} | set(self.variables))):
+            raise ValueError(f"auxiliary variable `{taken[0]}` has the name of another variable: rename it")
+        self._check_weighting()
         if both := sorted(set(self.variables) & set(self.absent)):
             raise ValueError(f"`{both[0]}` is both mapped and declared absent")
         if unmapped := sorted(set(self.altered) - set(self.variables)):
@@ -161,6 +170,45 @@ class SurveySpecification(StrictModel):
         if read := sorted(set(self.unused) & set(self.columns_read)):
             raise ValueError(f"column `{read[0]}` is listed under `unused`, and yet read")
         return self
+
+    def _check_weighting(self) -> None:
+        """What a step needs of the rest of the page. Raises ValueError."""
+        for number, step in enumerate(self.weighting, 1):
+            where = f"weighting step {number} ({step.step})"
+            if _needs_benchmark(step) and not self.population.benchmark:
+                raise ValueError(f"{where}: `population.benchmark` must name the benchmark")
+            if isinstance(step, Nonresponse) and self.response is None:
+                raise ValueError(f"{where}: needs non-respondents in the file, and `response: {{column: ..., complete: [1]}}`")
+            if isinstance(step, Selection) and step.by in self.auxiliary:
+                codes = set(self.auxiliary[step.by].codes.values())
+                if codes and (one_sided := sorted(codes ^ set(step.population))):
+                    raise ValueError(f"{where}: category {one_sided[0]} is either not in `{step.by}` or has no `population`")
+            if isinstance(step, Nonresponse) and any(isinstance(later, Selection) for later in self.weighting[number:]):
+                raise ValueError(f"{where}: `selection` comes before it, as non-respondents were selected too")
+            for name in {*step.categorical, *step.either}:
+                if (name == "stratum" and not self.design.stratum) or (name == "psu" and not self.design.psu):
+                    raise ValueError(f"{where}: names `{name}`, and `design` has none")
+        steps: list[str] = [step.step for step in self.weighting]
+        if "nonresponse" in steps and "calibrate" in steps and steps.index("calibrate") < _last(steps, "nonresponse"):
+            raise ValueError("weighting: `nonresponse` comes before `calibrate`, which weighs respondents only")
+        if steps.count("nonresponse") > 1:
+            raise ValueError("weighting: one step `nonresponse` is enough; after it nobody is left who did not respond")
+
+    @property
+    def sample_type(self) -> SampleType:
+        """As given, else by mode: who answers a text message or a link on the web selects themselves."""
+        return self.sample or ("non_probability" if self.mode in ("sms", "web") else "probability")
+
+    @property
+    def benchmark_used(self) -> str | None:
+        """The benchmark that some weighting step takes figures from."""
+        return self.population.benchmark if any(map(_needs_benchmark, self.weighting)) else None
+
+    @property
+    def all_invited(self) -> int | None:
+        """Invitations sent: as given, else those that step `selection` counts."""
+        counted = [round(sum(step.invited.values())) for step in self.weighting if isinstance(step, Selection)]
+        return self.invited or (counted[0] if counted else None)
 
     @property
     def harmonised_columns(self) -> set[str]:
@@ -174,13 +222,22 @@ class SurveySpecification(StrictModel):
 
     @property
     def design_columns(self) -> list[str]:
-        """Identifiers and the columns that describe the sample."""
+        """Identifiers and the columns that describe the sample, those for weighting only included."""
         design = [self.id, self.panel_id, self.design.weight, self.design.psu, *self.design.stratum]
+        design += [self.response.column if self.response else None, *(source.column for source in self.auxiliary.values())]
         return [column for column in design if column]
 
     @property
     def mapped_columns(self) -> list[str]:
         return [c for source in self.variables.values() for c in (source.column, *source.columns.values()) if c]
+
+
+def _needs_benchmark(step: WeightingStep) -> bool:
+    return isinstance(step, Calibrate) or (isinstance(step, Normalise) and step.to == "population")
+
+
+def _last(steps: list[str], step: str) -> int:
+    return len(steps) - 1 - steps[::-1].index(step)
 
 
 class RoundSpecification(StrictModel):

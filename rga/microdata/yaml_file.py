@@ -9,7 +9,7 @@ from collections.abc import Hashable
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -139,9 +139,18 @@ def _line(node: Any, location: tuple[int | str, ...]) -> int | None:
     return line
 
 
-def _known_keys(model: Any, location: list[Any]) -> list[str]:
-    """Keys allowed at ``location``, as far as plain nesting of models lets one say."""
+def _known_keys(model: type[BaseModel], location: list[Any]) -> list[str]:
+    """Keys allowed at ``location``, through lists and through unions told apart by a literal key."""
+    models = [model]
     for part in location:
-        field = getattr(model, "model_fields", {}).get(part)
-        model = field.annotation if field else None
-    return sorted(getattr(model, "model_fields", {}))
+        if len(models) > 1 and not isinstance(part, int):  # in a union, the literal that tells which
+            models = [m for m in models if any(part in get_args(field.annotation) for field in m.model_fields.values())]
+        elif fields := [m.model_fields[part] for m in models if part in m.model_fields]:
+            models = _models_in(fields[0].annotation)
+    return sorted({key for m in models for key in m.model_fields})
+
+
+def _models_in(annotation: Any) -> list[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for argument in get_args(annotation) for model in _models_in(argument)]

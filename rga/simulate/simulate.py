@@ -16,7 +16,7 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from rga.microdata.benchmarks import country_margins
+from rga.microdata.benchmark_scaling import country_margins
 from rga.microdata.catalogue import Catalogue, load_catalogue
 from rga.simulate.coding import questionnaire
 from rga.simulate.files import SIMULATED, respondent_ids, source_frame, write_file

@@ -24,6 +24,7 @@ from rga.warehouse.columns import (
 )
 from rga.warehouse.descriptive_tables import descriptive_tables
 from rga.warehouse.schema import Column, Table
+from rga.warehouse.weighting_tables import weighting_tables
 
 SEARCH_INTEREST = Table(
     "search_interest",
@@ -128,41 +129,7 @@ def _diagnostics() -> list[Table]:
             ],
             ["survey_id", "indicator"],
         ),
-        Table(
-            "weighting",
-            "One row per survey and weighting step: what it did to the weights.",
-            [
-                SURVEY_ID,
-                Column("step", "INTEGER", "Order of the step, 0 the base weight"),
-                text("method", "base or raking"),
-                count("n", "Respondents weighted"),
-                number("sum_of_weights", "Sum of weights", nullable=False),
-                number("deff", "Kish design effect, 1 + cv^2"),
-                number("n_effective", "n / deff"),
-                number("min_weight", "Smallest weight"),
-                number("max_weight", "Largest weight"),
-                number("max_to_median", "Largest weight over the median"),
-                number("top_1pct_share", "Share of the sum held by the largest 1 % of weights"),
-                count("iterations", "Iterations to convergence", nullable=True),
-                count("missing_on_margin", "Respondents without a category on some margin", nullable=True),
-                text("note", "Anything reported", nullable=True),
-            ],
-            ["survey_id", "step"],
-        ),
-        Table(
-            "margins",
-            "Benchmark margins, and the sample before and after weighting.",
-            [
-                SURVEY_ID,
-                text("margin", "Variables crossed"),
-                text("category", "Codes joined by *; _U without a category"),
-                count("n", "Unweighted respondents"),
-                number("benchmark", "Persons in the benchmark", nullable=False),
-                number("before", "Sum of base weights, scaled to the benchmark", nullable=False),
-                number("after", "Sum of weights", nullable=False),
-            ],
-            ["survey_id", "margin", "category"],
-        ),
+        *weighting_tables(),
         Table(
             "item_nonresponse",
             "Answers and missing answers of each variable asked.",

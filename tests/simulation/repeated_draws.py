@@ -126,7 +126,7 @@ def weighted(root: DataRoot, survey: Survey, sample: pd.DataFrame, number: int, 
     frame["sex"] = sample["sex"].astype("string").mask(rng.random(len(frame)) < OTHER_SEX, "O")
     for name in ("age_group", "education"):
         frame[name] = sample[name].astype("string").mask(rng.random(len(frame)) < MISSING_ON_MARGIN)
-    respondents = Respondents(frame, pd.DataFrame(), 0, {})
+    respondents = Respondents(frame, pd.DataFrame(), 0, {}, sample=frame.assign(responded=True, eligible=True))
     return frame.assign(weight=weigh(root, survey.key, respondents).frame["weight"])
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rga.microdata.benchmarks import country_margins
+from rga.microdata.benchmark_scaling import country_margins
 from rga.microdata.catalogue import load_catalogue
 from rga.simulate.levels import level
 from rga.simulate.programme import PROGRAMME, Survey

@@ -1,0 +1,106 @@
+"""The published tables of how each survey was weighted.
+
+Belongs here: their names, columns, constraints and comments. Not here: how rows come about.
+"""
+
+from __future__ import annotations
+
+from rga.warehouse.columns import INDICATOR, SIMULATED, SURVEY_ID, count, number, text
+from rga.warehouse.schema import Column, Table
+
+STEP = Column("step", "INTEGER", "Order of the step, 0 the base weight")
+
+
+def weighting_tables() -> list[Table]:
+    return [
+        Table(
+            "weighting",
+            "One row per survey and weighting step: what it did to the weights of respondents.",
+            [
+                SURVEY_ID,
+                STEP,
+                text("action", "base, selection, multiplicity, nonresponse, calibrate, trim or normalise"),
+                text("method", "Of base: given (with the file) or constant; otherwise the step's method", nullable=True),
+                text("why", "Why the survey has this step, in the words of its survey.yaml", nullable=True),
+                count("n", "Respondents of positive weight"),
+                number("sum_of_weights", "Sum of weights", nullable=False),
+                number("deff", "Kish design effect, 1 + cv^2"),
+                number("n_effective", "n / deff"),
+                number("deff_women", "Kish design effect of women"),
+                number("deff_men", "Kish design effect of men"),
+                number("n_effective_women", "Women / deff_women"),
+                number("n_effective_men", "Men / deff_men"),
+                number("min_weight", "Smallest positive weight"),
+                number("median_weight", "Median weight"),
+                number("max_weight", "Largest weight"),
+                number("max_to_median", "Largest weight over the median"),
+                number(
+                    "top_1pct_share", "Share of the sum held by the largest 1 % of weights", check="top_1pct_share BETWEEN 0 AND 1"
+                ),
+                count("n_sample", "Members of the sample whom a nonresponse step adjusts for", nullable=True),
+                number("response_rate", "Per cent of them who responded, weighted by the weights before the step"),
+                count("iterations", "Iterations to convergence", nullable=True),
+                number("max_margin_error", "Largest relative difference of a category of the last calibration from its benchmark"),
+                count("missing_on_margin", "Respondents without a category on some margin", nullable=True),
+                count("bounds_hit", "Respondents whose factor is at a bound", nullable=True),
+                count("trimmed", "Respondents whose weight was cut to the largest allowed", nullable=True),
+                count("negative", "Negative weights", nullable=True),
+                text("note", "Anything reported", nullable=True),
+            ],
+            ["survey_id", "step"],
+        ),
+        Table(
+            "weighting_effects",
+            "Headline indicators (the first of each module) after each weighting step: how far it moved them.",
+            [
+                SURVEY_ID,
+                STEP,
+                INDICATOR,
+                text("sex", "F women, M men, _T all"),
+                count("n", "Unweighted cases in the denominator"),
+                number(
+                    "value",
+                    "Share under the weights after the step, per cent; null under 25 cases",
+                    check="value BETWEEN 0 AND 100",
+                ),
+                SIMULATED,
+            ],
+            ["survey_id", "step", "indicator", "sex"],
+        ),
+        Table(
+            "weighting_sensitivity",
+            "Gaps of headline indicators under the published weights and simpler ones: how much hangs on the weighting.",
+            [
+                SURVEY_ID,
+                text(
+                    "variant",
+                    "unweighted; base; before calibration; calibrated to one margin only; published",
+                ),
+                INDICATOR,
+                number("women", "Share of women, per cent; null under 25 cases"),
+                number("men", "Share of men, per cent; null under 25 cases"),
+                number("gap", "women - men, percentage points"),
+                count("n_women", "Unweighted women in the denominator"),
+                count("n_men", "Unweighted men in the denominator"),
+                SIMULATED,
+            ],
+            ["survey_id", "variant", "indicator"],
+        ),
+        Table(
+            "margins",
+            "Benchmark margins, and the sample before and after the last calibration.",
+            [
+                SURVEY_ID,
+                text("margin", "Variables crossed, or a number"),
+                text("category", "Codes joined by *; _U without a category; _T of a number"),
+                count("n", "Unweighted respondents"),
+                number("benchmark", "Persons in the benchmark, or the total of a number", nullable=False),
+                number("before", "Sum of weights before the calibration, scaled to the benchmark's population", nullable=False),
+                number("after", "Sum of published weights, scaled likewise", nullable=False),
+                text("source", "Producer and year of the benchmark"),
+                number("scaled_by", "What brought the margin's own total to the population; null of shares"),
+                number("conflict", "Percentage points by which it was moved to agree with other margins on variables they share"),
+            ],
+            ["survey_id", "margin", "category"],
+        ),
+    ]

@@ -1,0 +1,212 @@
+"""The whole weighting chain through `rga build`: two small surveys of known samples, every step between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from assets.metadata import picture
+from assets.survey_tables import stage_survey
+from tests.pipeline.place import Place, fresh, statuses
+
+LISTED, DIALLED = "2021-r2_BGD", "2021-r2_PAK"
+SURVEY = """
+title: A small survey
+producer: We
+citation: We (2021)
+licence: CC BY 4.0
+simulated: true
+fieldwork: {start: 2021-08-02, end: 2021-09-10}
+mode: MODE
+population: {description: Adults, age_min: 18, benchmark: wpp2019-2021}
+files: {respondents: {path: sample.csv}}
+id: who
+design: {stratum: [region]}
+response: {column: disposition, complete: [1]}
+auxiliary:
+  operator: {column: op, codes: {1: A, 2: B}}
+  place: {column: region, codes: {1: north, 2: south}}
+  phones: {column: s3, missing: [99]}
+  adults: {column: s4}
+weighting:
+CHAIN
+variables:
+  sex: {column: q1, codes: {1: F, 2: M, 3: O}}
+  age: {column: q2}
+  education: {column: q3, codes: {0: below_primary, 1: primary, 2: secondary, 3: tertiary}}
+  mental_health: {column: q4, codes: {1: 'yes', 2: 'no'}}
+unused: {}
+"""
+CHAINS = {
+    LISTED: """
+  - {step: selection, by: operator, population: {A: 5200000, B: 2100000}, invited: {A: 300, B: 300}, why: rates of invitation}
+  - {step: multiplicity, divide: phones, multiply: adults, cap: 5}
+  - {step: nonresponse, method: classes, cells: [stratum, operator]}
+  - {step: calibrate, method: raking, margins: [sex*age_group, sex*education], collapse: [age_group, education], collapse_below: 5}
+  - {step: trim, max_ratio: 3}
+  - {step: normalise, to: n}""",
+    DIALLED: """
+  - {step: multiplicity, divide: phones}
+  - {step: nonresponse, method: propensity, predictors: [operator, place], classes: 3}
+  - {step: calibrate, method: logit, margins: [sex], bounds: [0.2, 5], trim: 8}
+  - {step: normalise, to: population}""",
+}
+
+
+def sample(seed: int, size: int = 1400) -> pd.DataFrame:
+    """A sample of whom about half answered, more of operator A and of the north; five of those who did are under age."""
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame({"who": [f"SENTINEL{number}" for number in range(size)], "op": rng.integers(1, 3, size)})
+    frame["region"] = rng.integers(1, 3, size)
+    answered = rng.random(size) < 0.75 - 0.2 * (frame["op"] == 2) - 0.15 * (frame["region"] == 2)
+    frame["disposition"] = np.where(answered, 1, rng.integers(2, 5, size))
+    for name, values in {
+        "s3": rng.choice([1, 2, 7, 99], size, p=[0.6, 0.3, 0.05, 0.05]), "s4": rng.integers(1, 5, size),
+        "q1": rng.choice([1, 2, 3], size, p=[0.4, 0.59, 0.01]), "q2": rng.integers(18, 80, size), "q3": rng.integers(0, 4, size),
+        "q4": rng.integers(1, 3, size),
+    }.items():  # fmt: skip
+        frame[name] = pd.Series(values, dtype="Int64").where(answered)
+    young = frame.index[answered][:5]
+    frame.loc[young, "q2"] = 15
+    return frame
+
+
+@pytest.fixture(scope="module")
+def weighted(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
+    place = fresh(repository, tmp_path_factory.mktemp("weighted"), [])
+    for seed, (survey_id, chain) in enumerate(CHAINS.items()):
+        folder = place.survey_yaml(survey_id).parent
+        folder.mkdir()
+        mode = "sms" if survey_id == LISTED else "cati"
+        place.survey_yaml(survey_id).write_text(SURVEY.replace("CHAIN", chain).replace("MODE", mode))
+        sample(seed).to_csv(folder / "sample.csv", index=False)
+    assert statuses(place.build()) == dict.fromkeys(CHAINS, "built")
+    return place
+
+
+def of(place: Place, survey_id: str) -> tuple[pd.DataFrame, int, int]:
+    """The survey's sample, how many of it answered and are adults, and of how many that was asked for."""
+    frame = sample(list(CHAINS).index(survey_id))
+    answered = frame["disposition"] == 1
+    young = answered & (frame["q2"] < 18).fillna(False).astype(bool)
+    return frame, int((answered & ~young).sum()), int((~young).sum())
+
+
+@pytest.mark.parametrize("survey_id", CHAINS)
+def test_every_step_leaves_its_row_in_the_users_order_and_counts_respondents_only(weighted: Place, survey_id: str) -> None:
+    steps = weighted.ask(f"SELECT * FROM weighting WHERE survey_id = '{survey_id}' ORDER BY step")
+    _, n, _ = of(weighted, survey_id)
+    if survey_id == LISTED:
+        assert steps["action"].tolist() == ["base", "selection", "multiplicity", "nonresponse", "calibrate", "trim", "normalise"]
+        assert steps["why"].tolist()[1] == "rates of invitation"
+    assert (steps["n"] == n).all()
+    assert weighted.ask(f"SELECT n, excluded FROM surveys WHERE survey_id = '{survey_id}'").to_numpy().tolist() == [[n, 5]]
+    assert (steps["n_effective_women"] + steps["n_effective_men"] < n).all() and (steps["deff"] >= 1).all()
+
+
+def test_respondents_carry_the_weight_of_all_who_were_approached(weighted: Place) -> None:
+    frame, _, _ = of(weighted, LISTED)
+    steps = weighted.ask(f"SELECT * FROM weighting WHERE survey_id = '{LISTED}' ORDER BY step").set_index("action")
+    step = steps.loc["nonresponse"]
+    assert step["n_sample"] == len(frame) and 40 < step["response_rate"] < 70
+    base = frame["op"].map({1: 5_200_000 / 300, 2: 2_100_000 / 300})
+    # by hand: classes of region and operator, everybody of the base weight, those who answered to `phones` and `adults`
+    phones, adults = frame["s3"].replace(99, pd.NA).clip(upper=5), frame["s4"].clip(upper=5)
+    factor = (adults / phones).astype("Float64").fillna(np.nan).astype(float)
+    said = factor.notna()
+    weight = base * factor.fillna(np.average(factor[said], weights=base[said]))
+    answered = frame["disposition"] == 1
+    by_class = weight.groupby([frame["region"], frame["op"]]).transform("sum")
+    by_class /= (weight * answered).groupby([frame["region"], frame["op"]]).transform("sum")
+    adult = answered & ~(frame["q2"] < 18).fillna(False).astype(bool)
+    assert step["sum_of_weights"] == pytest.approx(float((weight * by_class)[adult].sum()), rel=1e-12)
+
+
+def test_response_rates_are_those_of_the_sample_without_who_is_known_to_be_too_young(weighted: Place) -> None:
+    for survey_id in CHAINS:
+        _, n, sampled = of(weighted, survey_id)
+        found = weighted.ask(f"SELECT * FROM surveys WHERE survey_id = '{survey_id}'").iloc[0]
+        assert found["sampled"] == sampled and found["response_rate"] == pytest.approx(100 * n / sampled)
+        assert 0 < found["response_rate_weighted"] < 100
+        assert found["sample_type"] == ("non_probability" if survey_id == LISTED else "probability")
+        assert found["benchmark_population"].startswith("residents: Residents aged 18 and over")
+
+
+def test_margins_are_met_and_a_trim_afterwards_says_that_it_lets_them_go(weighted: Place) -> None:
+    query = "SELECT action, max_margin_error, trimmed, note FROM weighting WHERE survey_id = '{}' ORDER BY step"
+    listed, dialled = (weighted.ask(query.format(key)).set_index("action") for key in (LISTED, DIALLED))
+    assert listed.loc["calibrate", "max_margin_error"] < 1e-9 < listed.loc["nonresponse", "max_margin_error"]
+    assert listed.loc["trim", "max_margin_error"] > 1e-6 and listed.loc["trim", "trimmed"] > 0
+    assert "margins are not met again" in listed.loc["trim", "note"]
+    assert dialled.loc["normalise", "max_margin_error"] < 1e-9
+    margins = weighted.ask(f"SELECT * FROM margins WHERE survey_id = '{DIALLED}'")
+    assert margins["after"].to_numpy() == pytest.approx(margins["benchmark"].to_numpy(), rel=1e-9)
+    assert margins["before"].sum() == pytest.approx(margins["benchmark"].sum())
+
+
+def test_the_last_step_decides_what_weights_add_up_to(weighted: Place) -> None:
+    total = "SELECT sum_of_weights, n FROM weighting WHERE survey_id = '{}' ORDER BY step DESC LIMIT 1"
+    to_n = weighted.ask(total.format(LISTED)).iloc[0]
+    assert to_n["sum_of_weights"] == pytest.approx(to_n["n"])
+    people = weighted.ask(f"SELECT sum(benchmark) AS people FROM margins WHERE survey_id = '{DIALLED}'")["people"][0]
+    assert weighted.ask(total.format(DIALLED))["sum_of_weights"][0] == pytest.approx(people)
+
+
+def test_each_step_says_what_it_did_to_the_headlines(weighted: Place) -> None:
+    effects = weighted.ask(f"SELECT * FROM weighting_effects WHERE survey_id = '{LISTED}' AND indicator = 'HLT_MENTAL'")
+    assert sorted(effects["step"].unique()) == list(range(7)) and set(effects["sex"]) == {"F", "M", "_T"}
+    last = effects[(effects["step"] == 6)].set_index("sex")["value"]
+    where = f"survey_id = '{LISTED}' AND indicator = 'HLT_MENTAL' AND breakdown IN ('sex', 'total')"
+    published = weighted.ask(f"SELECT sex, value FROM estimates WHERE {where}").set_index("sex")["value"]
+    for sex in ("F", "M", "_T"):
+        assert last[sex] == pytest.approx(published[sex], rel=1e-9)
+    gaps = weighted.ask("SELECT * FROM weighting_sensitivity WHERE indicator = 'HLT_MENTAL'").set_index(["survey_id", "variant"])
+    assert set(gaps.loc[LISTED].index) == {
+        *("unweighted", "base", "before calibration", "sex*age_group only", "sex*education only", "published"),
+    }
+    assert gaps.loc[(LISTED, "published"), "gap"] == pytest.approx(published["F"] - published["M"], rel=1e-9)
+    frame = sample(0)
+    adult = frame[(frame["disposition"] == 1) & (frame["q2"] >= 18)]
+    plain = 100 * (adult["q4"] == 1).groupby(adult["q1"]).mean()
+    assert gaps.loc[(LISTED, "unweighted"), "gap"] == pytest.approx(float(plain[1] - plain[2]))
+
+
+def test_who_did_not_answer_is_staged_nowhere_and_auxiliary_variables_with_nobody(weighted: Place) -> None:
+    staging = weighted.paths.staging()
+    for survey_id in CHAINS:
+        frame, n, _ = of(weighted, survey_id)
+        silent = set(frame.loc[frame["disposition"] != 1, "who"])
+        for name in ("respondents", "weights"):
+            staged = pd.read_parquet(staging.restricted(name, survey_id))
+            assert len(staged) == n and not silent & set(staged["respondent_id"])
+            assert not {"operator", "phones", "adults", "place"} & set(staged.columns)
+
+
+def test_weights_keep_the_cell_and_the_factor_of_the_last_calibration(weighted: Place) -> None:
+    staged = pd.read_parquet(weighted.paths.staging().restricted("weights", DIALLED))
+    assert list(staged) == ["survey_id", "respondent_id", "weight", "calibration_cell", "calibration_factor"]
+    assert staged["calibration_cell"].between(0, 2).all() and (staged["calibration_factor"] > 0).all()
+    before = staged["weight"] / staged["calibration_factor"]
+    said = weighted.ask(f"SELECT sum_of_weights FROM weighting WHERE survey_id = '{DIALLED}' AND action = 'nonresponse'")
+    assert before.sum() == pytest.approx(said["sum_of_weights"][0], rel=1e-12)
+
+
+def test_the_asset_has_a_picture_of_margins_and_weights_and_no_respondent(weighted: Place) -> None:
+    root, staging = weighted.paths.data_root(), weighted.paths.staging()
+    facts = stage_survey(root, staging, DIALLED, before_writing=lambda: None)["weights"]
+    assert (
+        facts["chain"] == "base (constant) > multiplicity > nonresponse (propensity) > calibrate (logit) > normalise (population)"
+    )
+    shown = picture(facts["svg"], "weights").value
+    assert shown.startswith("![weights](data:image/svg+xml;base64,") and len(shown) < 40_000
+    assert "sex, per cent" in facts["svg"] and "SENTINEL" not in facts["svg"]
+
+
+def test_rga_check_tells_what_the_steps_report(weighted: Place) -> None:
+    result = weighted.rga("check")
+    assert result.exit_code == 0, result.output
+    assert "weighting: step 2 (multiplicity):" in result.output and "without phones, adults got the mean factor" in result.output
+    assert "wpp2019-2020: no survey is weighted to it" in result.output
