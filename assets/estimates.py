@@ -5,6 +5,7 @@ Belongs here: which surveys to compute, proportions into per cent, what thin cel
 
 import logging
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -18,6 +19,7 @@ from rga.errors import InputError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.survey import Share, Sums, aggregate, estimates_and_gaps, obs_status
+from rga.survey.aggregation import STAGED
 from rga.warehouse.staging import Staging
 
 STAGE = "estimates"
@@ -37,10 +39,13 @@ def sums_of(staging: Staging, survey_ids: list[str], catalogue: Catalogue) -> Su
             files = [str(staging.restricted(name, key)) for key in survey_ids]
             connection.read_parquet(files, union_by_name=True).create_view(name)
         connection.execute(
-            "CREATE VIEW weighted AS SELECT respondents.*, weights.weight "
+            "CREATE VIEW weighted AS SELECT respondents.*, weights.* EXCLUDE (survey_id, respondent_id) "
             "FROM respondents JOIN weights USING (survey_id, respondent_id)"
         )
-        return aggregate(connection, "weighted", shares, catalogue.dimensions, crossings=catalogue.breakdowns)
+        margins = [name for name, *_ in connection.execute("DESCRIBE weights").fetchall() if name.startswith("margin_")]
+        base_weight = "weight_before_calibration" if margins else None
+        design = replace(STAGED, base_weight=base_weight, margins=tuple(sorted(margins)))
+        return aggregate(connection, "weighted", shares, catalogue.breakdowns, design)
 
 
 def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[str, pd.DataFrame]:

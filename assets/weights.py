@@ -56,9 +56,9 @@ class ResponseRate:
 class Weights:
     """Weights of one survey; ``steps`` say how they came about, the base weight first.
 
-    ``frame`` has survey_id, respondent_id, weight; calibration_cell, the joint cell of the last calibration's margins; and
-    calibration_factor, the published weight over that before the last calibration (both null where there was none). ``inputs`` are
-    what that calibration was given.
+    ``frame`` has survey_id, respondent_id, weight and, of the last calibration, weight_before_calibration and the category on each
+    of its margins, margin_1 ... (null where there was none): what standard errors take from it. ``inputs`` are what that
+    calibration was given.
     """
 
     frame: pd.DataFrame
@@ -88,8 +88,7 @@ def weigh(root: DataRoot, survey_id: str, respondents: Respondents) -> Weights:
     weights = Weights(
         columns, chain.steps, _response_rate(specification, respondents.sample, chain.before_nonresponse), chain.inputs
     )
-    cell, factor = _calibration_columns(weights)
-    return Weights(columns.assign(calibration_cell=cell, calibration_factor=factor), weights.steps, weights.response, chain.inputs)
+    return Weights(columns.assign(**_calibration_columns(weights)), weights.steps, weights.response, chain.inputs)
 
 
 class _Chain:
@@ -169,13 +168,13 @@ def _response_rate(specification: SurveySpecification, sample: pd.DataFrame, wei
     return ResponseRate(int(base.sum()), float(complete.sum() / base.sum()), weighted)
 
 
-def _calibration_columns(weights: Weights) -> tuple[pd.Series, pd.Series]:
-    """Cell and factor of the last calibration, null where there was none."""
+def _calibration_columns(weights: Weights) -> dict[str, pd.Series]:
+    """What variances need to know of the last calibration; null where there was none."""
     index, at = weights.frame.index, weights.calibrated
     calibration = weights.steps[at].calibration if at is not None else None
     if at is None or calibration is None:
-        return pd.Series(pd.NA, index, dtype="Int64"), pd.Series(np.nan, index)
-    before, after = weights.steps[at - 1].weights, weights.steps[-1].weights
-    factor = np.divide(after, before, out=np.ones_like(after), where=before != 0)  # of nobody's weight, any factor is true
-    cell = pd.Series(calibration.cell, index, dtype="Int64")
-    return cell.mask(cell < 0), pd.Series(factor, index)
+        return {"weight_before_calibration": pd.Series(np.nan, index)}
+    categories = calibration.cell_categories.iloc[calibration.cell].set_axis(index)
+    inside = calibration.cell >= 0
+    margins = {f"margin_{number}": categories[margin].where(inside).astype("str") for number, margin in enumerate(categories, 1)}
+    return {"weight_before_calibration": pd.Series(weights.steps[at - 1].weights, index)} | margins

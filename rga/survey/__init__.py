@@ -13,14 +13,14 @@ from rga.survey.association import Independence, independence
 from rga.survey.calibration import Calibration, Collapsed, calibrate, joint_categories
 from rga.survey.design import MISSING, OTHER, TOTAL, Design, LonelyPsu, Replicates
 from rga.survey.diagnostics import WeightDiagnostics, diagnose
-from rga.survey.estimation import estimate
-from rga.survey.gaps import benjamini_hochberg, estimates_and_gaps, gender_gaps
+from rga.survey.gaps import benjamini_hochberg
 from rga.survey.intervals import korn_graubard, logit_interval, t_interval, wilson
 from rga.survey.joint import Joint, Result, jointly
 from rga.survey.reliability import FLAG_BELOW, SUPPRESS_BELOW, obs_status
 from rga.survey.replicates import make_replicates
 from rga.survey.replication import ReplicateEstimates, estimate_replicates
 from rga.survey.statistics import Distribution, Mean, Quantile, Ratio, Share, Total
+from rga.survey.tables import estimate, estimates_and_gaps, gender_gaps
 from rga.survey.tabulate import tabulate
 
 __all__ = [

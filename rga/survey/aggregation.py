@@ -1,7 +1,7 @@
 """The one pass over respondents: sums of weights by survey, stratum, PSU and cell, for every statistic at once.
 
-Belongs here: the grouped-sum SQL and the arrays it becomes. Not here: what is computed from the sums, or where
-respondents are kept.
+Belongs here: the query, and the sums that its rows become. Not here: what is summed of a respondent (``summands``), what is
+computed from the sums, where respondents are kept.
 """
 
 from __future__ import annotations
@@ -12,248 +12,335 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from rga.errors import InputError, Problem
 from rga.survey.data import quoted
 from rga.survey.design import MISSING, Design
-from rga.survey.statistics import Distribution, Ratio, Share, Statistic, columns_of
+from rga.survey.grouping import Coder, Table, group, keys, sum_by
+from rga.survey.statistics import Statistic, columns_of
+from rga.survey.summands import Summands, Values
+
+BATCH = 122_880  # rows: a row group as DuckDB writes them
+UNITS = ("survey", "stratum", "psu")
+STAGED = Design(weight="weight", stratum="stratum", psu="psu")
+
+
+@dataclass(frozen=True)
+class Crossing:
+    """Sums over the respondents of a PSU who are in one cell of a breakdown, PSU after PSU; those without one, by stratum.
+
+    ``psu`` numbers the PSU, ``codes`` the category of each dimension. The matrices are groups x columns of `Summands`:
+    ``weighted`` are sums times w, ``squared`` times w^2 (where somebody has no PSU). ``counted`` are sums over respondents of
+    positive weight who share stratum and cell, which ``stratum_cell`` gives for each group. ``by_margin``: see there.
+    """
+
+    psu: np.ndarray
+    codes: dict[str, np.ndarray]
+    stratum_cell: np.ndarray
+    weighted: np.ndarray
+    squared: np.ndarray | None
+    counted: np.ndarray
+    by_margin: ByMargin | None
+
+
+@dataclass(frozen=True)
+class ByMargin:
+    """Sums over the respondents of a stratum who are in one cell of a breakdown and in one joint cell of the margins.
+
+    ``joint`` numbers the joint cell (a row of `Margins.cells`); ``based`` are sums times the weight before calibration, ``squared``
+    times w^2.
+    """
+
+    stratum: np.ndarray
+    joint: np.ndarray
+    codes: dict[str, np.ndarray]
+    based: np.ndarray
+    squared: np.ndarray | None
+
+
+@dataclass(frozen=True)
+class Margins:
+    """Joint cells of the calibration margins, whatever was answered.
+
+    ``cells`` are joint cells x (survey, and the category's code on each margin), sorted. ``psu``, ``joint`` and ``weights`` are of
+    each PSU in each joint cell: sums of w, of w^2 and of the weight before calibration.
+    """
+
+    cells: np.ndarray
+    psu: np.ndarray
+    joint: np.ndarray
+    weights: np.ndarray
 
 
 @dataclass(frozen=True)
 class Sums:
-    """Sums over groups of respondents who share survey, stratum, PSU and cell. Everything else follows from these.
+    """Sums over groups of respondents. Everything else follows from these.
 
-    Groups are sorted by survey, stratum, PSU and cell. ``survey``, ``stratum`` and ``psu`` number them across the whole (a PSU id
-    that returns in another stratum is another PSU); respondents without a PSU, who are one each, share a group with ``psu`` -1.
-    ``codes`` numbers each dimension's category, of which ``categories`` has the names (`_U` where not known). ``strata`` has one
-    row per stratum: survey_id, name, ``psus``, the number of PSUs in the whole sample, and ``fraction``, their share of the
-    population's PSUs (0: drawn with replacement).
-
-    The matrices are groups x statistics over those in the base, ``n`` and ``numerator_n`` counting respondents of positive weight:
-    ``weight`` is the sum of w x and ``weighted`` that of w y, of which a statistic is the ratio (x is 1 but for ratios);
-    ``population`` is the sum of w, and ``squares`` are those of w y^2, w y x and w x^2. ``moments`` has the sums of w^2 y^2,
-    w^2 y x and w^2 x^2, which respondents without a PSU need; None where there are none. What is the same is one array under
-    several names.
-    ``cases`` (respondents of positive weight) and ``total_weight`` describe a group whatever was answered. Where respondents were
-    summed by several crossings, ``crossing`` has the code of each group's, and these two are 0 but in the total's groups.
+    ``crossings`` has those of each breakdown. ``psus`` has one row per PSU: ``survey`` and ``stratum`` (numbers), ``alone`` (not a
+    PSU: all respondents of the stratum who have none, ``respondents`` in number, each one of its own). ``strata`` has one row per
+    stratum: survey_id, name, ``psus``, the number of PSUs in the whole sample, and ``fraction``, their share of the population's
+    PSUs (0: drawn with replacement). Both are sorted by survey. ``cases`` (respondents of positive weight) and ``total_weight``
+    are by survey.
+    ``categories`` are the names of each dimension's codes (`_U` where not known), sorted.
     """
 
     statistics: tuple[Statistic, ...]
     names: tuple[tuple[str, str], ...]
+    summands: Summands
     surveys: tuple[str, ...]
     categories: dict[str, np.ndarray]
-    survey: np.ndarray
-    stratum: np.ndarray
-    psu: np.ndarray
-    codes: dict[str, np.ndarray]
+    psus: pd.DataFrame
     strata: pd.DataFrame
-    crossing: np.ndarray | None
     cases: np.ndarray
     total_weight: np.ndarray
-    n: np.ndarray
-    numerator_n: np.ndarray
-    weight: np.ndarray
-    weighted: np.ndarray
-    population: np.ndarray
-    squares: tuple[np.ndarray, np.ndarray, np.ndarray]
-    moments: tuple[np.ndarray, np.ndarray, np.ndarray] | None
+    crossings: dict[tuple[str, ...], Crossing]
+    margins: Margins | None
 
     @property
     def dimensions(self) -> tuple[str, ...]:
         return tuple(self.categories)
 
 
-STAGED = Design(weight="weight", stratum="stratum", psu="psu")
-
-
 def aggregate(
     con: duckdb.DuckDBPyConnection,
     relation: str,
     statistics: Sequence[Statistic],
-    dimensions: Sequence[str],
+    breakdowns: Sequence[tuple[str, ...]],
     design: Design = STAGED,
     survey: str | None = "survey_id",
-    crossings: Sequence[tuple[str, ...]] | None = None,
+    batch: int = BATCH,
 ) -> Sums:
-    """Sum weights in one grouped statement over every survey in ``relation``.
+    """Read ``relation`` once, ``batch`` respondents at a time, and sum over every cell of every breakdown in every PSU.
 
-    ``relation`` is a table or view with the columns of ``design``, the dimensions, whatever the statistics name (any but quantiles,
-    which sums do not give), and ``survey``, which tells surveys apart (None: it is one). A respondent without weight is not in the
-    sample; one without PSU is a PSU of its own; strata that are NULL are one. ``crossings``: no other breakdown will be asked for;
-    respondents without PSU are then summed by each of them, not by the cells of all dimensions at once, which may be as many as
-    they. Raises InputError where a weight is negative or not finite, or a stratum's fpc is less than its PSUs.
+    ``relation`` is a table or view with the columns of ``design``, the dimensions of ``breakdowns``, whatever the statistics name
+    (any but quantiles, which sums do not give), and ``survey``, which tells surveys apart (None: it is one). A respondent without
+    weight is not in the sample; one without PSU is a PSU of its own; strata that are NULL are one. Memory is that of a batch
+    and of the sums, whatever the number of respondents. The same rows in the same order give the same bits. Raises InputError where
+    a weight is negative or not finite, or a stratum's fpc is less than its PSUs.
     """
     if design.ssu or design.replicates:
         raise ValueError("two stages and replicate weights take passes of their own: see `jointly` and `estimate_replicates`")
     columns = [(statistic, *column) for statistic in statistics for column in columns_of(con, relation, statistic)]
     if not columns:
         raise ValueError("no statistic to estimate")
-    weight, psu_column = (quoted(name) if name else default for name, default in ((design.weight, "1.0"), (design.psu, "NULL")))
-    lone = con.execute(f"SELECT count(*) > count({psu_column}) FROM {relation} WHERE {weight} IS NOT NULL").fetchall()[0][0]
-    sets = None
-    if lone and crossings is not None:  # by code, so that the same dimensions in another order are not summed twice
-        sets = list({crossing_code(names, dimensions): names for names in [(), *crossings]}.values())
-    statement = grouped_sums_sql(relation, [(s, y, x) for s, _, y, x in columns], dimensions, bool(lone), design, survey, sets)
-    table = con.execute(statement).df()
-    _check_weights(table)
+    summands = Summands.of([(statistic, y, x) for statistic, _, y, x in columns])
+    passed = _Pass(summands, breakdowns, design, survey)
+    passed.alone = _somebody_has_no_psu(con, relation, design)
+    reader = con.execute(passed.sql(relation)).to_arrow_reader(batch)
+    for part in reader:
+        passed.take(part)
+    if not passed.people.pieces:
+        passed.take(pa.RecordBatch.from_pylist([], reader.schema))
+    return passed.sums(tuple(statistic for statistic, *_ in columns), tuple((s.code, category) for s, category, *_ in columns))
 
-    survey_code, surveys = _coded(table["survey_id"])
-    stratum_code, stratum_names = _coded(table["stratum"], "")
-    psu_code, _ = pd.factorize(table["psu"], sort=True)
-    factors = {name: _coded(table[f"d{j}"], MISSING) for j, name in enumerate(dimensions)}
-    crossing = table["crossing"].to_numpy()
-    order = np.lexsort([*(codes for codes, _ in reversed(factors.values())), crossing, psu_code, stratum_code, survey_code])
-    whole = (crossing == crossing_code((), dimensions))[order] if sets else np.ones(len(order), dtype=bool)
-    survey_code, stratum_code, psu_code = survey_code[order], stratum_code[order], psu_code[order]
-    new_stratum = changes(survey_code) | changes(stratum_code)
-    stratum = np.cumsum(new_stratum) - 1
-    new_psu = (new_stratum | changes(psu_code)) & (psu_code >= 0)
-    psu = np.where(psu_code >= 0, np.cumsum(new_psu) - 1, -1)
-    alone = np.where(whole & (psu_code < 0), table["respondents"].to_numpy()[order], 0)
-    psus = np.bincount(stratum, weights=new_psu + alone, minlength=int(new_stratum.sum())).astype(np.int64)
-    strata = pd.DataFrame(
-        {
-            "survey_id": surveys[survey_code[new_stratum]].astype(str),
-            "name": stratum_names[stratum_code[new_stratum]].astype(str),
-            "psus": psus,
-            "fraction": _fraction(table["fpc"].to_numpy(dtype=np.float64, na_value=np.nan)[order], stratum, psus),
+
+def _somebody_has_no_psu(con: duckdb.DuckDBPyConnection, relation: str, design: Design) -> bool:
+    if design.psu is None:
+        return True
+    sample = f"WHERE {quoted(design.weight)} IS NOT NULL" if design.weight else ""
+    return bool(con.execute(f"SELECT count(*) > count({quoted(design.psu)}) FROM {relation} {sample}").fetchall()[0][0])
+
+
+class _Pass:
+    """The state of one pass: numbers given to values so far, and sums so far."""
+
+    def __init__(self, summands: Summands, breakdowns: Sequence[tuple[str, ...]], design: Design, survey: str | None) -> None:
+        self.summands, self.design, self.survey = summands, design, survey
+        # A breakdown whose dimensions another has, in another order, has its groups.
+        self.breakdowns = list(dict.fromkeys(breakdowns))
+        self.dimensions = list(dict.fromkeys(name for by in self.breakdowns for name in by))
+        self.margins = [f"m{j}" for j in range(len(design.margins))] if design.base_weight else []
+        missing = {"survey": "", "stratum": "", "psu": None} | dict.fromkeys([*self._cells, *self.margins], MISSING)
+        self.coders = {name: Coder(text) for name, text in missing.items()}
+        self.tables, self.counts, self.fits = ({frozenset(by): Table() for by in self.breakdowns} for _ in range(3))
+        self.joint = Table()
+        self.people = Table()
+        self.fpc: dict[tuple[int, int], float] = {}
+        self.alone = False
+
+    @property
+    def _cells(self) -> list[str]:
+        return [f"d{j}" for j in range(len(self.dimensions))]
+
+    def sql(self, relation: str) -> str:
+        """One row per respondent: plain SQL that any engine runs."""
+        given = dict(zip(UNITS, (self.survey, self.design.stratum, self.design.psu), strict=True))
+        given |= dict(zip(self._cells, self.dimensions, strict=True)) | dict(zip(self.margins, self.design.margins, strict=False))
+        keys = [f"{quoted(column)} AS {name}" for name, column in given.items() if column]
+        weight = f"CAST({quoted(self.design.weight)} AS DOUBLE)" if self.design.weight else "CAST(1 AS DOUBLE)"
+        numbers = {"fpc": self.design.fpc, "base": self.design.base_weight}
+        given_numbers = [f"CAST({quoted(column)} AS DOUBLE) AS {name}" for name, column in numbers.items() if column]
+        selected = ",\n  ".join([*keys, f"{weight} AS w", *given_numbers, *self.summands.select])
+        return f"SELECT\n  {selected}\nFROM {relation}\nWHERE {weight} IS NOT NULL"
+
+    def take(self, part: pa.RecordBatch) -> None:
+        """Add a batch of respondents."""
+        rows = part.num_rows
+        present = set(part.schema.names)
+        codes = {
+            name: coder.codes(part.column(name) if name in present else pa.nulls(rows, pa.string()))
+            for name, coder in self.coders.items()
         }
-    )
+        w = part.column("w").to_numpy()
+        _check_weights(w, codes["survey"], self.coders["survey"])
+        if "fpc" in present:
+            self._take_fpc(codes, part.column("fpc").to_numpy(zero_copy_only=False))
+        values = self.summands.values(part)
+        positive = (w > 0).astype(np.float64)
+        code, row = group([codes[name] for name in UNITS])
+        people = sum_by(code, len(row), np.column_stack([np.ones(rows), w, positive]))
+        self.people.add(np.column_stack([codes[name][row] for name in UNITS]), [people])
+        scales = [w, w * w] if self.alone else [w]
+        self._take_cells(codes, values, UNITS, self.tables, scales)
+        self._take_cells(codes, values, UNITS[:2], self.counts, [None if positive.all() else positive])
+        if "base" in present:
+            base = np.nan_to_num(part.column("base").to_numpy(zero_copy_only=False).astype(np.float64))
+            units = (*UNITS, *self.margins)
+            code, row = group([codes[name] for name in units])
+            weights = sum_by(code, len(row), np.column_stack([w, w * w, base]))
+            self.joint.add(np.column_stack([codes[name][row] for name in units]), [weights])
+            units, squares = (*UNITS[:2], *self.margins), [w * w] if self.alone else []
+            self._take_cells(codes, values, units, self.fits, [base, *squares])
 
-    made: dict[tuple[str, ...], np.ndarray] = {}
+    def _take_cells(
+        self,
+        codes: dict[str, np.ndarray],
+        values: Values,
+        units: tuple[str, ...],
+        tables: dict[frozenset[str], Table],
+        scales: list[np.ndarray | None],
+    ) -> None:
+        """Add to the sums by ``units`` and each breakdown's cells."""
+        finest, first = group([codes[name] for name in (*units, *self._cells)])
+        made: dict[frozenset[str], tuple[dict[str, np.ndarray], list[np.ndarray]]] = {}
+        if len(first) < len(finest) / 2:  # many respondents a cell: every breakdown adds up their sums
+            sums = [values.sums(finest, len(first), scale) for scale in scales]
+            made[frozenset(self.dimensions)] = {name: column[first] for name, column in codes.items()}, sums
+        for by in sorted(tables, key=len, reverse=True):
+            finer = [found for other, found in made.items() if by <= other]
+            source, sums = min(finer, key=lambda found: len(found[1][0]), default=(codes, []))
+            columns = [source[name] for name in (*units, *self._names(by))]
+            code, row = group(columns)
+            if finer:
+                sums = [sum_by(code, len(row), array) for array in sums]
+            else:
+                sums = [values.sums(code, len(row), scale) for scale in scales]
+            made[by] = {name: column[row] for name, column in source.items()}, sums
+            tables[by].add(np.column_stack([column[row] for column in columns]), list(sums))
 
-    def matrix(*prefixes: str) -> np.ndarray:
-        """Groups x statistics of the first of ``prefixes`` that the statement has; 0 where it has none."""
-        names = tuple(next((p + k for p in prefixes if p + k in table), "") for k in map(str, range(len(columns))))
-        if names not in made:
-            found = np.zeros((len(order), len(columns)))
-            for k, name in enumerate(names):
-                if name:
-                    found[:, k] = table[name].to_numpy(dtype=np.float64, na_value=0.0)[order]
-            made[names] = np.nan_to_num(found, copy=False)
-        return made[names]
+    def _names(self, by: frozenset[str]) -> list[str]:
+        return [f"d{j}" for j, dimension in enumerate(self.dimensions) if dimension in by]
 
-    return Sums(
-        statistics=tuple(statistic for statistic, *_ in columns),
-        names=tuple((statistic.code, category) for statistic, category, *_ in columns),
-        surveys=tuple(map(str, surveys)),
-        categories={name: categories for name, (_, categories) in factors.items()},
-        survey=survey_code,
-        stratum=stratum,
-        psu=psu,
-        codes={name: codes[order] for name, (codes, _) in factors.items()},
-        strata=strata,
-        crossing=crossing[order] if sets else None,
-        cases=np.where(whole, table["cases"].to_numpy(dtype=np.int64)[order], 0),
-        total_weight=np.where(whole, table["total_weight"].to_numpy(dtype=np.float64)[order], 0.0),
-        n=matrix("n"),
-        numerator_n=matrix("m"),
-        weight=matrix("w"),
-        weighted=matrix("t"),
-        population=matrix("p", "w"),
-        squares=(matrix("s", "t"), matrix("syx", "t"), matrix("sxx", "w")),
-        moments=(matrix("yy"), matrix("yx", "yy"), matrix("xx")) if lone else None,
-    )
+    def _take_fpc(self, codes: dict[str, np.ndarray], fpc: np.ndarray) -> None:
+        code, row = group([codes["survey"], codes["stratum"]])
+        largest = np.zeros(len(row))
+        np.maximum.at(largest, code, np.nan_to_num(fpc))
+        for key, value in zip(zip(codes["survey"][row], codes["stratum"][row], strict=True), largest, strict=True):
+            self.fpc[key] = max(self.fpc.get(key, 0.0), float(value))
 
+    def sums(self, statistics: tuple[Statistic, ...], names: tuple[tuple[str, str], ...]) -> Sums:
+        """Everything taken, sorted; the tables are used up."""
+        sorted_ = {name: coder.sorted() for name, coder in self.coders.items()}
+        place = {name: places for name, (places, _) in sorted_.items()}
+        texts = {name: np.array(found, dtype=object) for name, (_, found) in sorted_.items()}
+        codes, (people,) = self.people.compact([place[name] for name in UNITS])
+        new_stratum = changes(codes[:, :2])
+        stratum = np.cumsum(new_stratum) - 1
+        alone = np.array([psu is None for psu in texts["psu"]], dtype=bool)[codes[:, 2]]
+        of_survey = sum_by(codes[:, 0], len(texts["survey"]), people)
+        psus = np.bincount(stratum, weights=np.where(alone, people[:, 0], 1), minlength=int(new_stratum.sum())).astype(np.int64)
+        strata = pd.DataFrame(
+            {
+                "survey_id": texts["survey"][codes[new_stratum, 0]],
+                "name": texts["stratum"][codes[new_stratum, 1]],
+                "psus": psus,
+                "fraction": self._fraction(place, codes[new_stratum, :2], psus),
+            }
+        )
+        margins = self._margins(place) if self.design.base_weight else None
+        crossings = {by: self._crossing(by, place, margins) for by in self.tables}
+        return Sums(
+            statistics=statistics,
+            names=names,
+            summands=self.summands,
+            surveys=tuple(texts["survey"]),
+            categories={dimension: texts[name] for name, dimension in zip(self._cells, self.dimensions, strict=True)},
+            psus=pd.DataFrame({"survey": codes[:, 0], "stratum": stratum, "alone": alone, "respondents": people[:, 0]}),
+            strata=strata,
+            cases=of_survey[:, 2],
+            total_weight=of_survey[:, 1],
+            crossings={by: crossings[frozenset(by)] for by in self.breakdowns},
+            margins=margins,
+        )
 
-def _coded(values: pd.Series, missing: str = "") -> tuple[np.ndarray, np.ndarray]:
-    """A number per row and, sorted, the texts that the numbers stand for; null is ``missing``."""
-    code, distinct = pd.factorize(values)
-    texts, place = np.unique(np.array([*map(str, distinct), missing], dtype=object).astype(str), return_inverse=True)
-    coded = place[code]  # -1, null, takes the last, which is `missing`
-    used = np.unique(coded)
-    return np.searchsorted(used, coded), texts[used].astype(object)
+    def _margins(self, place: dict[str, np.ndarray]) -> Margins:
+        codes, (weights,) = self.joint.compact([place[name] for name in (*UNITS, *self.margins)])
+        psu = np.cumsum(changes(codes[:, :3])) - 1
+        cells, joint = np.unique(codes[:, [0, *range(3, codes.shape[1])]], axis=0, return_inverse=True)
+        return Margins(cells, psu, joint.ravel(), weights)
 
+    def _by_margin(self, by: frozenset[str], place: dict[str, np.ndarray], margins: Margins) -> ByMargin:
+        names, count = self._names(by), len(self.margins)
+        codes, sums = self.fits[by].compact([place[name] for name in (*UNITS[:2], *self.margins, *names)])
+        stratum = np.unique(keys(list(codes[:, :2].T)), return_inverse=True)[1]
+        cells = np.concatenate([margins.cells, codes[:, [0, *range(2, 2 + count)]]])
+        joint = np.unique(keys(list(cells.T)), return_inverse=True)[1][len(margins.cells) :]
+        dimensions = [dimension for dimension in self.dimensions if dimension in by]
+        return ByMargin(
+            stratum, joint, dict(zip(dimensions, codes[:, 2 + count :].T, strict=True)), sums[0], sums[1] if self.alone else None
+        )
 
-def _fraction(fpc: np.ndarray, stratum: np.ndarray, psus: np.ndarray) -> np.ndarray:
-    """Sampling fraction of each stratum from its largest fpc: a number of PSUs, or a fraction already."""
-    largest = np.zeros(len(psus))
-    np.maximum.at(largest, stratum, np.nan_to_num(fpc))
-    with np.errstate(divide="ignore"):
-        fraction = np.where(largest > 1, psus / largest, largest)
-    if (wrong := fraction > 1 + 1e-12).any():
-        h = int(np.argmax(wrong))
-        what = f"the population is said to have {largest[h]:g} PSUs in a stratum of which {psus[h]} are in the sample"
-        raise InputError(Problem(what, "give the number of PSUs in the population, or the sampling fraction", variable="fpc"))
-    return np.minimum(fraction, 1.0)
+    def _crossing(self, by: frozenset[str], place: dict[str, np.ndarray], margins: Margins | None) -> Crossing:
+        names = self._names(by)
+        dimensions = [dimension for dimension in self.dimensions if dimension in by]
+        codes, sums = self.tables[by].compact([place[name] for name in (*UNITS, *names)])
+        psu = np.cumsum(changes(codes[:, :3])) - 1  # everybody is in some cell, and so every PSU in every breakdown
+        _, (counted,) = self.counts[by].compact([place[name] for name in (*UNITS[:2], *names)])
+        _, stratum_cell = np.unique(keys([*codes[:, :2].T, *codes[:, 3:].T]), return_inverse=True)
+        return Crossing(
+            psu=psu,
+            codes=dict(zip(dimensions, codes[:, 3:].T, strict=True)),
+            stratum_cell=stratum_cell,
+            weighted=sums[0],
+            squared=sums[1] if self.alone else None,
+            counted=counted,
+            by_margin=self._by_margin(by, place, margins) if margins else None,
+        )
+
+    def _fraction(self, place: dict[str, np.ndarray], strata: np.ndarray, psus: np.ndarray) -> np.ndarray:
+        """Sampling fraction of each stratum from its largest fpc: a number of PSUs, or a fraction already."""
+        known = {(place["survey"][survey], place["stratum"][stratum]): size for (survey, stratum), size in self.fpc.items()}
+        largest = np.array([known.get((survey, stratum), 0.0) for survey, stratum in strata], dtype=np.float64)
+        with np.errstate(divide="ignore"):
+            fraction = np.where(largest > 1, psus / largest, largest)
+        if (wrong := fraction > 1 + 1e-12).any():
+            h = int(np.argmax(wrong))
+            what = f"the population is said to have {largest[h]:g} PSUs in a stratum of which {psus[h]} are in the sample"
+            raise InputError(Problem(what, "give the number of PSUs in the population, or the sampling fraction", variable="fpc"))
+        return np.minimum(fraction, 1.0)
 
 
 def changes(codes: np.ndarray) -> np.ndarray:
-    """True where a run of equal values begins."""
+    """True where a run of equal rows (or values) begins."""
     changed = np.ones(len(codes), dtype=bool)
-    changed[1:] = codes[1:] != codes[:-1]
+    different = codes[1:] != codes[:-1]
+    changed[1:] = different.any(axis=1) if codes.ndim > 1 else different
     return changed
 
 
-def grouped_sums_sql(
-    relation: str,
-    columns: Sequence[tuple[Statistic, str, str]],
-    dimensions: Sequence[str],
-    lone: bool,
-    design: Design = STAGED,
-    survey: str | None = "survey_id",
-    sets: Sequence[tuple[str, ...]] | None = None,
-) -> str:
-    """The statement itself: plain SQL that DuckDB and Spark both run.
-
-    ``columns`` gives each column's statistic, y and x; ``lone``: some respondents have no PSU, and second moments are needed.
-    A number times an unknown answer is unknown and not summed, which is how each statistic has its own denominator.
-    """
-    cells = [f"d{j}" for j in range(len(dimensions))]
-    w = f"CAST({quoted(design.weight)} AS DOUBLE)" if design.weight else "CAST(1 AS DOUBLE)"
-    given = {"survey_id": survey, "stratum": design.stratum, "psu": design.psu, "fpc": design.fpc}
-    inner = [f"{quoted(column) if column else 'NULL'} AS {name}" for name, column in given.items()]
-    inner += [f"{w} AS w", *([f"{w} * {w} AS w2"] if lone else [])]
-    inner += [f"{quoted(name)} AS d{j}" for j, name in enumerate(dimensions)]
-    outer = ["COUNT(*) AS respondents", "COUNT(CASE WHEN w > 0 THEN 1 END) AS cases"]
-    outer += ["SUM(w) AS total_weight", "MIN(w) AS least_weight", "MAX(CAST(fpc AS DOUBLE)) AS fpc"]
-    for k, (statistic, y, x) in enumerate(columns):
-        universe = statistic.universe.strip()
-        base = f"{w} > 0" + (f" AND ({universe})" if universe and universe != "TRUE" else "")
-        outer.append(f"COUNT(y{k}) AS n{k}")
-        if isinstance(statistic, Share | Distribution):
-            inner.append(f"CASE WHEN {base} THEN CAST(({y}) AS TINYINT) END AS y{k}")
-            outer += [f"COUNT(NULLIF(y{k}, 0)) AS m{k}", f"SUM(w + 0 * y{k}) AS w{k}", f"SUM(w * y{k}) AS t{k}"]
-            outer += [f"SUM(w2 * y{k}) AS yy{k}", f"SUM(w2 + 0 * y{k}) AS xx{k}"] if lone else []
-            continue
-        inner.append(f"CASE WHEN {base} AND ({x}) IS NOT NULL THEN CAST(({y}) AS DOUBLE) END AS y{k}")
-        inner.append(f"CASE WHEN {base} AND ({y}) IS NOT NULL THEN CAST(({x}) AS DOUBLE) END AS x{k}")
-        if isinstance(statistic, Ratio):
-            outer += [f"SUM(CASE WHEN y{k} IS NOT NULL THEN w END) AS p{k}"]
-            outer += [f"SUM(w * y{k} * x{k}) AS syx{k}", f"SUM(w * x{k} * x{k}) AS sxx{k}"]
-        outer += [f"SUM(w * x{k}) AS w{k}", f"SUM(w * y{k}) AS t{k}", f"SUM(w * y{k} * y{k}) AS s{k}"]
-        if lone:
-            outer += [f"SUM(w2 * y{k} * y{k}) AS yy{k}", f"SUM(w2 * y{k} * x{k}) AS yx{k}", f"SUM(w2 * x{k} * x{k}) AS xx{k}"]
-    units = ["survey_id", "stratum", "psu"]
-    keys, grouped, crossing = ", ".join([*units, *cells]), ", ".join([*units, *cells]), "0"
-    if sets is not None:
-        of_set = [", ".join([*units, *(cells[dimensions.index(name)] for name in names)]) for names in sets]
-        grouped = f"GROUPING SETS ({', '.join(f'({names})' for names in of_set)})"
-        crossing = f"GROUPING({', '.join(cells)})" if cells else "0"
-    select_inner, select_outer = ",\n    ".join(inner), ",\n  ".join([keys, f"{crossing} AS crossing", *outer])
-    return (
-        f"SELECT\n  {select_outer}\n"
-        f"FROM (\n  SELECT\n    {select_inner}\n  FROM {relation}\n  WHERE {w} IS NOT NULL\n) AS answers\n"
-        f"GROUP BY {grouped}"
-    )
-
-
-def crossing_code(crossing: Sequence[str], dimensions: Sequence[str]) -> int:
-    """SQL's GROUPING of a crossing: a bit for each dimension that it leaves out, the last dimension's the lowest."""
-    return sum(1 << place for place, name in enumerate(reversed(dimensions)) if name not in crossing)
-
-
-def _check_weights(table: pd.DataFrame) -> None:
-    finite = np.isfinite(table["total_weight"].to_numpy(dtype=np.float64))
-    wrong = ~finite | (table["least_weight"].to_numpy(dtype=np.float64) < 0)
+def _check_weights(w: np.ndarray, survey: np.ndarray, coder: Coder) -> None:
+    wrong = ~np.isfinite(w) | (w < 0)
     if wrong.any():
+        places, texts = coder.sorted()
         raise InputError(
             [
                 Problem(
-                    f"{survey_id}: a weight is negative, infinite or not a number",
+                    f"{texts[places[code]]}: a weight is negative, infinite or not a number",
                     "correct the weight, or leave it empty for people who are not part of the sample",
                     variable="weight",
+                    rows=int(np.sum(wrong & (survey == code))),
                 )
-                for survey_id in sorted(set(table.loc[wrong, "survey_id"]))
+                for code in np.unique(survey[wrong])
             ]
         )

@@ -34,11 +34,12 @@ class Calibration:
     ``weights`` are ``base_weight * base_scale * factor``: ``base_scale`` brings the base weights to the population (1 where only
     numbers are calibrated), ``factor`` is g, the one that bounds apply to, averages about 1 and is NaN outside the sample.
     ``cell`` is the joint cell of all categorical margins as fitted (missing and collapsed categories included), 0, 1, ...; -1
-    outside the sample. ``margins`` has a row per margin and category, and one per number (category `_T`): n (respondents with a
-    base weight, and an answer), benchmark (as fitted: scaled), before and after (sums by base weight as given, and by weight).
-    ``missing`` counts respondents without a category or number by margin, ``missing_any`` those without one on any; ``scaled``
-    gives by margin the factor that brought its total to that of the first. ``error`` is the largest relative error of a margin.
-    ``bounds_hit`` counts respondents with g at each bound, ``trimmed`` those at ``cap``, the largest weight allowed; ``negative``
+    outside the sample; ``cell_categories`` (joint cells x margins) says which categories it is in. ``margins`` has a row per
+    margin and category, and one per number (category `_T`): n (respondents with a base weight, and an answer), benchmark (as
+    fitted: scaled), before and after (sums by base weight as given, and by weight). ``missing`` counts respondents without a
+    category or number by margin, ``missing_any`` those without one on any; ``scaled`` gives by margin the factor that brought its
+    total to that of the first. ``error`` is the largest relative error of a margin. ``bounds_hit`` counts respondents with g at
+    each bound, ``trimmed`` those at ``cap``, the largest weight allowed; ``negative``
     weights come out of linear calibration without bounds. ``notes`` names compromises in words.
     """
 
@@ -52,6 +53,7 @@ class Calibration:
     missing_any: int
     scaled: dict[str, float]
     cell: np.ndarray
+    cell_categories: pd.DataFrame
     factor: np.ndarray
     base_scale: float = 1.0
     bounds_hit: dict[str, int] = field(default_factory=lambda: {"low": 0, "high": 0})
@@ -201,6 +203,12 @@ def _result(
         missing_any=missing_any,
         scaled=fitted.scaled,
         cell=cells.cell,
+        cell_categories=pd.DataFrame(
+            {
+                margin: benchmark.index[code]
+                for (margin, benchmark), code in zip(fitted.benchmark.items(), cells.codes.T, strict=True)
+            }
+        ),
         factor=_everyone(factor, known),
         base_scale=units.scale,
         bounds_hit=hit,

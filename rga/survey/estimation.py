@@ -1,65 +1,52 @@
-"""Weighted estimates of a population with their standard errors, limits and design effects, from sums.
+"""Weighted estimates of a population with their standard errors and degrees of freedom, from sums.
 
-Belongs here: shares, means, ratios and totals in every cell of a breakdown. Not here: differences between estimates, publication
-rules.
+Belongs here: shares, means, ratios and totals in every cell of a breakdown, and what differences between cells need. Not here:
+those differences (``gaps``), tables (``tables``), publication rules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from rga.survey.aggregation import Sums, crossing_code
-from rga.survey.design import MISSING, TOTAL, LonelyPsu, breakdown_name, lonely_psu_of
-from rga.survey.intervals import korn_graubard, logit_interval, t_quantile
-from rga.survey.statistics import Distribution, Mean, Ratio, Share, Total
-from rga.survey.variance import Taylor, Units, check_lonely, finished, taylor
+from rga.survey.aggregation import Crossing, Sums
+from rga.survey.calibrated_variance import residuals
+from rga.survey.design import MISSING, LonelyPsu, breakdown_name, lonely_psu_of
+from rga.survey.grouping import sum_by
+from rga.survey.statistics import Distribution, Share, Total
+from rga.survey.summands import columns
+from rga.survey.variance import Answered, Deviations, Sample, check_lonely, finished
 
 # Weights that add up to more than this many times the respondents count people rather than respondents.
 POPULATION_SCALE = 2.0
-NAMES = {Share: "share", Distribution: "share", Mean: "mean", Ratio: "ratio", Total: "total"}
-MEASURES = ["value", "se", "ci_low", "ci_high", "n", "numerator_n", "population", "deff", "n_effective", "df", "cv"]
+PART = 1_500_000  # numbers in a matrix of PSUs x cells x statistics: what a processor's cache holds is done soonest
 
 
 @dataclass(frozen=True)
-class CellEstimates:
-    """Estimates of every survey in one breakdown: matrices cells x statistics.
+class Part:
+    """Estimates of some surveys in one breakdown: arrays surveys x cells x statistics.
 
-    ``survey`` numbers each cell's survey, ``codes`` its category of each dimension of the breakdown. ``value`` is NaN where ``n``
-    is 0. ``simple``: the variance of a simple random sample of that size. ``average``: cells of surveys under that rule for
-    lonely PSUs.
+    ``surveys`` numbers the surveys, ``codes`` the category of each dimension in each cell. ``value`` is NaN where ``n`` is 0.
+    ``simple``: the variance of a simple random sample of that size. ``answered`` counts the PSUs with an answer, rows of ``sample``
+    x cells x statistics.
     """
 
-    survey: np.ndarray
+    surveys: range
     codes: dict[str, np.ndarray]
     n: np.ndarray
     numerator_n: np.ndarray
     population: np.ndarray
     value: np.ndarray
     simple: np.ndarray
-    taylor: Taylor
-    average: np.ndarray
     se: np.ndarray
     df: np.ndarray
-
-
-def estimate(
-    sums: Sums, breakdowns: Sequence[tuple[str, ...]], lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu = "adjust"
-) -> pd.DataFrame:
-    """Every statistic in every cell of every breakdown, in which somebody answered.
-
-    Columns: survey_id, indicator, statistic, category, breakdown, one per dimension (`_T` where not broken down), value (shares
-    0..1), se, ci_low, ci_high (95 %: shares logit with t(df), Korn-Graubard where the value is 0 or 1; others t(df)), n,
-    numerator_n (0 but for shares), population, deff, n_effective, df, cv. What is not defined is NaN: limits without degrees of
-    freedom, deff and n_effective where answers do not vary. A breakdown by a dimension that nobody of a
-    survey answered is left out for it. Raises InputError under `fail` where a stratum has one PSU.
-    """
-    strata = with_rules(sums, lonely_psu)
-    tables = [table_of(sums, by, cells) for by in breakdowns if (cells := cell_estimates(sums, by, strata))]
-    return pd.concat(tables or [table_of(sums, (), None)], ignore_index=True)
+    raw: np.ndarray
+    sample: Sample
+    deviations: Deviations
+    answered: np.ndarray
 
 
 def with_rules(sums: Sums, lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu) -> pd.DataFrame:
@@ -70,134 +57,133 @@ def with_rules(sums: Sums, lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu) -> p
     return strata
 
 
-def cell_estimates(sums: Sums, breakdown: tuple[str, ...], strata: pd.DataFrame) -> CellEstimates | None:
-    """Estimates in one breakdown, or None where no survey asked for its dimensions.
+def parts(sums: Sums, breakdown: tuple[str, ...], strata: pd.DataFrame) -> Iterator[Part]:
+    """Estimates in one breakdown, some surveys at a time: of those who asked for all of its dimensions."""
+    if breakdown not in sums.crossings:
+        raise ValueError(f"breakdown {breakdown_name(breakdown)} is not among those that were summed")
+    crossing = sums.crossings[breakdown]
+    survey = sums.psus["survey"].to_numpy()[crossing.psu]
+    kept = np.ones(len(survey), dtype=bool)
+    for name in breakdown:
+        known = (sums.categories[name] != MISSING)[crossing.codes[name]]
+        kept &= (np.bincount(survey, weights=known, minlength=len(sums.surveys)) > 0)[survey]
+    groups = np.flatnonzero(kept)
+    for surveys in _portions(sums, survey[groups]):
+        first, last = np.searchsorted(survey[groups], [surveys.start, surveys.stop])
+        if first < last:
+            yield _part(sums, crossing, groups[first:last], Sample.of(sums, strata, surveys), surveys, breakdown)
 
-    The value is R = sum T / sum X over the PSUs of a cell, T and X the sums of w y and w x; its linearised value per PSU is
-    z_c = (T_c - R X_c) / sum X (Wolter 2007, ch. 6). A total's is T_c itself.
-    """
-    if unknown := set(breakdown) - set(sums.dimensions):
-        raise ValueError(f"breakdown by {', '.join(sorted(unknown))}, of which there are no sums")
-    cell, survey, codes = _cells(sums, breakdown)
-    if not len(survey):
-        return None
-    units = Units.of(sums, cell)
-    weight, weighted, answered = (units.of_groups @ matrix for matrix in (sums.weight, sums.weighted, sums.n))
-    n, divisor = units.by_cell(answered), units.by_cell(weight)
-    numerator_n = units.by_cell(units.of_groups @ sums.numerator_n)
-    totals = units.by_cell(weighted)
+
+def _portions(sums: Sums, survey: np.ndarray) -> Iterator[range]:
+    """Surveys that follow one another, as many as make a ``PART``."""
+    count = len(sums.surveys)
+    psus = np.bincount(sums.psus["survey"], minlength=count)
+    groups = np.bincount(survey, minlength=count)
+    size, start = 0, 0
+    for number in range(count):
+        cells = groups[number] / max(psus[number], 1)  # a lower bound of its cells
+        more = int(psus[number] * max(cells, 10) * len(sums.names))
+        if size and size + more > PART:
+            yield range(start, number)
+            size, start = 0, number
+        size += more
+    if count:
+        yield range(start, count)
+
+
+def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, surveys: range, breakdown: tuple[str, ...]) -> Part:
+    """The value is R = sum T / sum X over the PSUs of a cell, T and X the sums of w y and w x; its linearised value per PSU is
+    z_c = (T_c - R X_c) / sum X (Wolter 2007, ch. 6). A total's is T_c itself."""
+    at, statistics = sums.summands, len(sums.names)
+    codes = {name: crossing.codes[name][groups] for name in breakdown}
+    key = _key(sums, codes, breakdown, len(groups))
+    _, first, cell = np.unique(key, return_index=True, return_inverse=True)
+    row = crossing.psu[groups] - sample.first_psu
+    shape = (len(surveys), len(first), statistics)
+    place = sample.survey[row] * len(first) + cell  # in surveys x cells
+    weighted = crossing.weighted[groups]
+    of_cell = sum_by(place, shape[0] * shape[1], weighted)
+    strata, one = np.unique(crossing.stratum_cell[groups], return_index=True)  # of a stratum's PSUs in a cell one stands for all
+    counted = crossing.counted[strata]
+    counts = sum_by(place[one], len(of_cell), counted)
+    n, numerator_n = columns(counts, at.known), columns(counts, at.y)
+    total, divisor, population = (columns(of_cell, which) for which in (at.y, at.x, at.known))
+
     is_share, is_total = (np.array([isinstance(s, kinds) for s in sums.statistics]) for kinds in ((Share, Distribution), Total))
     with np.errstate(divide="ignore", invalid="ignore"):
-        value = totals / divisor
+        value = total / divisor
     # Exact where all or none say yes, whatever the rounding of the sums.
     value[is_share & (numerator_n == 0)] = 0.0
     value[is_share & (numerator_n == n)] = 1.0
-    value[:, is_total] = totals[:, is_total]
+    value[:, is_total] = total[:, is_total]
     value[(n == 0) | ~np.isfinite(value)] = np.nan
     ratio = np.where(is_total, 0.0, np.nan_to_num(value))
     base = np.where(is_total | (divisor == 0), 1.0, divisor)
-    z = (weighted - ratio[units.cell] * weight) / base[units.cell]
+
+    def in_psus(of_groups: np.ndarray) -> np.ndarray:
+        """Groups x statistics as PSUs x cells x statistics: 0 where a PSU has nobody in the cell."""
+        dense = np.zeros((len(sample.survey) * len(first), statistics))
+        dense[row * len(first) + cell] = of_groups
+        return dense.reshape(len(sample.survey), len(first), statistics)
+
+    z = columns(weighted, at.y) - ratio[place] * columns(weighted, at.x)
+    z /= base[place]
     own = None
-    if sums.moments is not None:
-        yy, yx, xx = (units.of_groups @ matrix for matrix in sums.moments)
-        own = (yy - 2 * ratio[units.cell] * yx + ratio[units.cell] ** 2 * xx) / base[units.cell] ** 2
-    found = taylor(units, z, own, answered, strata, survey)
-    average = strata["lonely_psu"].to_numpy()[found.units.stratum][found.units.first_block] == "average"
-    variance, df = finished(found.raw, found.psus, found.strata, found.counted, average)
+    if crossing.squared is not None and sample.alone.any():
+        squared, r = crossing.squared[groups], ratio[place]
+        yy, yx, xx = (columns(squared, which) for which in (at.yy, at.yx, at.xx))
+        own = in_psus((yy - 2 * r * yx + r**2 * xx) / base[place] ** 2)[sample.alone]
+    answered = (columns(weighted, at.known) > 0).astype(np.float64)
+    if sample.alone.any():
+        alone = sample.alone[row]
+        answered[alone] = columns(crossing.counted, at.known)[crossing.stratum_cell[groups[alone]]]
+    psu_z, fitted = in_psus(z), []
+    if crossing.by_margin:
+        known = dict(zip(key[first].tolist(), range(len(first)), strict=True))
+
+        of_margins = _key(sums, crossing.by_margin.codes, breakdown, len(crossing.by_margin.joint))
+        margin_cell = np.array([known.get(one, -1) for one in of_margins.tolist()], dtype=np.int64)
+        left = residuals(sums, crossing.by_margin, margin_cell, sample, surveys, psu_z, ratio.reshape(shape), base.reshape(shape))
+        psu_z, fitted = left.z, left.alone
+    deviations = Deviations(sample, psu_z, own, fitted)
+    answers = in_psus(answered)
+    raw = deviations.variance()
+    variance, df = finished(raw, Answered.of(sample, answers), sample.average)
+
+    n, numerator_n, population, value = (np.reshape(array, shape) for array in (n, numerator_n, population, value))
+    numerator_n = np.where(is_share, numerator_n, 0)
     se = np.where(is_share & ((value == 0) | (value == 1)), 0.0, np.sqrt(variance))
-    of_cell = {id(m): units.by_cell(units.of_groups @ m) for m in {id(m): m for m in (sums.population, *sums.squares)}.values()}
-    population, yy, yx, xx = (of_cell[id(matrix)] for matrix in (sums.population, *sums.squares))
-    simple = _simple_random_variance(sums, survey, n, population, yy - 2 * ratio * yx + ratio**2 * xx, totals - ratio * divisor)
-    simple /= np.where(is_total | (divisor == 0), 1.0, divisor) ** 2
-    return CellEstimates(survey, codes, n, numerator_n, population, value, simple, found, average, se, df)
+    yy, yx, xx = (columns(of_cell, which) for which in (at.yy, at.yx, at.xx))
+    squares, left = yy - 2 * ratio * yx + ratio**2 * xx, total - ratio * divisor
+    simple = _simple_random_variance(sums, surveys, n, population, squares.reshape(shape), left.reshape(shape))
+    simple /= base.reshape(shape) ** 2
+    of_first = {name: code[first] for name, code in codes.items()}
+    return Part(surveys, of_first, n, numerator_n, population, value, simple, se, df, raw, sample, deviations, answers)
 
 
-def _cells(sums: Sums, breakdown: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
-    """The cell of each group (-1 for none), and of each cell its survey and categories; sorted by survey and category."""
-    key = sums.survey.astype(np.int64)
-    kept = np.ones(len(key), dtype=bool)
-    if sums.crossing is not None:
-        kept = sums.crossing == crossing_code(breakdown, sums.dimensions)
-        if len(kept) and not kept.any():
-            raise ValueError(f"breakdown {breakdown_name(breakdown)} is not among the crossings that were summed")
+def _key(sums: Sums, codes: Mapping[str, np.ndarray], breakdown: tuple[str, ...], size: int) -> np.ndarray:
+    """One number for each combination of categories."""
+    key = np.zeros(size, dtype=np.int64)
     for name in breakdown:
-        names, codes = sums.categories[name], sums.codes[name]
-        known = kept & (names != MISSING)[codes] if len(names) else np.zeros(0, dtype=bool)
-        kept &= (np.bincount(sums.survey, weights=known, minlength=len(sums.surveys)) > 0)[sums.survey]
-        key = key * max(len(names), 1) + codes
-    cell = np.full(len(key), -1)
-    _, first, place = np.unique(key[kept], return_index=True, return_inverse=True)
-    cell[kept] = place
-    rows = np.flatnonzero(kept)[first]
-    return cell, sums.survey[rows], {name: sums.codes[name][rows] for name in breakdown}
+        key = key * len(sums.categories[name]) + codes[name]
+    return key
 
 
 def _simple_random_variance(
-    sums: Sums, survey: np.ndarray, n: np.ndarray, population: np.ndarray, squares: np.ndarray, total: np.ndarray
+    sums: Sums, surveys: range, n: np.ndarray, population: np.ndarray, squares: np.ndarray, total: np.ndarray
 ) -> np.ndarray:
     """Variance of the sum of w u, were the cell's ``n`` a simple random sample: W (sum w u^2 - (sum w u)^2 / W) / (n - 1), W being
     the cell's ``population``; times 1 - n/W where weights count people (R ``svymean(deff = TRUE)``), else that with replacement.
 
     ``squares`` and ``total`` are the sums of w u^2 and of w u. For a share it is p (1 - p) / (n - 1).
     """
-    of_survey = [np.bincount(sums.survey, weights=w, minlength=len(sums.surveys)) for w in (sums.total_weight, sums.cases)]
-    at_scale = (of_survey[0] > POPULATION_SCALE * of_survey[1])[survey][:, None] & (population > n)
+    counts_people = sums.total_weight[surveys] > POPULATION_SCALE * sums.cases[surveys]
     weight = np.maximum(population, 1e-300)
-    finite = np.where(at_scale, 1 - n / weight, 1.0)
+    finite = np.where(counts_people[:, None, None] & (population > n), 1 - n / weight, 1.0)
     return (weight * squares - total**2) / np.maximum(n - 1, 1) * finite
 
 
-def table_of(sums: Sums, breakdown: tuple[str, ...], cells: CellEstimates | None) -> pd.DataFrame:
-    """Rows of ``estimate`` for one breakdown."""
-    columns = len(sums.names)
-    if cells is None:
-        row, column = np.zeros(0, dtype=int), np.zeros(0, dtype=int)
-        measures = {name: np.zeros((0, columns)) for name in MEASURES}
-        survey, codes = np.zeros(0, dtype=int), {}
-    else:
-        measures, survey, codes = _measures(sums, cells), cells.survey, cells.codes
-        row, column = np.divmod(np.arange(cells.n.size), columns)
-        order = np.lexsort((row, column, survey[row]))
-        order = order[cells.n.ravel()[order] > 0]
-        row, column = row[order], column[order]
-    texts = key_columns(sums, breakdown, survey[row], {name: found[row] for name, found in codes.items()}, column)
-    frame = pd.DataFrame(texts | {name: measure[row, column] for name, measure in measures.items()})
-    return frame.astype({"n": "int64", "numerator_n": "int64", "df": "int64"})
-
-
-def key_columns(
-    sums: Sums, breakdown: tuple[str, ...], survey: np.ndarray, codes: Mapping[str, np.ndarray], column: np.ndarray, but: str = ""
-) -> dict[str, pd.Series]:
-    """What a row is about, from the numbers of its survey, its categories and its statistic; without the dimension ``but``."""
-    indicator, category = (np.array([name[side] for name in sums.names], dtype=object) for side in (0, 1))
-    kinds = np.array([NAMES[type(statistic)] for statistic in sums.statistics], dtype=object)
-    found: dict[str, np.ndarray] = {
-        "survey_id": np.array(sums.surveys, dtype=object)[survey],
-        "indicator": indicator[column],
-        "statistic": kinds[column],
-        "category": category[column],
-        "breakdown": np.full(len(column), breakdown_name(breakdown), dtype=object),
-    }
-    for name in sums.dimensions:
-        if name != but:
-            found[name] = sums.categories[name][codes[name]] if name in codes else np.full(len(column), TOTAL, dtype=object)
-    return {name: pd.Series(values, dtype="str") for name, values in found.items()}
-
-
-def _measures(sums: Sums, cells: CellEstimates) -> dict[str, np.ndarray]:
-    p, se, n, df = cells.value, cells.se, cells.n, cells.df
-    is_share = np.array([isinstance(statistic, Share | Distribution) for statistic in sums.statistics])
-    low, high = (np.full(p.shape, np.nan) for _ in range(2))
-    some = np.flatnonzero(is_share)
-    low[:, some], high[:, some] = logit_interval(p[:, some], se[:, some], df[:, some])
-    at_bound = is_share & ((p == 0) | (p == 1))
-    low[at_bound], high[at_bound] = korn_graubard(p[at_bound], se[at_bound], n[at_bound], df[at_bound])
-    if not is_share.all():
-        reach = t_quantile(df[:, ~is_share]) * se[:, ~is_share]
-        low[:, ~is_share], high[:, ~is_share] = p[:, ~is_share] - reach, p[:, ~is_share] + reach
-    with np.errstate(divide="ignore", invalid="ignore"):
-        deff = np.where(at_bound | ~(cells.simple > 0), np.nan, se**2 / cells.simple)
-        n_effective = np.where(deff > 0, n / deff, np.nan)
-        cv = np.where(is_share & (p <= 0), np.nan, se / np.abs(p))
-    measures = [p, se, low, high, n, cells.numerator_n, cells.population, deff, n_effective, df, cv]
-    return dict(zip(MEASURES, measures, strict=True))
+def union(sample: Sample, answered: np.ndarray, left: Sequence[int] | np.ndarray, right: Sequence[int] | np.ndarray) -> Answered:
+    """PSUs and strata with an answer in either of two cells. Respondents who are alone are in one of them only."""
+    psus = answered[:, left] + answered[:, right]
+    return Answered.of(sample, np.where(sample.alone[:, None, None], psus, psus > 0))

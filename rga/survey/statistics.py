@@ -119,7 +119,7 @@ def columns_of(con: duckdb.DuckDBPyConnection, relation: str, statistic: Statist
     """Category, y and x (SQL) of each column that ``statistic`` takes."""
     match statistic:
         case Share():
-            return [("_T", f"({statistic.numerator})::INT", "1")]
+            return [("_T", f"({statistic.numerator})", "1")]
         case Ratio():
             return [("_T", statistic.numerator, statistic.denominator)]
         case Distribution():
@@ -128,6 +128,6 @@ def columns_of(con: duckdb.DuckDBPyConnection, relation: str, statistic: Statist
             query = f"SELECT DISTINCT {category} AS c FROM {relation} WHERE ({universe}) AND c IS NOT NULL ORDER BY c"
             found = con.execute(query).fetchall()
             literals = [(str(c), "'" + str(c).replace("'", "''") + "'") for (c,) in found]
-            return [(c, f"({category} = {text})::INT", "1") for c, text in literals]
+            return [(c, f"({category} = {text})", "1") for c, text in literals]
         case _:
             return [("_T", statistic.value, "1")]

@@ -14,10 +14,10 @@ import pandas as pd
 from rga.survey.aggregation import aggregate
 from rga.survey.data import Data, opened, quoted
 from rga.survey.design import MISSING, TOTAL, Design, breakdown_name
-from rga.survey.estimation import estimate
 from rga.survey.joint import Result, jointly
 from rga.survey.replication import estimate_replicates
 from rga.survey.statistics import Quantile, Statistic
+from rga.survey.tables import estimate
 
 Source = tuple[duckdb.DuckDBPyConnection, str]
 MEASURES = ["value", "se", "ci_low", "ci_high", "n", "population", "deff", "df", "cv"]
@@ -61,7 +61,7 @@ def tabulate(data: Data, design: Design, statistics: Sequence[Statistic], by: Se
 def _summed(
     source: Source, design: Design, statistics: Sequence[Statistic], by: Sequence[tuple[str, ...]], dimensions: list[str]
 ) -> pd.DataFrame:
-    sums = aggregate(*source, statistics, dimensions, design, survey=None, crossings=by)
+    sums = aggregate(*source, statistics, by, design, survey=None)
     return estimate(sums, by, design.lonely_psu).rename(columns={"indicator": "code"})
 
 

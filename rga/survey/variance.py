@@ -1,215 +1,203 @@
-"""Taylor-linearised variance with ultimate clusters, for every cell of a breakdown of every survey and every statistic at once.
+"""Taylor-linearised variance with ultimate clusters, for every cell and every statistic of many surveys at once.
 
-Belongs here: sums of linearised values over PSUs and strata, degrees of freedom, lonely PSUs, covariance of two cells. Not here:
-what is linearised.
+Belongs here: squares and products of linearised values over PSUs and strata, lonely PSUs. Not here: what is linearised.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_array
 
 from rga.errors import InputError, Problem
-from rga.survey.aggregation import Sums, changes
+from rga.survey.aggregation import Sums
+from rga.survey.grouping import sum_by
 
 
 @dataclass(frozen=True)
-class Units:
-    """The distinct (cell, PSU) pairs of a breakdown, sorted by cell, stratum and PSU, as far as there is anybody in them.
+class Sample:
+    """The PSUs and strata of some surveys that follow one another, numbered from 0.
 
-    Long form, because most PSUs are in few cells. PSUs of a cell's strata that have nobody in the cell enter the variance as
-    zeros, without being stored. Respondents of a stratum who have no PSU are one unit of ``psu`` -1. A block is a cell's share
-    of a stratum.
+    PSUs are rows, sorted by survey and stratum; a row that is ``alone`` stands for ``respondents`` who are a PSU each. ``psus`` are
+    those of a stratum in the whole sample, n_h; ``scale`` is (1 - f_h) n_h / (n_h - 1), or what the rule for lonely PSUs puts in
+    its place: 1 - f_h under `adjust`, 0 under the others. ``average``: surveys under that rule.
     """
 
-    cell: np.ndarray  # unit -> cell
-    psu: np.ndarray  # unit -> PSU, -1: one PSU for each respondent
-    block: np.ndarray  # unit -> block
-    first_unit: np.ndarray  # block -> first unit
-    stratum: np.ndarray  # block -> stratum
-    first_block: np.ndarray  # cell -> first block
-    of_groups: csr_array  # units x groups of the sums
+    first_psu: int
+    first_stratum: int
+    survey: np.ndarray  # row -> survey
+    stratum: np.ndarray  # row -> stratum
+    alone: np.ndarray
+    respondents: np.ndarray
+    first_row_of_survey: np.ndarray
+    first_row_of_stratum: np.ndarray
+    psus: np.ndarray
+    survey_of_stratum: np.ndarray
+    informs: np.ndarray
+    scale: np.ndarray
+    average: np.ndarray
 
     @classmethod
-    def of(cls, sums: Sums, cell: np.ndarray) -> Units:
-        """From the cell of each group of ``sums``, -1 for none: 0..C-1, all present."""
-        kept = np.flatnonzero(cell >= 0)
-        order = kept[np.lexsort((sums.psu[kept], sums.stratum[kept], cell[kept]))]
-        c, h, psu = cell[order], sums.stratum[order], sums.psu[order]
-        new_block = changes(c) | changes(h)
-        new_unit = new_block | changes(psu)
-        first = np.flatnonzero(new_unit)
-        c, h, psu, new_block = c[first], h[first], psu[first], new_block[first]
-        first_unit = np.flatnonzero(new_block)
-        pointers = np.append(first, len(order))
-        of_groups = csr_array((np.ones(len(order)), order, pointers), shape=(len(first), len(cell)))
-        return cls(c, psu, np.cumsum(new_block) - 1, first_unit, h[first_unit], np.flatnonzero(changes(c[first_unit])), of_groups)
+    def of(cls, sums: Sums, strata: pd.DataFrame, surveys: range) -> Sample:
+        """``strata`` are those of ``sums`` with their ``lonely_psu``; ``surveys`` by number."""
+        survey, stratum = sums.psus["survey"].to_numpy(), sums.psus["stratum"].to_numpy()
+        first, last = np.searchsorted(survey, [surveys.start, surveys.stop])
+        survey, stratum = survey[first:last] - surveys.start, stratum[first:last]
+        of_first = stratum[0] if len(stratum) else 0
+        stratum = stratum - of_first
+        here = strata.iloc[of_first : of_first + (stratum[-1] + 1 if len(stratum) else 0)]
+        starts = np.flatnonzero(np.diff(stratum, prepend=-1))
+        n_h, rule = here["psus"].to_numpy(), here["lonely_psu"].to_numpy()
+        informs = (n_h > 1) | (rule == "adjust")
+        scale = np.where(informs, n_h / np.maximum(n_h - 1, 1), 0.0) * (1 - here["fraction"].to_numpy())
+        return cls(
+            int(first),
+            int(of_first),
+            survey,
+            stratum,
+            sums.psus["alone"].to_numpy()[first:last],
+            sums.psus["respondents"].to_numpy()[first:last],
+            np.flatnonzero(np.diff(survey, prepend=-1)),
+            starts,
+            n_h,
+            survey[starts],
+            informs,
+            scale,
+            (rule == "average")[np.flatnonzero(np.diff(survey[starts], prepend=-1))],
+        )
 
-    def by_block(self, units: np.ndarray) -> np.ndarray:
-        """Sum units x statistics over blocks."""
-        return np.add.reduceat(units, self.first_unit, axis=0)
+    def by_survey(self, rows: np.ndarray) -> np.ndarray:
+        """Sum rows (any shape after the first axis) over surveys."""
+        return np.add.reduceat(rows, self.first_row_of_survey, axis=0)
 
-    def by_cell(self, units: np.ndarray) -> np.ndarray:
-        """Sum units x statistics over cells."""
-        return np.add.reduceat(units, self.first_unit[self.first_block], axis=0)
+    def by_stratum(self, rows: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(rows, self.first_row_of_stratum, axis=0)
 
-    def blocks_by_cell(self, blocks: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(blocks, self.first_block, axis=0)
+    def strata_by_survey(self, strata: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(strata, np.searchsorted(self.survey_of_stratum, np.arange(len(self.first_row_of_survey))), axis=0)
 
 
 @dataclass(frozen=True)
-class Taylor:
-    """Variance of each cell x statistic, and what differences of cells need besides.
+class Alone:
+    """What calibration changes in squares and products of a row of respondents who are a PSU each: see ``calibrated_variance``.
 
-    ``z`` are the units' linearised values, ``z_block`` their sums over blocks. ``raw`` is the variance before the rule `average`;
-    ``psus``, ``strata`` and ``counted`` count those with answers (``counted``: strata that contribute).
+    Of joint cell j of the margins, ``within`` has q_j = sum w^2 z / sqrt(sum w^2), ``fitted`` h_j sqrt(sum w^2) - q_j, both joint
+    cells x cells x statistics: the sum of w^2 (z_f - h_f)(z_m - h_m) is that of w^2 z_f z_m, plus fitted_f fitted_m - within_f
+    within_m. ``own`` is that of w^2 (z - h)^2.
     """
 
-    units: Units
-    z: np.ndarray
-    z_block: np.ndarray
-    answered: np.ndarray  # units x statistics: respondents who answered
-    n_h: np.ndarray  # block -> PSUs of its stratum; infinite where it is alone, which has no mean of its own
-    informs: np.ndarray  # block -> whether its stratum says anything of the variance
-    scale: np.ndarray  # block -> (1 - f_h) n_h / (n_h - 1), or what the rule for lonely PSUs puts in its place
-    raw: np.ndarray
-    psus: np.ndarray
-    strata: np.ndarray
-    counted: np.ndarray
+    row: int
+    own: np.ndarray
+    fitted: np.ndarray
+    within: np.ndarray
 
 
-def taylor(
-    units: Units, z: np.ndarray, own: np.ndarray | None, answered: np.ndarray, strata: pd.DataFrame, survey: np.ndarray
-) -> Taylor:
-    """Variance of sums of linearised values, PSUs taken as drawn with replacement within strata, or a fraction f_h without.
+class Deviations:
+    """What linearised values differ by from the mean of their stratum, and so every variance and covariance.
 
-    ``z`` (units x statistics) are sums of linearised values, ``own`` the sums of their squares in units of psu -1, whose
-    respondents are PSUs themselves; ``answered`` counts respondents of positive weight who answered. ``strata`` has ``psus``, the
-    number of PSUs in the whole sample, n_h, ``fraction``, f_h, and ``lonely_psu``. With zeros for PSUs without anybody in the cell,
+    ``z`` are the PSUs' sums of linearised values, PSUs x cells x statistics; of rows that are alone ``own`` has the sums of
+    their squares. With n_h PSUs in stratum h, of which those with nobody in the cell are at 0,
 
         V = sum_h (1 - f_h) n_h / (n_h - 1) * sum_c (z_hc - mean_h z)^2,          (Wolter 2007, ch. 6; R survey::svyrecvar)
 
     A stratum with one PSU in the whole sample adds its square around the mean over all PSUs of its survey (`adjust`; 0 for a ratio)
-    or nothing (`remove`, `certainty`); `average` adds the mean of the domain's other strata, as R does. ``survey`` numbers each
-    cell's survey, by the order of ``strata``.
+    or nothing.
     """
-    n_h = strata["psus"].to_numpy()[units.stratum]
-    rule = strata["lonely_psu"].to_numpy()[units.stratum]
-    alone = n_h == 1
-    is_psu = units.psu >= 0
-    present = np.add.reduceat(is_psu.astype(np.int64), units.first_unit)
-    z_block = units.by_block(z)
-    centred = np.where(alone, np.inf, n_h)
-    whole, lonely = _over_the_sample(units, z_block, strata, survey)
-    of_block = units.cell[units.first_unit]
-    mean = np.where(alone[:, None], whole[of_block], z_block / centred[:, None])
-    # The two-pass form: the sum of squares minus the squared sum would lose digits and can turn negative.
-    deviations = np.where(is_psu[:, None], (z - mean[units.block]) ** 2, 0.0)
-    if own is not None:
-        deviations += np.where(is_psu[:, None], 0.0, own - 2 * mean[units.block] * z)
-    squares = units.by_block(deviations) + (n_h - present)[:, None] * mean**2
-    informs = ~alone | (rule == "adjust")
-    scale = np.where(informs, n_h / np.maximum(n_h - 1, 1), 0.0) * (1 - strata["fraction"].to_numpy()[units.stratum])
-    raw = units.blocks_by_cell(scale[:, None] * np.maximum(squares, 0.0))
-    # Lonely strata in which the cell has nobody are at 0, and so off the mean too.
-    seen = units.blocks_by_cell(np.where(alone, scale, 0.0))
-    raw += whole**2 * (lonely[survey] - seen)[:, None]
 
-    in_block = units.by_block(np.where(is_psu[:, None], answered > 0, answered))
-    has = in_block > 0
-    return Taylor(
-        units,
-        z,
-        z_block,
-        answered,
-        centred,
-        informs,
-        scale,
-        raw,
-        psus=units.blocks_by_cell(in_block).astype(np.int64),
-        strata=units.blocks_by_cell(has.astype(np.int64)),
-        counted=units.blocks_by_cell((has & informs[:, None]).astype(np.int64)),
-    )
+    def __init__(self, sample: Sample, z: np.ndarray, own: np.ndarray | None, alone: Sequence[Alone] = ()) -> None:
+        self.sample = sample
+        self._fitted = alone
+        n_h = sample.psus
+        totals = sample.by_stratum(z)
+        mean = totals / n_h[:, None, None]
+        lonely = np.flatnonzero(n_h == 1)
+        if len(lonely):
+            mean[lonely] = _over_the_sample(sample, z)[sample.survey_of_stratum[lonely]]
+        root = np.sqrt(sample.scale)[:, None, None]
+        # Centred before it is squared: the sum of squares minus the squared sum would lose digits and can turn negative.
+        self._psus = (z - mean[sample.stratum]) * root[sample.stratum]
+        self._alone = np.flatnonzero(sample.alone)
+        if len(self._alone):
+            assert own is not None
+            of_row = sample.stratum[self._alone]
+            self._psus[self._alone] = 0
+            self._scale = sample.scale[of_row][:, None, None]
+            self._own, self._z, self._mean = own, z[self._alone], mean[of_row]
+            for part in alone:
+                self._own[np.searchsorted(self._alone, part.row)] = part.own
+            self._size = sample.respondents[self._alone][:, None, None]
+
+    def variance(self) -> np.ndarray:
+        """Surveys x cells x statistics, before the rule `average`."""
+        found = self.sample.by_survey(self._psus**2)
+        if len(self._alone):
+            squares = self._own - 2 * self._mean * self._z + self._size * self._mean**2
+            found += self._of_alone(squares)
+        return np.maximum(found, 0.0)
+
+    def covariance(self, left: Sequence[int] | np.ndarray, right: Sequence[int] | np.ndarray) -> np.ndarray:
+        """Of the cells ``left[i]`` and ``right[i]``, which have no respondent in common but may have PSUs and strata."""
+        found = self.sample.by_survey(self._psus[:, left] * self._psus[:, right])
+        if len(self._alone):
+            (z, u), (a, b) = ((array[:, left], array[:, right]) for array in (self._z, self._mean))
+            found += self._of_alone(self._size * a * b - b * z - a * u + self._of_margins(left, right))
+        return found
+
+    def _of_margins(self, left: Sequence[int] | np.ndarray, right: Sequence[int] | np.ndarray) -> np.ndarray | float:
+        """What calibration adds to sums of products over respondents who are alone."""
+        if not self._fitted:
+            return 0.0
+        found = np.zeros_like(self._z[:, left])
+        for row, part in zip(np.searchsorted(self._alone, [part.row for part in self._fitted]), self._fitted, strict=True):
+            found[row] = (part.fitted[:, left] * part.fitted[:, right] - part.within[:, left] * part.within[:, right]).sum(axis=0)
+        return found
+
+    def _of_alone(self, squares: np.ndarray) -> np.ndarray:
+        sample = self.sample
+        surveys = len(sample.first_row_of_survey)
+        flat = (self._scale * squares).reshape(len(self._alone), -1)
+        return sum_by(sample.survey[self._alone], surveys, flat).reshape(surveys, *squares.shape[1:])
 
 
-def _over_the_sample(units: Units, z_block: np.ndarray, strata: pd.DataFrame, survey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of z over all PSUs of each cell's survey, and by survey what its lonely strata under `adjust` count for.
-
-    A linearised ratio's mean is 0 but for rounding, and is set to 0."""
-    of_stratum = pd.factorize(strata["survey_id"])[0]
-    psus = np.bincount(of_stratum, weights=strata["psus"])
-    total, size = units.blocks_by_cell(z_block), units.blocks_by_cell(np.abs(z_block))
-    adjusted = (strata["psus"] == 1) & (strata["lonely_psu"] == "adjust")
-    lonely = np.bincount(of_stratum, weights=np.where(adjusted, 1 - strata["fraction"], 0.0))
-    return np.where(np.abs(total) > 1e-12 * size, total, 0.0) / psus[survey][:, None], lonely
-
-
-def finished(
-    raw: np.ndarray, psus: np.ndarray, strata: np.ndarray, counted: np.ndarray, average: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Variance and degrees of freedom (PSUs minus strata), from what ``taylor`` counts; ``average``: rows under that rule.
-
-    Where one PSU holds all answers of a cell, or every stratum is left out, z says nothing of the variance: NaN (R says 0).
-    """
-    variance = np.where(average[:, None], raw * strata / np.maximum(counted, 1), raw)
-    variance[(psus <= 1) | (counted == 0)] = np.nan
-    return variance, psus - strata
+def _over_the_sample(sample: Sample, z: np.ndarray) -> np.ndarray:
+    """Mean of z over all PSUs of each survey. A linearised ratio's is 0 but for rounding, and is set to 0."""
+    total, size = sample.by_survey(z), sample.by_survey(np.abs(z))
+    psus = sample.strata_by_survey(sample.psus)[:, None, None]
+    return np.where(np.abs(total) > 1e-12 * size, total, 0.0) / psus
 
 
 @dataclass(frozen=True)
-class Shared:
-    """Of pairs of cells: their ``covariance``, and the PSUs and strata in which both have answers."""
+class Answered:
+    """PSUs and strata with an answer in a domain, surveys x domains x statistics; ``counted``: strata that say what varies."""
 
-    covariance: np.ndarray
     psus: np.ndarray
     strata: np.ndarray
     counted: np.ndarray
 
-
-def shared(found: Taylor, left: np.ndarray, right: np.ndarray) -> Shared:
-    """Covariance of the cells ``left[i]`` and ``right[i]``, which have no respondent in common but may have PSUs and strata."""
-    units, size = found.units, len(left)
-    partner = np.full(len(units.first_block), -1)
-    partner[left] = right
-    pair = np.full(len(units.first_block), -1)
-    pair[left] = np.arange(size)
-    # PSUs in both cells
-    psus = int(units.psu.max(initial=0)) + 2
-    key = units.cell * psus + units.psu + 1
-    mine = np.flatnonzero((partner[units.cell] >= 0) & (units.psu >= 0))
-    other = np.searchsorted(key, partner[units.cell[mine]] * psus + units.psu[mine] + 1)
-    both = (other < len(key)) & (key[np.minimum(other, len(key) - 1)] == partner[units.cell[mine]] * psus + units.psu[mine] + 1)
-    mine, other = mine[both], other[both]
-    # strata in both cells
-    block_cell = units.cell[units.first_unit]
-    strata = int(units.stratum.max(initial=0)) + 1
-    block_key = block_cell * strata + units.stratum
-    here = np.flatnonzero(partner[block_cell] >= 0)
-    wanted = partner[block_cell[here]] * strata + units.stratum[here]
-    there = np.minimum(np.searchsorted(block_key, wanted), len(block_key) - 1)
-    match = block_key[there] == wanted
-    here, there = here[match], there[match]
-
-    place = np.full(len(block_key), -1)
-    place[here] = np.arange(len(here))
-    of_blocks = found.z_block[here] * found.z_block[there] / found.n_h[here][:, None]
-    products = _sum_by(place[units.block[mine]], found.z[mine] * found.z[other], len(here)) - of_blocks
-    of_pair = pair[block_cell[here]]
-    covariance = _sum_by(of_pair, found.scale[here][:, None] * products, size)
-
-    n_psus = _sum_by(pair[units.cell[mine]], (found.answered[mine] > 0) & (found.answered[other] > 0), size)
-    in_block = units.by_block(found.answered)
-    has = (in_block[here] > 0) & (in_block[there] > 0)
-    n_strata, counted = (_sum_by(of_pair, which, size) for which in (has, has & found.informs[here][:, None]))
-    return Shared(covariance, n_psus.astype(np.int64), n_strata.astype(np.int64), counted.astype(np.int64))
+    @classmethod
+    def of(cls, sample: Sample, answered: np.ndarray) -> Answered:
+        """``answered`` counts the PSUs of a row with an answer: 0 or 1, or respondents where they are alone."""
+        by_stratum = sample.by_stratum(answered)
+        has = by_stratum > 0
+        return cls(
+            sample.strata_by_survey(by_stratum).astype(np.int64),
+            sample.strata_by_survey(has.astype(np.int64)),
+            sample.strata_by_survey((has & sample.informs[:, None, None]).astype(np.int64)),
+        )
 
 
-def _sum_by(code: np.ndarray, rows: np.ndarray, size: int) -> np.ndarray:
-    """Sum ``rows`` over those of each ``code``, 0..size-1."""
-    return csr_array((np.ones(len(code)), (code, np.arange(len(code)))), shape=(size, len(code))) @ rows.astype(np.float64)
+def finished(raw: np.ndarray, answered: Answered, average: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Variance and degrees of freedom (PSUs minus strata) of surveys x domains x statistics; ``average``: surveys under that rule,
+    whose lonely strata count as the mean of the domain's others, as R has it.
+
+    Where one PSU holds all answers of a domain, or every stratum is left out, z says nothing of the variance: NaN (R says 0).
+    """
+    rescaled = raw * answered.strata / np.maximum(answered.counted, 1)
+    variance = np.where(average[:, None, None], rescaled, raw)
+    variance[(answered.psus <= 1) | (answered.counted == 0)] = np.nan
+    return variance, answered.psus - answered.strata
 
 
 def check_lonely(strata: pd.DataFrame) -> None:

@@ -101,7 +101,7 @@ def ours(con: duckdb.DuckDBPyConnection, relation: str, asked: list[str], dimens
 
     breakdowns: list[tuple[str, ...]] = [(), ("sex",), *(("sex", name) for name in dimensions if name != "sex")]
     shares = [Share(name, "", f"{name} = 1") for name in asked]
-    sums = aggregate(con, relation, shares, dimensions, crossings=breakdowns)
+    sums = aggregate(con, relation, shares, breakdowns)
     estimates, gaps = estimates_and_gaps(sums, breakdowns, "adjust")
     if out:
         estimates.to_parquet(f"{out}/estimates.parquet")

@@ -49,7 +49,7 @@ def sums_of(name: str) -> Sums:
         data[column] = data[column].mask(data[column] == "_U")
     con = duckdb.connect()
     con.register("respondents", data)
-    return aggregate(con, "respondents", SHARES, ["sex", "age_group"])
+    return aggregate(con, "respondents", SHARES, BREAKDOWNS)
 
 
 def golden(table: str, name: str, rule: str, keys: list[str]) -> pd.DataFrame:

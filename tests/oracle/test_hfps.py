@@ -46,7 +46,7 @@ def results(data_root: Path) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
     shares = [Share(code, item.universe, item.numerator) for code, item in catalogue.indicators.items()]
     with duckdb.connect() as connection:
         connection.register("respondents", respondents)
-        sums = aggregate(connection, "respondents", shares, catalogue.dimensions)
+        sums = aggregate(connection, "respondents", shares, catalogue.breakdowns)
     found = {}
     for name, frame in (
         ("estimates", estimate(sums, catalogue.breakdowns)),

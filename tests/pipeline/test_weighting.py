@@ -83,7 +83,8 @@ def weighted(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Plac
         mode = "sms" if survey_id == LISTED else "cati"
         place.survey_yaml(survey_id).write_text(SURVEY.replace("CHAIN", chain).replace("MODE", mode))
         sample(seed).to_csv(folder / "sample.csv", index=False)
-    assert statuses(place.build()) == dict.fromkeys(CHAINS, "built")
+    found = place.build()
+    assert statuses(found) == dict.fromkeys(CHAINS, "built"), [outcome.message for outcome in found.surveys]
     return place
 
 
@@ -185,11 +186,13 @@ def test_who_did_not_answer_is_staged_nowhere_and_auxiliary_variables_with_nobod
             assert not {"operator", "phones", "adults", "place"} & set(staged.columns)
 
 
-def test_weights_keep_the_cell_and_the_factor_of_the_last_calibration(weighted: Place) -> None:
+def test_weights_keep_what_the_last_calibration_started_from_and_its_margins(weighted: Place) -> None:
     staged = pd.read_parquet(weighted.paths.staging().restricted("weights", DIALLED))
-    assert list(staged) == ["survey_id", "respondent_id", "weight", "calibration_cell", "calibration_factor"]
-    assert staged["calibration_cell"].between(0, 2).all() and (staged["calibration_factor"] > 0).all()
-    before = staged["weight"] / staged["calibration_factor"]
+    assert list(staged) == ["survey_id", "respondent_id", "weight", "weight_before_calibration", "margin_1"]
+    respondents = pd.read_parquet(weighted.paths.staging().restricted("respondents", DIALLED))
+    known = respondents["sex"].isin(["F", "M"])
+    assert (staged["margin_1"].str[:1] == respondents["sex"].where(known, "_").str[:1]).all()
+    before = staged["weight_before_calibration"]
     said = weighted.ask(f"SELECT sum_of_weights FROM weighting WHERE survey_id = '{DIALLED}' AND action = 'nonresponse'")
     assert before.sum() == pytest.approx(said["sum_of_weights"][0], rel=1e-12)
 

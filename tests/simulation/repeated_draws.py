@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -23,7 +23,8 @@ from rga.microdata.data_root import DataRoot
 from rga.simulate.programme import PROGRAMME, Survey
 from rga.simulate.sampling import answers, draw, recorded
 from rga.simulate.simulate import earlier_round, invitations_of, population_of, rates_of, rng_of, with_derived
-from rga.survey import SUPPRESS_BELOW, Share, aggregate, estimate, gender_gaps
+from rga.survey import SUPPRESS_BELOW, Share, aggregate, estimates_and_gaps
+from rga.survey.aggregation import STAGED
 from tests.simulation.weighing import weights_by_step
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -164,11 +165,14 @@ def _estimates(connection: duckdb.DuckDBPyConnection, drawn: pd.DataFrame, codes
     """Per draw, indicator and sex: the weighted estimate with its interval, shares 0 to 1."""
     connection.register("drawn", drawn)
     connection.execute("CREATE OR REPLACE TABLE sample AS SELECT * FROM drawn JOIN answers USING (row)").fetchall()
-    sums = aggregate(connection, "sample", [Share(code, "TRUE", code) for code in codes], ["sex"])
-    gaps = gender_gaps(sums, [("sex",)]).assign(sex=GAP).rename(columns={"gap": "value"})
+    margins = sorted(str(name) for name in drawn if str(name).startswith("margin_"))
+    design = replace(STAGED, base_weight="weight_before_calibration", margins=tuple(margins))
+    statistics, breakdowns = [Share(code, "TRUE", code) for code in codes], [(), ("sex",)]
+    shares, gaps = estimates_and_gaps(aggregate(connection, "sample", statistics, breakdowns, design), breakdowns)
+    gaps = gaps.assign(sex=GAP).rename(columns={"gap": "value"})
     gaps["n"] = gaps[["n_women", "n_men"]].min(axis=1)
     columns = ["survey_id", "indicator", "sex", "value", "se", "ci_low", "ci_high", "n"]
-    found = pd.concat([estimate(sums, [(), ("sex",)])[columns], gaps[columns]], ignore_index=True)
+    found = pd.concat([shares[columns], gaps[columns]], ignore_index=True)
     return found.rename(columns={"value": "weighted"})
 
 

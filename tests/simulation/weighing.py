@@ -51,10 +51,15 @@ def as_read(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_id: str,
 
 def weights_by_step(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_id: str, rng: np.random.Generator) -> pd.DataFrame:
     """Respondents of ``drawn`` with the weights that each step leaves: `unweighted`, `base` (those of the file, selection and
-    multiplicity), `nonresponse`, `weighted`, which is also `weight`; a step that the survey does not have changes nothing."""
+    multiplicity), `nonresponse`, `weighted`, which is also `weight`; a step that the survey does not have changes nothing. With
+    what standard errors take from the calibration: `weight_before_calibration`, `margin_1`, ..."""
     respondents = as_read(root, survey, drawn, survey_id, rng)
-    steps = weigh(root, survey.key, respondents).steps
+    weights = weigh(root, survey.key, respondents)
+    steps = weights.steps
     base = [step.weights for step in steps if step.action in BASE]
     before_margins = [step.weights for step in steps if step.action in {*BASE, "nonresponse"}]
     final = steps[-1].weights
-    return respondents.frame.assign(unweighted=1.0, base=base[-1], nonresponse=before_margins[-1], weighted=final, weight=final)
+    known = weights.frame.drop(columns=["survey_id", "respondent_id", "weight"])
+    return pd.concat([respondents.frame, known], axis=1).assign(
+        unweighted=1.0, base=base[-1], nonresponse=before_margins[-1], weighted=final, weight=final
+    )

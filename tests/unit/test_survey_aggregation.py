@@ -22,10 +22,15 @@ def table(**columns: Any) -> pd.DataFrame:
     return frame.astype({"stratum": "str", "psu": "str", "sex": "str", "answer": "str"})
 
 
-def sums(frame: pd.DataFrame, shares: list[Share] | None = None, dimensions: list[str] | None = None) -> Sums:
+def sums(frame: pd.DataFrame, shares: list[Share] | None = None, dimension: str = "sex") -> Sums:
     con = duckdb.connect()
     con.register("frame", frame)
-    return aggregate(con, "frame", shares or [YES], ["sex"] if dimensions is None else dimensions)
+    return aggregate(con, "frame", shares or [YES], [(), (dimension,)])
+
+
+def of(found: Sums, matrix: str, column: np.ndarray, by: tuple[str, ...] = ()) -> np.ndarray:
+    """Columns (those of y, known, ...) of one matrix of sums."""
+    return getattr(found.crossings[by], matrix)[:, column]
 
 
 def test_the_base_is_those_in_the_universe_who_answered() -> None:
@@ -40,16 +45,18 @@ def test_the_base_is_those_in_the_universe_who_answered() -> None:
         Share("everybody", "TRUE", "COALESCE(answer = 'yes', FALSE)"),
     ]
     found = sums(frame, shares)
-    assert found.n.sum(axis=0).tolist() == [2, 4, 6]
-    assert found.numerator_n.sum(axis=0).tolist() == [1, 3, 3]
-    assert found.weight.sum(axis=0).tolist() == [3, 27, 63]
-    assert found.weighted.sum(axis=0).tolist() == [1, 25, 25]
+    for by in [(), ("sex",)]:
+        assert of(found, "counted", found.summands.known, by).sum(axis=0).tolist() == [2, 4, 6]
+        assert of(found, "counted", found.summands.y, by).sum(axis=0).tolist() == [1, 3, 3]
+        assert of(found, "weighted", found.summands.x, by).sum(axis=0).tolist() == [3, 27, 63]
+        assert of(found, "weighted", found.summands.y, by).sum(axis=0).tolist() == [1, 25, 25]
 
 
 def test_a_respondent_without_weight_is_not_in_the_sample_and_one_of_weight_zero_is() -> None:
     found = sums(table(psu=["1", "2", "3"], weight=[None, 0.0, 5.0]))
     assert found.strata.psus.tolist() == [2]
-    assert found.cases.sum() == 1 and found.n.sum() == 1 and found.total_weight.sum() == 5
+    assert found.cases.tolist() == [1] and found.total_weight.tolist() == [5]
+    assert of(found, "counted", found.summands.known).sum() == 1
 
 
 def test_psus_are_nested_in_strata_and_in_surveys() -> None:
@@ -57,7 +64,8 @@ def test_psus_are_nested_in_strata_and_in_surveys() -> None:
         survey_id=["a", "a", "a", "b", "b"], stratum=["north", "south", "south", None, None], psu=["1", "1", "2", "1", "2"]
     )
     found = sums(frame)
-    assert len(set(found.psu)) == 5
+    assert found.psus["survey"].tolist() == [0, 0, 0, 1, 1] and found.psus["stratum"].tolist() == [0, 1, 1, 2, 2]
+    assert found.crossings["sex",].psu.tolist() == [0, 1, 2, 3, 4]
     assert found.strata[["survey_id", "name", "psus"]].to_dict("list") == {
         "survey_id": ["a", "a", "b"],
         "name": ["north", "south", ""],
@@ -74,24 +82,53 @@ def test_a_respondent_without_psu_is_one_even_if_a_psu_has_its_id() -> None:
 
 def test_a_missing_dimension_is_a_category_of_its_own() -> None:
     found = sums(table(sex=["F", None, "M"]))
-    assert sorted(found.categories["sex"][found.codes["sex"]]) == ["F", "M", "_U"]
+    assert found.categories["sex"].tolist() == ["F", "M", "_U"] and found.crossings["sex",].codes["sex"].tolist() == [0, 1, 2]
+    assert sums(table(sex=["F", None, "_U"])).categories["sex"].tolist() == ["F", "_U"]
 
 
 def test_groups_are_sorted_whatever_the_order_of_rows() -> None:
     frame = table(survey_id=["b", "a", "b", "a"], psu=["2", "1", "1", "2"], weight=[1.0, 2.0, 3.0, 4.0])
     found, turned = sums(frame), sums(frame.iloc[[3, 2, 1, 0]])
     assert found.surveys == ("a", "b")
-    assert found.total_weight.tolist() == [2, 4, 3, 1]
-    assert found.psu.tolist() == turned.psu.tolist() == [0, 1, 2, 3]
-    assert np.array_equal(found.weight, turned.weight)
+    assert of(found, "weighted", found.summands.x)[:, 0].tolist() == [2, 4, 3, 1]
+    for ours, theirs in zip(found.crossings.values(), turned.crossings.values(), strict=True):
+        assert ours.psu.tolist() == theirs.psu.tolist() == [0, 1, 2, 3]
+        assert np.array_equal(ours.weighted, theirs.weighted)
 
 
 def test_respondents_without_psu_share_a_group_whose_second_moments_stand_for_them() -> None:
     found = sums(table(answer=["yes", "no", None, "yes"], weight=[1.0, 2.0, 4.0, 8.0]))
-    assert found.psu.tolist() == [-1] and found.strata.psus.tolist() == [4]
-    assert found.moments is not None
-    assert [matrix[0, 0] for matrix in found.moments] == [1 + 64, 1 + 64, 1 + 4 + 64]
-    assert sums(table(psu=["1", "2"])).moments is None
+    assert found.psus["alone"].tolist() == [True] and found.strata.psus.tolist() == [4]
+    assert of(found, "squared", found.summands.yy).tolist() == [[1 + 64]]
+    assert of(found, "squared", found.summands.xx).tolist() == [[1 + 4 + 64]]
+    assert sums(table(psu=["1", "2"])).crossings[()].squared is None
+
+
+@pytest.mark.parametrize("clustered", [True, False])
+def test_sums_are_the_same_however_many_rows_are_read_at_a_time(clustered: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("rga.survey.grouping.FEW", 5)  # so that sums so far are added up several times
+    rng = np.random.default_rng(5)
+    rows = 3_000
+    frame = table(
+        survey_id=rng.choice(["b", "a"], rows).tolist(),
+        stratum=rng.choice(["1", "2"], rows).tolist(),
+        psu=rng.choice(["1", "2", "3"], rows).tolist() if clustered else None,
+        sex=rng.choice(["F", "M"], rows).tolist(),
+        answer=rng.choice(["yes", "no"], rows).tolist(),
+        weight=rng.integers(1, 9, rows).astype(float).tolist(),
+    )
+    con = duckdb.connect()
+    con.register("frame", frame)
+    found = [aggregate(con, "frame", [YES], [(), ("sex",)], batch=batch) for batch in (10, 700, 100_000)]
+    for other in found[1:]:
+        assert other.surveys == found[0].surveys
+        pd.testing.assert_frame_equal(other.strata, found[0].strata)
+        pd.testing.assert_frame_equal(other.psus, found[0].psus)
+        for by, crossing in other.crossings.items():
+            for name, array in vars(crossing).items():
+                mine = getattr(found[0].crossings[by], name)
+                assert np.array_equal(mine, array) if isinstance(array, np.ndarray) else (mine is None) == (array is None)
+            assert crossing.codes.keys() == found[0].crossings[by].codes.keys()
 
 
 @pytest.mark.parametrize("weight", [-1.0, np.inf, np.nan])
@@ -103,14 +140,14 @@ def test_a_weight_that_is_negative_or_not_finite_is_refused(weight: float) -> No
     if np.isnan(weight):
         con.execute("UPDATE respondents SET weight = 'NaN'::DOUBLE WHERE respondent_id = 'r1'")
     with pytest.raises(InputError, match="s: a weight is negative, infinite or not a number"):
-        aggregate(con, "respondents", [YES], ["sex"])
+        aggregate(con, "respondents", [YES], [("sex",)])
 
 
 def test_no_respondent_makes_empty_sums() -> None:
     found = sums(table(weight=[None, None]))
-    assert found.surveys == () and found.n.shape == (0, 1)
+    assert found.surveys == () and of(found, "counted", found.summands.known).shape == (0, 1)
 
 
 def test_names_with_quotes_are_names() -> None:
     frame = table(answer=["yes", "no"]).rename(columns={"sex": 'se"x'})
-    assert sums(frame, dimensions=['se"x']).categories['se"x'].tolist() == ["F"]
+    assert sums(frame, dimension='se"x').categories['se"x'].tolist() == ["F"]

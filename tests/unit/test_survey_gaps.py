@@ -11,6 +11,7 @@ from statsmodels.stats.multitest import multipletests
 from rga.survey import Share, Sums, aggregate, benjamini_hochberg, estimate, gender_gaps
 
 KEYS = ["survey_id", "indicator", "breakdown", "age_group"]
+BREAKDOWNS: list[tuple[str, ...]] = [(), ("sex",), ("age_group",), ("sex", "age_group")]
 
 
 def survey(seed: int, n: int = 400, clustered: bool = True, indicators: int = 2) -> pd.DataFrame:
@@ -35,7 +36,7 @@ def sums(frame: pd.DataFrame) -> Sums:
     con = duckdb.connect()
     con.register("frame", frame)
     codes = [name for name in frame if name[0] == "i" and name[1:].isdigit()]
-    return aggregate(con, "frame", [Share(code, "", f"{code} = 'yes'") for code in codes], ["sex", "age_group"])
+    return aggregate(con, "frame", [Share(code, "", f"{code} = 'yes'") for code in codes], BREAKDOWNS)
 
 
 @pytest.mark.parametrize("seed", range(5))

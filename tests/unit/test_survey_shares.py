@@ -35,7 +35,7 @@ def survey(seed: int, n: int = 300, clustered: bool = True, scale: float = 1000.
 def sums(frame: pd.DataFrame, shares: list[Share] = SHARES) -> Sums:
     con = duckdb.connect()
     con.register("frame", frame)
-    return aggregate(con, "frame", shares, ["sex", "age_group"])
+    return aggregate(con, "frame", shares, BREAKDOWNS)
 
 
 def dense(frame: pd.DataFrame, cell: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -148,7 +148,7 @@ def test_a_lonely_psu_can_be_refused_by_name_and_by_survey() -> None:
 
 
 def test_an_unknown_dimension_is_a_mistake_of_the_caller() -> None:
-    with pytest.raises(ValueError, match="breakdown by residence"):
+    with pytest.raises(ValueError, match="breakdown residence is not among those that were summed"):
         estimate(sums(survey(1)), [("residence",)])
 
 

@@ -1,0 +1,130 @@
+"""What is summed of each respondent: every statistic's y, x and their products, as SQL, and their sums by group.
+
+Belongs here: the columns that sums are made of. Not here: by what they are weighted and grouped (``aggregation``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from rga.survey.statistics import Distribution, Ratio, Share, Statistic
+
+STATES = 9  # of two answers together: no, yes or unknown each
+_STATE = np.arange(STATES)[:, None] // [3, 1] % 3
+_YES, _KNOWN = ((_STATE == 1).astype(np.float64), (_STATE < 2).astype(np.float64))  # state -> of the two answers
+
+
+@dataclass(frozen=True)
+class Summands:
+    """Columns of a matrix of sums, groups x ``width``; a respondent not in a statistic's base counts 0.
+
+    ``y``, ``x`` and ``known`` say in which column each statistic has its own, ``yy``, ``yx`` and ``xx`` its products; as y is 0 or
+    1 for a share, and x is 1 but for a ratio, several are often one. ``select`` are the SQL expressions that ``values`` reads: a
+    truth value for each of ``shares``, numbers for the other statistics.
+    """
+
+    select: tuple[str, ...]
+    width: int
+    shares: int
+    numbers: tuple[tuple[int, bool], ...]
+    y: np.ndarray
+    x: np.ndarray
+    known: np.ndarray
+    yy: np.ndarray
+    yx: np.ndarray
+    xx: np.ndarray
+
+    @classmethod
+    def of(cls, columns: Sequence[tuple[Statistic, str, str]]) -> Summands:
+        """From each column's statistic, y and x (SQL). A respondent is known where universe, y and x all are."""
+        shares = [k for k, (statistic, *_) in enumerate(columns) if isinstance(statistic, Share | Distribution)]
+        half = len(shares) + len(shares) % 2
+        at = np.zeros((6, len(columns)), dtype=np.int64)
+        at[0, shares] = np.arange(len(shares))
+        at[1, shares] = at[0, shares] + half
+        at[2:, shares] = at[[1, 0, 0, 1]][:, shares]
+        select = [f"{_answer(*columns[k][:2])} AS a{i}" for i, k in enumerate(shares)]
+        width, numbers = 2 * half, []
+        for k, (statistic, y, x) in enumerate(columns):
+            if isinstance(statistic, Share | Distribution):
+                continue
+            ratio = isinstance(statistic, Ratio)
+            base = f"({y}) IS NOT NULL AND ({x}) IS NOT NULL AND ({statistic.universe.strip() or 'TRUE'})"
+            for name, value in {"y": y, "x": x}.items() if ratio else {"y": y}.items():
+                select.append(f"COALESCE(CASE WHEN {base} THEN CAST(({value}) AS DOUBLE) END, CAST('NaN' AS DOUBLE)) AS {name}{k}")
+            numbers.append((k, ratio))
+            # known, y, y^2; of a ratio also x, yx, x^2
+            at[:, k] = width + np.array([1, 3, 0, 2, 4, 5] if ratio else [1, 0, 0, 2, 1, 0])
+            width += 6 if ratio else 3
+        return cls(tuple(select), width, len(shares), tuple(numbers), *at)
+
+    def values(self, batch: pa.RecordBatch) -> Values:
+        """Those of a batch of respondents, which has the columns of ``select``."""
+        numbers = []
+        for k, ratio in self.numbers:
+            y = batch.column(f"y{k}").to_numpy()
+            x = batch.column(f"x{k}").to_numpy() if ratio else np.ones(len(y))
+            known = ~(np.isnan(y) | np.isnan(x))
+            y, x = np.where(known, y, 0.0), np.where(known, x, 0.0)
+            numbers += [known, y, y * y, x, y * x, x * x] if ratio else [known, y, y * y]
+        answers = [_state(batch.column(f"a{i}")) for i in range(self.shares)]
+        if self.shares % 2:
+            answers.append(np.full(batch.num_rows, 2, dtype=np.uint8))
+        return Values(self, [3 * one + other for one, other in zip(answers[::2], answers[1::2], strict=True)], numbers)
+
+
+@dataclass(frozen=True)
+class Values:
+    """Summands of some respondents: two ``answers`` a byte, and columns of ``numbers``."""
+
+    summands: Summands
+    answers: list[np.ndarray]
+    numbers: list[np.ndarray]
+
+    def sums(self, code: np.ndarray, size: int, scale: np.ndarray | None = None) -> np.ndarray:
+        """Sums (each respondent's times ``scale``) over those of each ``code``, 0..size-1: ``size`` x width.
+
+        Answers are counted by state, so that four columns of sums take one look at each respondent.
+        """
+        made = np.empty((size, self.summands.width))
+        by_state, half = code * STATES, 2 * len(self.answers)
+        for i, answers in enumerate(self.answers):
+            counts = np.bincount(by_state + answers, weights=scale, minlength=size * STATES).reshape(size, STATES)
+            made[:, 2 * i : 2 * i + 2] = counts @ _YES
+            made[:, half + 2 * i : half + 2 * i + 2] = counts @ _KNOWN
+        for column, numbers in enumerate(self.numbers, 2 * half):
+            made[:, column] = np.bincount(code, weights=numbers if scale is None else numbers * scale, minlength=size)
+        return made
+
+
+def columns(array: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """The columns ``which`` of ``array``: a view where they follow one another."""
+    if len(which) and (np.diff(which) == 1).all():
+        return array[:, which[0] : which[-1] + 1]
+    return array[:, which]
+
+
+def _answer(statistic: Statistic, y: str) -> str:
+    """True, false, or NULL where the respondent is not in the base."""
+    universe = statistic.universe.strip()
+    answer = f"CAST(({y}) AS BOOLEAN)"
+    return f"CASE WHEN ({universe}) THEN {answer} END" if universe and universe != "TRUE" else answer
+
+
+def _state(answers: pa.BooleanArray) -> np.ndarray:
+    """0, 1, or 2 for NULL, from Arrow's bits."""
+    validity, truth = answers.buffers()
+    yes = _bits(truth, answers)
+    if validity is None:
+        return yes
+    known = _bits(validity, answers)
+    return np.uint8(2) - 2 * known + (yes & known)
+
+
+def _bits(buffer: pa.Buffer, array: pa.Array) -> np.ndarray:
+    bits = np.unpackbits(np.frombuffer(buffer, dtype=np.uint8), count=array.offset + len(array), bitorder="little")
+    return bits[array.offset :]
