@@ -27,7 +27,7 @@ PLACE = {"U": 0.82, "R": 1.05}
 REGION = {1: 1.1, 2: 0.95, 3: 1.0, 4: 0.8}
 
 # who answers again a year later: log odds by what was recorded in the first round, which response propensities repair
-AGAIN = 1.35
+AGAIN = 2.1
 RECORDED: dict[str, dict[str, float]] = {
     "r1_sex": {"F": -0.15},
     "r1_age_group": {"Y18T24": -0.4, "Y25T34": -0.15, "Y_GE65": -0.2},
