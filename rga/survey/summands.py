@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
+from rga.survey.grouping import sum_by
 from rga.survey.statistics import Distribution, Ratio, Share, Statistic
 
 STATES = 3  # of an answer: no, yes, unknown
@@ -23,6 +25,7 @@ def _unpacked(answers: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 TWO, FOUR = _unpacked(2), _unpacked(4)
+MANY = 4  # groups with fewer respondents than this are many
 
 
 @dataclass(frozen=True)
@@ -91,12 +94,21 @@ class Values:
     answers: list[np.ndarray]
     numbers: list[np.ndarray]
 
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """Respondents x width."""
+        rows = len((self.answers or self.numbers)[0])
+        parts = [state.take(np.stack(self.answers, axis=1), axis=0).reshape(rows, -1) for state in TWO] if self.answers else []
+        return np.concatenate([*parts, *(number[:, None] for number in self.numbers)], axis=1, dtype=np.float64)
+
     def sums(self, code: np.ndarray, size: int, scale: np.ndarray | None = None) -> np.ndarray:
         """Sums (each respondent's times ``scale``) over those of each ``code``, 0..size-1: ``size`` x width.
 
         Answers are counted by their joint states, so that four columns of sums, or eight where there are few groups, take one look
-        at each respondent.
+        at each respondent; but not where groups are nearly as many as respondents.
         """
+        if size * MANY > len(code):
+            return sum_by(code, size, self.matrix, scale)
         made = np.empty((size, self.summands.width))
         half, (yes, known), packed = 2 * len(self.answers), TWO, self.answers
         if size * len(FOUR[0]) < len(code):
