@@ -172,3 +172,26 @@ def _columns(name: str, variable: Variable, place: int, survey: Survey, coding: 
         ticked = {"yes": spelled["yes"]}
         return [question(item, i, text, ticked, codes_of, blank="no") for i, (item, text) in enumerate(items.items())]
     return [question(item, i, text, spelled, codes_of) for i, (item, text) in enumerate(items.items())]
+
+
+def mapped(survey: Survey, questions: list[Question]) -> dict[str, dict[str, Any]]:
+    """How survey.yaml reads the ``questions``: variable -> column or columns, codes, and what is missing."""
+    variables: dict[str, dict[str, Any]] = {}
+    for question in questions:
+        entry = variables.setdefault(question.variable, {})
+        if question.item:
+            entry.setdefault("columns", {})[question.item] = question.column
+        else:
+            entry["column"] = question.column
+        if question.separator:
+            entry["separator"] = question.separator
+        if question.codes:
+            entry["codes"] = {code: ours for ours, code in question.codes.items()}
+        letters = survey.file.endswith(".dta")
+        if question.missing:
+            entry["missing"] = {
+                f".{code}" if letters and isinstance(code, str) else code: kind for kind, code in question.missing.items()
+            }
+        if question.blank:
+            entry["blank"] = question.blank
+    return variables

@@ -15,6 +15,7 @@ import openpyxl
 import pandas as pd
 import pyreadstat
 
+from rga.simulate.auxiliary import DISPOSITIONS, auxiliary
 from rga.simulate.coding import CODINGS, Question
 from rga.simulate.programme import Survey
 
@@ -22,6 +23,7 @@ SIMULATED = "SIMULATED DATA: no real respondents, no finding about any country"
 SPSS_LABEL = "SIMULATED DATA: no real respondents, no finding"  # 64 characters at most
 DESIGN = ["stratum", "psu", "base_weight"]
 PANEL_COLUMN = "r1_id"
+ON_THE_LIST = {"resp_name"}  # identifiers that are known of people who did not answer
 
 # columns that are in the file and stay there, by mode: what each is
 IDENTIFIERS = {
@@ -56,21 +58,32 @@ def respondent_ids(survey: Survey, size: int) -> list[Any]:
 def source_frame(
     said: pd.DataFrame, questions: list[Question], survey: Survey, panel_ids: dict[int, Any] | None, rng: np.random.Generator
 ) -> pd.DataFrame:
-    """The file's columns: id, identifiers and paradata, design columns, then the questions in the file's codes.
+    """The file's columns: id, identifiers and paradata, design columns, what the frame knows, the questions in the file's codes.
 
-    ``panel_ids`` gives the id that a `person` had in the earlier round.
+    ``panel_ids`` gives the id that a `person` had in the earlier round. Who did not answer has no answers, and gave nothing away.
     """
     size = len(said)
     columns: dict[str, object] = {CODINGS[survey.coding].id: respondent_ids(survey, size)}
     made = {**_identifiers(size, rng), **_paradata(size, survey, rng)}
     columns |= {name: made[name] for name in unused_columns(survey)}
     if panel_ids is not None:
-        columns[PANEL_COLUMN] = [panel_ids[p] if again else None for p, again in zip(said["person"], said["panel"], strict=True)]
+        columns[PANEL_COLUMN] = said["person"].map(panel_ids).to_list()
     if survey.clustered:
         columns |= {name: said[name].to_numpy() for name in DESIGN}
-    for question in questions:
+    said = said.assign(disposition=_dispositions(said["answered"], rng))
+    for question in [*auxiliary(survey), *questions]:
         columns[question.column] = _several(said, question) if question.separator else _coded(said[question.harmonised], question)
-    return pd.DataFrame(columns)
+    frame = pd.DataFrame(columns)
+    of_answers = [c for c in unused_columns(survey) if c not in ON_THE_LIST] + [question.column for question in questions]
+    return frame.assign(
+        **{c: frame[c].astype(object).where(said["answered"], None) for c in of_answers if not said["answered"].all()}
+    )
+
+
+def _dispositions(answered: pd.Series, rng: np.random.Generator) -> pd.Categorical[str]:
+    """How each call ended."""
+    otherwise = rng.choice(range(1, len(DISPOSITIONS)), len(answered), p=[0.3, 0.5, 0.2])
+    return pd.Categorical.from_codes(np.where(answered, 0, otherwise), categories=pd.Index(list(DISPOSITIONS)))
 
 
 def _identifiers(size: int, rng: np.random.Generator) -> dict[str, Any]:
@@ -131,7 +144,7 @@ def write_file(frame: pd.DataFrame, questions: list[Question], path: Path, day: 
         case ".sav" | ".zsav":
             for question in questions:
                 frame[question.column] = pd.to_numeric(frame[question.column])
-            missing: dict[str, list[Any]] = {q.column: list(q.missing.values()) for q in questions}
+            missing: dict[str, list[Any]] = {q.column: list(q.missing.values()) for q in questions if q.missing}
             pyreadstat.write_sav(
                 frame, path, file_label=SPSS_LABEL, column_labels=labels, variable_value_labels=values,
                 missing_ranges=missing, note=SIMULATED, compress=path.suffix == ".zsav", row_compress=path.suffix == ".sav",
@@ -139,8 +152,10 @@ def write_file(frame: pd.DataFrame, questions: list[Question], path: Path, day: 
         case ".dta":
             values = {column: {k: v for k, v in given.items() if not isinstance(k, str)} for column, given in values.items()}
             letters = {q.column: given for q in questions if (given := [c for c in q.missing.values() if isinstance(c, str)])}
-            for question in questions:
-                frame[question.column] = frame[question.column].map(lambda v: v if isinstance(v, str) or pd.isna(v) else int(v))
+            for column in (question.column for question in questions):
+                # no empty cells among integers: pyreadstat 1.3.7 writes those of a column with letters as any number
+                number = int if frame[column].notna().all() else float
+                frame[column] = frame[column].map(lambda v, as_=number: v if isinstance(v, str) or pd.isna(v) else as_(v))
             pyreadstat.write_dta(
                 frame, path, file_label=SIMULATED, column_labels={k: (v or "")[:79] for k, v in labels.items()},
                 variable_value_labels={k: v for k, v in values.items() if v}, missing_user_values=letters, version=15,

@@ -24,9 +24,11 @@ URBAN = {
 class Survey:
     """``n`` is the number of respondents aimed at; a clustered survey is drawn in two stages within strata.
 
-    ``unobserved``: how strongly taking part depends on what no margin knows (0: weighting repairs all of the selection; negative:
-    those whom the crisis hit harder take part less). ``panel``: some took part in the survey of that round too. ``absent`` and
-    ``altered`` give reasons by variable (or battery_item). ``identifiers``: what the file gives away of who answered.
+    ``invited``: text messages sent, people shown a link, numbers dialled, or numbers drawn from a list; None where it is
+    everybody of the earlier round. ``unobserved``: how strongly taking part depends on what no margin knows (0: weighting repairs
+    all of the selection; negative: those whom the crisis hit harder take part less). ``panel``: all took part in the survey of that
+    round too. ``linear``: calibrated by linear factors instead of raking. ``absent`` and ``altered`` give reasons by variable (or
+    battery_item). ``identifiers``: what the file gives away of who answered.
     """
 
     round: str
@@ -37,11 +39,12 @@ class Survey:
     file: str
     coding: str
     fieldwork: tuple[str, str]
-    invited: int
+    invited: int | None
     language: Literal["en", "id", "bn", "ne", "th"] = "en"
     clustered: bool = False
     unobserved: float = 0.0
     panel: str | None = None
+    linear: bool = False
     minors: bool = False
     age: Literal["years", "bands"] = "years"
     disability: Literal["functioning", "yes_no"] = "functioning"
@@ -59,8 +62,22 @@ class Survey:
         return f"{self.round}_{self.country}"
 
     @property
+    def sampling(self) -> Literal["operators", "web", "areas", "panel", "dialling"]:
+        """How people are drawn: it decides what weighting can know and do."""
+        if self.panel:
+            return "panel"
+        if self.clustered:
+            return "areas"
+        return "operators" if self.mode == "sms" else "web" if self.mode == "web" else "dialling"
+
+    @property
+    def drawn(self) -> int:
+        """People drawn whom the file knows of: all numbers of a list, or respondents where nobody else has a row."""
+        return self.invited if self.sampling == "areas" and self.invited else self.n
+
+    @property
     def size(self) -> int:
-        return max(SMALLEST, PER_RESPONDENT * self.n)
+        return max(SMALLEST, PER_RESPONDENT * self.drawn)
 
 
 SHORT = "left out to keep the questionnaire short"
@@ -82,7 +99,7 @@ ROUNDS = {
 
 PROGRAMME = [
     Survey(
-        "2020-r1", "AFG", "Afghanistan", 2000, "cati", "microdata.dta", "stata", ("2020-05-04", "2020-05-21"), 14_000,
+        "2020-r1", "AFG", "Afghanistan", 2000, "cati", "microdata.zsav", "sequence", ("2020-05-04", "2020-05-21"), 3_700,
         clustered=True, unobserved=-0.5, absent={"violence_heard": UNSAFE, "discrimination_heard": UNSAFE, "functioning": SHORT},
     ),
     Survey(
@@ -125,28 +142,28 @@ PROGRAMME = [
         unobserved=-0.35, disability="yes_no",
     ),
     Survey(
-        "2020-r1", "THA", "Thailand", 2040, "web", "microdata.sav", "numbers", ("2020-04-28", "2020-05-15"), 1_000_000,
+        "2020-r1", "THA", "Thailand", 4080, "web", "microdata.sav", "numbers", ("2020-04-28", "2020-05-15"), 1_000_000,
         language="th", minors=True, age="bands", disability="yes_no",
         altered={"information": "asked about the past seven days only"},
     ),
     Survey(
-        "2021-r2", "BGD", "Bangladesh", 2000, "cati", "microdata.csv", "labels", ("2021-08-02", "2021-09-10"), 9_400,
+        "2021-r2", "BGD", "Bangladesh", 1510, "cati", "microdata.csv", "labels", ("2021-08-02", "2021-09-10"), None,
         language="bn", panel="2020-r1",
     ),
     Survey(
-        "2021-r2", "IDN", "Indonesia", 2100, "cati", "microdata.dta", "tens", ("2021-08-09", "2021-09-17"), 8_100,
+        "2021-r2", "IDN", "Indonesia", 1460, "cati", "microdata.dta", "tens", ("2021-08-09", "2021-09-17"), None,
         language="id", panel="2020-r1",
     ),
     Survey(
         "2021-r2", "KIR", "Kiribati", 1790, "cati", "microdata.xlsx", "modules", ("2021-09-06", "2021-10-01"), 5_900,
-        identifiers=False, absent={"income_pension": "no such item", "help": SHORT},
+        linear=True, identifiers=False, absent={"income_pension": "no such item", "help": SHORT},
     ),
     Survey(
-        "2021-r2", "PAK", "Pakistan", 2100, "cati", "microdata.csv", "tens", ("2021-08-16", "2021-09-24"), 8_800, clustered=True,
+        "2021-r2", "PAK", "Pakistan", 2100, "cati", "microdata.csv", "tens", ("2021-08-16", "2021-09-24"), 3_800, clustered=True,
         absent={"functioning": SHORT},
     ),
     Survey(
-        "2021-r2", "PNG", "Papua New Guinea", 2000, "cati", "microdata.sav", "modules", ("2021-08-23", "2021-10-08"), 11_000,
+        "2021-r2", "PNG", "Papua New Guinea", 2000, "cati", "microdata.sav", "modules", ("2021-08-23", "2021-10-08"), 3_430,
         clustered=True, unobserved=-0.5, altered={"doctor": "asked about any health worker"},
     ),
     Survey(
@@ -154,7 +171,7 @@ PROGRAMME = [
         unobserved=-0.35, disability="yes_no",
     ),
     Survey(
-        "2021-r2", "WSM", "Samoa", 1980, "cati", "microdata.zsav", "numbers", ("2021-08-30", "2021-09-28"), 6_400, panel="2020-r1",
+        "2021-r2", "WSM", "Samoa", 1300, "cati", "microdata.zsav", "numbers", ("2021-08-30", "2021-09-28"), None, panel="2020-r1",
         disability="yes_no", notes="Schooling below primary is unknown in the benchmark and counted as primary.",
     ),
 ]  # fmt: skip

@@ -18,12 +18,14 @@ import pandas as pd
 
 from rga.microdata.benchmark_scaling import country_margins
 from rga.microdata.catalogue import Catalogue, load_catalogue
-from rga.simulate.coding import questionnaire
+from rga.simulate.auxiliary import auxiliary
+from rga.simulate.coding import Question, questionnaire
 from rga.simulate.files import SIMULATED, respondent_ids, source_frame, write_file
+from rga.simulate.frames import invitations, with_frame
 from rga.simulate.population import population
 from rga.simulate.programme import PROGRAMME, ROUNDS, SEED, URBAN, Survey
 from rga.simulate.responses import respond
-from rga.simulate.sampling import answers, draw, with_minors
+from rga.simulate.sampling import answers, draw, recorded, with_minors
 from rga.simulate.specification import specification
 
 MARGINS = ["sex*age_group", "sex*education"]
@@ -53,15 +55,39 @@ def population_of(survey: Survey, raw_data: Path) -> pd.DataFrame:
         rng,
         population_of(before, raw_data) if before else None,
     )
-    return respond(people, survey.country, survey.year, rng)
+    return with_frame(respond(people, survey.country, survey.year, rng), survey, rng_of(survey, 4))
+
+
+def invitations_of(survey: Survey, raw_data: Path) -> pd.DataFrame | None:
+    """Lines and invitations by operator, for a survey drawn by operators or a panel of such a one; None for the others."""
+    first = earlier_round(survey) or survey
+    if first.sampling != "operators" or first.invited is None:
+        return None
+    margin = country_margins(raw_data / "benchmarks" / f"wpp2019-{first.year}", first.country, MARGINS[:1])[MARGINS[0]]
+    return invitations(population_of(first, raw_data), first, first.invited, float(margin["total"].sum()))
+
+
+def rates_of(invited: pd.DataFrame | None) -> pd.Series | None:
+    """Invitations per line, by operator."""
+    return None if invited is None else invited["invited"] / invited["population"]
 
 
 def sample_of(survey: Survey, raw_data: Path) -> pd.DataFrame:
-    """The survey's respondents with what they would answer; the same at every call."""
+    """Everybody drawn whom the file knows of, with what they would answer, and whether they `answered`; the same at every call."""
     before, rng = earlier_round(survey), rng_of(survey, 1)
-    earlier = sample_of(before, raw_data)["person"].to_numpy() if before else None
-    sample = draw(population_of(survey, raw_data), survey.n, survey.clustered, rng, survey.unobserved, earlier)
+    earlier = recorded(said_of(before, raw_data)[1]) if before else None
+    sample = draw(population_of(survey, raw_data), survey, rng, rates_of(invitations_of(survey, raw_data)), earlier)
     return with_minors(sample, rng) if survey.minors else sample
+
+
+def said_of(survey: Survey, raw_data: Path) -> tuple[list[Question], pd.DataFrame, np.random.Generator]:
+    """The survey's questions and what its sample said to them; the generator goes on where these left it."""
+    catalogue, rng = load_catalogue(raw_data / "catalogue"), rng_of(survey, 2)
+    sample, questions = sample_of(survey, raw_data), questionnaire(catalogue, survey, rng)
+    asked_besides = [] if survey.panel else [q for q in auxiliary(survey) if q.missing]  # a panel was asked the year before
+    asked = [q.harmonised for q in [*questions, *asked_besides] if not q.separator]
+    asked += [f"{q.variable}_{item}" for q in questions if q.separator for item in q.codes]
+    return questions, answers(with_derived(sample, catalogue), asked, rng), rng
 
 
 def with_derived(people: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
@@ -104,11 +130,7 @@ def simulate(raw_data: Path, target: Path | None = None, surveys: Sequence[Surve
 
 
 def _write(survey: Survey, raw_data: Path, target: Path, catalogue: Catalogue) -> Path:
-    sample, rng = sample_of(survey, raw_data), rng_of(survey, 2)
-    questions = questionnaire(catalogue, survey, rng)
-    harmonised = [q.harmonised for q in questions if not q.separator]
-    harmonised += [f"{q.variable}_{item}" for q in questions if q.separator for item in q.codes]
-    said = answers(with_derived(sample, catalogue), harmonised, rng)
+    questions, said, rng = said_of(survey, raw_data)
     before, panel_ids = earlier_round(survey), None
     if before:
         persons = sample_of(before, raw_data)["person"]
@@ -116,9 +138,10 @@ def _write(survey: Survey, raw_data: Path, target: Path, catalogue: Catalogue) -
     folder = target / survey.round / survey.country
     folder.mkdir(parents=True, exist_ok=True)
     frame = source_frame(said, questions, survey, panel_ids, rng)
-    write_file(frame, questions, folder / survey.file, date.fromisoformat(survey.fieldwork[1]))
+    write_file(frame, [*auxiliary(survey), *questions], folder / survey.file, date.fromisoformat(survey.fieldwork[1]))
     digest = hashlib.sha256((folder / survey.file).read_bytes()).hexdigest()
-    (folder / "survey.yaml").write_text(specification(survey, questions, catalogue, digest), encoding="utf-8")
+    text = specification(survey, questions, catalogue, digest, len(said), invitations_of(survey, raw_data))
+    (folder / "survey.yaml").write_text(text, encoding="utf-8")
     people = population_of(survey, raw_data)
     not_asked = {column for name in survey.absent for column in map(str, people) if column == name or column.startswith(f"{name}_")}
     truth(people.drop(columns=list(not_asked)), catalogue).to_csv(folder / "truth.csv", index=False)

@@ -8,18 +8,30 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
+import pandas as pd
 import yaml
 
 from rga.microdata.catalogue import Catalogue
-from rga.simulate.coding import CODINGS, Question
+from rga.simulate.chains import chain
+from rga.simulate.coding import CODINGS, Question, mapped
 from rga.simulate.files import PANEL_COLUMN, SIMULATED, unused_columns
 from rga.simulate.programme import PROGRAMME, Survey
 
 REACHED = {"sms": "reached by SMS", "cati": "reached by telephone", "web": "reached on the web"}
+NOT_REACHED = "people without a phone, and who do not answer, are missing"
 HOW = {
-    "sms": "Invited by SMS: people without a phone, and who do not answer, are missing.",
-    "cati": "Interviewed by telephone: people without a phone, and who do not answer, are missing.",
+    "operators": f"Invited by SMS: {NOT_REACHED}. Nobody knows who saw the message.",
     "web": "Invited by SMS to a form on the web: people without a smartphone, and who do not answer, are missing.",
+    "dialling": f"Interviewed by telephone, numbers dialled at random: {NOT_REACHED}.",
+    "areas": "Interviewed by telephone: people without a listed phone are missing.",
+    "panel": "Interviewed by telephone: people whom the first round did not reach are missing.",
+}
+DEPENDED = {
+    "operators": "operator, number of lines, ",
+    "web": "",
+    "dialling": "numbers of telephones and of adults who share them, ",
+    "areas": "area, whose number is listed, ",
+    "panel": "what the first round recorded, ",
 }
 
 CAUTION = (
@@ -28,8 +40,10 @@ CAUTION = (
 )
 
 
-def specification(survey: Survey, questions: list[Question], catalogue: Catalogue, sha256: str) -> str:
-    """Text of survey.yaml."""
+def specification(
+    survey: Survey, questions: list[Question], catalogue: Catalogue, sha256: str, rows: int, invitations: pd.DataFrame | None
+) -> str:
+    """Text of survey.yaml, for a file of ``rows``; ``invitations`` are of a sample, or a panel, drawn by operators."""
     document: dict[str, Any] = {
         "title": f"Rapid gender assessment survey, {survey.name}, {survey.year} (simulated)",
         "producer": "Simulated by this project; no survey organisation",
@@ -38,7 +52,8 @@ def specification(survey: Survey, questions: list[Question], catalogue: Catalogu
         "simulated": True,
         "fieldwork": dict(zip(("start", "end"), map(date.fromisoformat, survey.fieldwork), strict=True)),
         "mode": survey.mode,
-        "invited": survey.invited,
+        **({"sample": "non_probability"} if survey.panel else {}),  # as in the first round, which the mode does not tell
+        "invited": rows if survey.sampling in ("areas", "panel") else survey.invited,
         "population": {
             "description": f"Adults aged 18 and over {REACHED[survey.mode]}",
             "age_min": 18,
@@ -53,8 +68,8 @@ def specification(survey: Survey, questions: list[Question], catalogue: Catalogu
         document["panel_id"] = CODINGS[survey.coding].id
     if survey.clustered:
         document["design"] = {"weight": "base_weight", "stratum": ["stratum"], "psu": "psu", "lonely_psu": "adjust"}
-    document["weighting"] = [{"step": "calibrate", "method": "raking", "margins": ["sex*age_group", "sex*education"]}]
-    document["variables"] = _variables(survey, questions)
+    document |= chain(survey, invitations)
+    document["variables"] = mapped(survey, questions)
     document["unused"] = unused_columns(survey)
     document["absent"] = _absent(survey, questions, catalogue)
     if survey.altered:
@@ -64,27 +79,6 @@ def specification(survey: Survey, questions: list[Question], catalogue: Catalogu
         document["caution"] = CAUTION
     text = yaml.dump(document, Dumper=_Readable, sort_keys=False, allow_unicode=True, width=120, default_flow_style=None)
     return f"# {SIMULATED}.\n{text}"
-
-
-def _variables(survey: Survey, questions: list[Question]) -> dict[str, dict[str, Any]]:
-    variables: dict[str, dict[str, Any]] = {}
-    for question in questions:
-        entry = variables.setdefault(question.variable, {})
-        if question.item:
-            entry.setdefault("columns", {})[question.item] = question.column
-        else:
-            entry["column"] = question.column
-        if question.separator:
-            entry["separator"] = question.separator
-        if question.codes:
-            entry["codes"] = {code: ours for ours, code in question.codes.items()}
-        letters = survey.file.endswith(".dta")
-        entry["missing"] = {
-            f".{code}" if letters and isinstance(code, str) else code: kind for kind, code in question.missing.items()
-        }
-        if question.blank:
-            entry["blank"] = question.blank
-    return variables
 
 
 def _absent(survey: Survey, questions: list[Question], catalogue: Catalogue) -> dict[str, str]:
@@ -99,18 +93,22 @@ def _absent(survey: Survey, questions: list[Question], catalogue: Catalogue) -> 
 
 
 def _notes(survey: Survey) -> str:
-    lines = [f"Simulated. {HOW[survey.mode]}"]
+    lines = [f"Simulated. {HOW[survey.sampling]}"]
     if survey.clustered:
         lines += [
-            "Areas were drawn within strata (region by residence); base_weight undoes the drawing of areas and the rates of",
-            "invitation, not who answered.",
+            "Areas were drawn within strata (region by residence), and in each numbers from the list of an earlier household",
+            "survey; base_weight undoes that. All numbers drawn have a row, with what the list knows: `disposition` tells who",
+            "answered.",
         ]
     if survey.unobserved:
         lines.append("docs/simulation.md says how much bias weighting leaves.")
     else:
-        lines.append("Taking part depended on sex, age and education, which weighting repairs.")
+        lines.append(f"Taking part depended on {DEPENDED[survey.sampling]}sex, age and education, which weighting repairs.")
     if survey.panel:
-        lines.append(f"Some respondents took part in {survey.panel} as well: {PANEL_COLUMN} is their id there.")
+        lines += [
+            f"All adult respondents of {survey.panel} were called again; {PANEL_COLUMN} is their id there. Those who did not",
+            "answer have a row too, with what they told then.",
+        ]
     return "\n".join([*lines, *([survey.notes] if survey.notes else [])]) + "\n"
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from rga.simulate.programme import PROGRAMME
-from tests.simulation.repeated_draws import DRAWS, Repeated, repeat, repeat_all, report
+from tests.simulation.page import report
+from tests.simulation.repeated_draws import DRAWS, Repeated, repeat, repeat_all
 
 
 @pytest.fixture(scope="module")
@@ -25,14 +26,15 @@ def test_weighting_repairs_selection_that_follows_the_margins_and_intervals_cove
 
 
 def assert_no_estimate_stands_out(found: Repeated) -> None:
-    """Each estimate's own bias is within chance of a tenth of the unweighted one's, and each coverage within chance of 95 %."""
+    """Each estimate's own bias is within chance of a tenth of the unweighted one's, and each coverage within chance of 95 %,
+    rare answers apart: with a handful of effective cases, no interval for a share keeps its promise."""
     table = found.results
     bias, unweighted = (table["weighted"] - table["truth"]).abs(), (table["unweighted"] - table["truth"]).abs()
-    wrong = table[bias > 0.1 * unweighted + 4.5 * table["noise"]]
+    wrong = table[bias > 0.1 * unweighted + 4.5 * table["noise_weighted"]]
     assert wrong.empty, f"{found.survey.key}\n{wrong}"
-    often = table[table["draws"] == DRAWS]
+    often = table[(table["draws"] == DRAWS) & ~found.rare]
     rare = often[(often["covered"] - 0.95).abs() > 4.5 * (0.95 * 0.05 / DRAWS) ** 0.5]
-    assert len(often) > 200 and len(rare) <= 0.01 * len(often), f"{found.survey.key}\n{rare}"
+    assert len(often) > 200 and len(rare) <= 0.015 * len(often), f"{found.survey.key}\n{rare}"
 
 
 @pytest.mark.long
@@ -40,7 +42,7 @@ def test_weighting_helps_everywhere_and_fails_where_the_docs_say_so(all_surveys:
     failing = [found for found in all_surveys if found.survey.unobserved]
     assert 2 <= len(failing) <= 5
     for found in all_surveys:
-        assert found.bias_weighted < found.bias_unweighted, found.survey.key
+        assert found.bias_weighted < min(found.bias(step) for step in found.steps[:-1]), found.survey.key
     for found in failing:
         assert found.bias_weighted > 1 and found.coverage < 85, found.survey.key
     assert (repository / "docs" / "simulation.md").read_text(encoding="utf-8") == report(all_surveys)
@@ -53,3 +55,4 @@ def test_a_few_draws_of_one_survey_already_show_it() -> None:
     assert found.bias_unweighted > 2
     assert found.bias_weighted < 0.3 * found.bias_unweighted
     assert 90 < found.coverage < 99
+    assert found.steps == ["unweighted", "base", "weighted"]

@@ -1,0 +1,65 @@
+"""One draw of a simulated survey, weighed as `rga build` weighs its file.
+
+Belongs here: a draw as the pipeline would have read it, and its weights after each step. Not here: drawing it, estimates
+(``repeated_draws``).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from assets.weights import weigh
+from rga.microdata.data_root import DataRoot
+from rga.microdata.respondents import Respondents
+from rga.simulate.auxiliary import DISPOSITION, auxiliary
+from rga.simulate.programme import Survey
+from rga.simulate.sampling import OTHER_SEX
+
+MISSING_ON_MARGIN = MISSING_LINES = 0.03
+MARGINS = ["sex", "age_group", "education"]
+DESIGN = ["stratum", "psu", "base_weight"]
+BASE = {"base", "selection", "multiplicity"}
+
+
+def as_read(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_id: str, rng: np.random.Generator) -> Respondents:
+    """``drawn`` as a file of it reads: some of another sex, some who do not tell age, schooling or numbers of phones and adults."""
+    answered = drawn["answered"].to_numpy()
+    sample = pd.DataFrame({"responded": answered, "eligible": True})
+    for name in ("stratum", "psu"):
+        sample[name] = drawn[name].astype("string") if survey.clustered else pd.Series(pd.NA, sample.index, dtype="string")
+    sample["base_weight"] = drawn["base_weight"] if survey.clustered else 1.0
+    for name in MARGINS:
+        sample[name] = drawn[name].astype("string").where(answered)
+    sample["sex"] = sample["sex"].mask(answered & (rng.random(len(sample)) < OTHER_SEX), "O")
+    for name in ("age_group", "education"):
+        sample[name] = sample[name].mask(rng.random(len(sample)) < MISSING_ON_MARGIN)
+    given = root.specification(survey.key).auxiliary
+    for question in auxiliary(survey):
+        name = question.variable
+        if name == DISPOSITION:
+            continue
+        if question.codes:
+            codes = {ours: given[name].codes[str(code)] for ours, code in question.codes.items()}
+            sample[name] = drawn[name].astype(object).map(codes).astype("string")
+        else:
+            sample[name] = drawn[name].astype("float64").mask(rng.random(len(sample)) < MISSING_LINES)
+    frame = sample.loc[answered, [*DESIGN, *MARGINS]].assign(survey_id=survey_id, row=drawn["row"])
+    frame["respondent_id"] = frame.index.astype(str)
+    return Respondents(frame.reset_index(drop=True), pd.DataFrame(), 0, {}, sample)
+
+
+def weights_by_step(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_id: str, rng: np.random.Generator) -> pd.DataFrame:
+    """Respondents of ``drawn`` with the weights that each step leaves: `unweighted`, `base` (those of the file, selection and
+    multiplicity), `nonresponse`, `weighted`, which is also `weight`; a step that the survey does not have changes nothing. With
+    what standard errors take from the calibration: `weight_before_calibration`, `margin_1`, ..."""
+    respondents = as_read(root, survey, drawn, survey_id, rng)
+    weights = weigh(root, survey.key, respondents)
+    steps = weights.steps
+    base = [step.weights for step in steps if step.action in BASE]
+    before_margins = [step.weights for step in steps if step.action in {*BASE, "nonresponse"}]
+    final = steps[-1].weights
+    known = weights.frame.drop(columns=["survey_id", "respondent_id", "weight"])
+    return pd.concat([respondents.frame, known], axis=1).assign(
+        unweighted=1.0, base=base[-1], nonresponse=before_margins[-1], weighted=final, weight=final
+    )
