@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from rga.errors import InputError, Problem
+from rga.survey.blas import one_blas_thread
 from rga.survey.data import quoted
 from rga.survey.design import MISSING, Design
 from rga.survey.grouping import Coder, Table, group, keys, sum_by
@@ -104,6 +105,7 @@ class Sums:
         return tuple(self.categories)
 
 
+@one_blas_thread
 def aggregate(
     con: duckdb.DuckDBPyConnection,
     relation: str,
