@@ -123,8 +123,8 @@ def aggregate(
     and of the sums, whatever the number of respondents. The same rows in the same order give the same bits. Raises InputError where
     a weight is negative or not finite, or a stratum's fpc is less than its PSUs.
     """
-    if design.ssu or design.replicates:
-        raise ValueError("two stages and replicate weights take passes of their own: see `jointly` and `estimate_replicates`")
+    if design.ssu or design.replicates or design.numbers:
+        raise ValueError("two stages, continuous margins and replicate weights take passes of their own: see `tabulate`")
     columns = [(statistic, *column) for statistic in statistics for column in columns_of(con, relation, statistic)]
     if not columns:
         raise ValueError("no statistic to estimate")
