@@ -7,6 +7,7 @@ computed from the sums, where respondents are kept.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import duckdb
@@ -15,13 +16,15 @@ import pandas as pd
 import pyarrow as pa
 
 from rga.errors import InputError, Problem
+from rga.survey.blas import one_blas_thread
 from rga.survey.data import quoted
 from rga.survey.design import MISSING, Design
 from rga.survey.grouping import Coder, Table, group, keys, sum_by
 from rga.survey.statistics import Statistic, columns_of
 from rga.survey.summands import Summands, Values
 
-BATCH = 122_880  # rows: a row group as DuckDB writes them
+BATCH = 245_760  # rows: two row groups as DuckDB writes them
+BUFFER = "64MB"  # more than a batch, so that DuckDB's other threads do not wait for it to be taken
 UNITS = ("survey", "stratum", "psu")
 STAGED = Design(weight="weight", stratum="stratum", psu="psu")
 
@@ -102,6 +105,7 @@ class Sums:
         return tuple(self.categories)
 
 
+@one_blas_thread
 def aggregate(
     con: duckdb.DuckDBPyConnection,
     relation: str,
@@ -119,17 +123,24 @@ def aggregate(
     and of the sums, whatever the number of respondents. The same rows in the same order give the same bits. Raises InputError where
     a weight is negative or not finite, or a stratum's fpc is less than its PSUs.
     """
-    if design.ssu or design.replicates:
-        raise ValueError("two stages and replicate weights take passes of their own: see `jointly` and `estimate_replicates`")
+    if design.ssu or design.replicates or design.numbers:
+        raise ValueError("two stages, continuous margins and replicate weights take passes of their own: see `tabulate`")
     columns = [(statistic, *column) for statistic in statistics for column in columns_of(con, relation, statistic)]
     if not columns:
         raise ValueError("no statistic to estimate")
     summands = Summands.of([(statistic, y, x) for statistic, _, y, x in columns])
     passed = _Pass(summands, breakdowns, design, survey)
     passed.alone = _somebody_has_no_psu(con, relation, design)
-    reader = con.execute(passed.sql(relation)).to_arrow_reader(batch)
-    for part in reader:
-        passed.take(part)
+    con.execute(f"SET streaming_buffer_size = '{BUFFER}'")
+    try:
+        reader = con.execute(passed.sql(relation)).to_arrow_reader(batch)
+        with ThreadPoolExecutor(1) as pool:  # DuckDB makes a batch while the one before is added up
+            coming = pool.submit(next, reader, None)
+            while (part := coming.result()) is not None:
+                coming = pool.submit(next, reader, None)
+                passed.take(part)
+    finally:
+        con.execute("RESET streaming_buffer_size")
     if not passed.people.pieces:
         passed.take(pa.RecordBatch.from_pylist([], reader.schema))
     return passed.sums(tuple(statistic for statistic, *_ in columns), tuple((s.code, category) for s, category, *_ in columns))
@@ -192,8 +203,10 @@ class _Pass:
         people = sum_by(code, len(row), np.column_stack([np.ones(rows), w, positive]))
         self.people.add(np.column_stack([codes[name][row] for name in UNITS]), [people])
         scales = [w, w * w] if self.alone else [w]
-        self._take_cells(codes, values, UNITS, self.tables, scales)
-        self._take_cells(codes, values, UNITS[:2], self.counts, [None if positive.all() else positive])
+        finest, first = group([codes[name] for name in (*UNITS, *self.margins, *self._cells)])
+        of_finest = {name: column[first] for name, column in codes.items()}
+        self._take_cells(of_finest, finest, values, UNITS, self.tables, scales)
+        self._take_cells(of_finest, finest, values, UNITS[:2], self.counts, [None if positive.all() else positive])
         if "base" in present:
             base = np.nan_to_num(part.column("base").to_numpy(zero_copy_only=False).astype(np.float64))
             units = (*UNITS, *self.margins)
@@ -201,22 +214,24 @@ class _Pass:
             weights = sum_by(code, len(row), np.column_stack([w, w * w, base]))
             self.joint.add(np.column_stack([codes[name][row] for name in units]), [weights])
             units, squares = (*UNITS[:2], *self.margins), [w * w] if self.alone else []
-            self._take_cells(codes, values, units, self.fits, [base, *squares])
+            self._take_cells(of_finest, finest, values, units, self.fits, [base, *squares])
 
     def _take_cells(
         self,
         codes: dict[str, np.ndarray],
+        finest: np.ndarray,
         values: Values,
         units: tuple[str, ...],
         tables: dict[frozenset[str], Table],
         scales: list[np.ndarray | None],
     ) -> None:
-        """Add to the sums by ``units`` and each breakdown's cells."""
-        finest, first = group([codes[name] for name in (*units, *self._cells)])
+        """Add to the sums by ``units`` and each breakdown's cells. ``finest`` is each respondent's group by all there is, of which
+        ``codes`` are."""
         made: dict[frozenset[str], tuple[dict[str, np.ndarray], list[np.ndarray]]] = {}
-        if len(first) < len(finest) / 2:  # many respondents a cell: every breakdown adds up their sums
-            sums = [values.sums(finest, len(first), scale) for scale in scales]
-            made[frozenset(self.dimensions)] = {name: column[first] for name, column in codes.items()}, sums
+        code, row = group([codes[name] for name in (*units, *self._cells)])
+        if len(row) < len(finest) / 2:  # many respondents a cell: every breakdown adds up their sums
+            sums = [values.sums(code[finest], len(row), scale) for scale in scales]
+            made[frozenset(self.dimensions)] = {name: column[row] for name, column in codes.items()}, sums
         for by in sorted(tables, key=len, reverse=True):
             finer = [found for other, found in made.items() if by <= other]
             source, sums = min(finer, key=lambda found: len(found[1][0]), default=(codes, []))
@@ -225,7 +240,7 @@ class _Pass:
             if finer:
                 sums = [sum_by(code, len(row), array) for array in sums]
             else:
-                sums = [values.sums(code, len(row), scale) for scale in scales]
+                sums = [values.sums(code[finest], len(row), scale) for scale in scales]
             made[by] = {name: column[row] for name, column in source.items()}, sums
             tables[by].add(np.column_stack([column[row] for column in columns]), list(sums))
 

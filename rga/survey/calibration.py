@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError
+from rga.survey.blas import one_blas_thread
 from rga.survey.calibration_inputs import check_base, check_columns, check_method
 from rga.survey.calibration_methods import Method, distance_of
 from rga.survey.calibration_solver import Fit, solve
@@ -78,6 +79,7 @@ def joint_categories(respondents: pd.DataFrame, variables: list[str]) -> pd.Seri
     return joined.astype("str")
 
 
+@one_blas_thread
 def calibrate(
     categories: pd.DataFrame,
     base_weight: np.ndarray,

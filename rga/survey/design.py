@@ -44,11 +44,13 @@ class Replicates:
 class Design:
     """Columns that describe how the sample was drawn.
 
-    Without ``psu`` each respondent is one; without ``weight`` everybody counts 1. Weights that were calibrated are to be given with
-    the weights before, ``base_weight`` (NULL for respondents of surveys that were not), and with each respondent's category on the
-    ``margins``: what the margins explain does not vary from sample to sample. ``fpc`` is the number of PSUs in the population
+    Without ``psu`` each respondent is one; without ``weight`` everybody counts 1. ``fpc`` is the number of PSUs in the population
     of the stratum, or the sampling fraction where it is at most 1. ``ssu`` and ``ssu_fpc`` are the same of a second stage, within
     PSUs. With ``replicates`` variances come from them, and the other columns serve degrees of freedom only.
+
+    Weights that were calibrated are to be given with the weights before, ``base_weight`` (NULL for respondents of surveys that were
+    not), and with each respondent's category on the ``margins`` and value of the continuous ``numbers``: what these explain does
+    not vary from sample to sample.
     """
 
     weight: str | None = "weight"
@@ -61,6 +63,7 @@ class Design:
     replicates: Replicates | None = None
     base_weight: str | None = None
     margins: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
 
 
 def lonely_psu_of(survey_id: str, rule: Mapping[str, LonelyPsu] | LonelyPsu) -> LonelyPsu:

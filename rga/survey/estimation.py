@@ -22,7 +22,7 @@ from rga.survey.variance import Answered, Deviations, Sample, check_lonely, fini
 
 # Weights that add up to more than this many times the respondents count people rather than respondents.
 POPULATION_SCALE = 2.0
-PART = 1_500_000  # numbers in a matrix of PSUs x cells x statistics: what a processor's cache holds is done soonest
+PART = 400_000  # numbers in a matrix of PSUs x cells x statistics: what a processor's cache holds is done soonest
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     row = crossing.psu[groups] - sample.first_psu
     shape = (len(surveys), len(first), statistics)
     place = sample.survey[row] * len(first) + cell  # in surveys x cells
-    weighted = crossing.weighted[groups]
+    weighted = crossing.weighted if len(groups) == len(crossing.weighted) else crossing.weighted[groups]
     of_cell = sum_by(place, shape[0] * shape[1], weighted)
     strata, one = np.unique(crossing.stratum_cell[groups], return_index=True)  # of a stratum's PSUs in a cell one stands for all
     counted = crossing.counted[strata]
@@ -126,8 +126,8 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
         dense[row * len(first) + cell] = of_groups
         return dense.reshape(len(sample.survey), len(first), statistics)
 
-    z = columns(weighted, at.y) - ratio[place] * columns(weighted, at.x)
-    z /= base[place]
+    z = columns(weighted, at.y) * (1 / base)[place]
+    z -= columns(weighted, at.x) * (ratio / base)[place]
     own = None
     if crossing.squared is not None and sample.alone.any():
         squared, r = crossing.squared[groups], ratio[place]

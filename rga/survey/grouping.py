@@ -93,8 +93,8 @@ class Table:
             rows = np.concatenate([piece[i] for _, piece in self.pieces])
             for _, piece in self.pieces:  # freed as we go
                 piece[i] = rows[:0]
-            if len(starts) == len(order) and (order == np.arange(len(order))).all():
-                sums.append(rows)
+            if len(starts) == len(order):
+                sums.append(rows[order])
                 continue
             shape = (len(starts), len(order))
             sums.append(csr_array((np.ones(len(order)), order, np.append(starts, len(order))), shape=shape) @ rows)

@@ -125,8 +125,9 @@ def jointly(data: Data, design: Design, results: Sequence[Result]) -> Joint:
     Several surveys stacked into one table: let ``stratum`` tell them apart, and name the survey in the domains. Rounds that are
     linked: stack them, with a ``psu`` that is the same in both, the panel's id for respondents or the shared PSU, in a
     ``stratum`` that is the same in both; who is in one round only has an id of her or his own. Each round is then a domain of one
-    sample, and the covariance comes from PSUs in both. Raises InputError and ValueError as `rga.survey.sample.sample_of` does,
-    InputError for a domain's column that is not there, duckdb.Error where an expression does not fit the table.
+    sample, and the covariance comes from PSUs in both. The margins of surveys that were calibrated apart are to have categories
+    that tell the survey. Raises InputError and ValueError as `rga.survey.sample.sample_of` does, InputError for a domain's
+    column that is not there, duckdb.Error where an expression does not fit the table.
     """
     with sample_of(data, design) as sample:
         return _joint(sample, results)
@@ -148,7 +149,7 @@ def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
     for block in np.array_split(np.arange(len(kinds)), 1 + len(weight) * len(kinds) // BLOCK):
         found = influence(values, weight, column[block], domain[:, block])
         simple = simple_random_variance(found, weight, at_scale)
-        units = stages.by_unit(found.z), stages.by_unit(found.answered)
+        units = stages.by_unit(sample.residuals(found.z)), stages.by_unit(found.answered)
         parts.append((found.value, found.n, found.population, found.level, simple, *units))
     value, n, population, level, simple, z, inside = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
     df = stages.df(inside)

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import pandas as pd
 
 from rga.errors import InputError, Problem
 from rga.survey.data import Data, opened, quoted
@@ -27,11 +28,31 @@ TABLE = "rga_respondents"
 
 @dataclass(frozen=True)
 class Sample:
-    """Respondents who have a weight, in a fixed order: the table ``TABLE`` of ``con``, ``weight`` and the design's ``stages``."""
+    """Respondents who have a weight, in a fixed order: the table ``TABLE`` of ``con``, ``weight`` and the design's ``stages``.
+
+    Where weights were calibrated, ``base`` are those before, and ``margins`` an orthonormal basis of the margins times their root.
+    """
 
     con: duckdb.DuckDBPyConnection
     weight: np.ndarray
     stages: Stages
+    base: np.ndarray
+    margins: np.ndarray
+
+    def residuals(self, z: np.ndarray) -> np.ndarray:
+        """Influence values less what the calibration margins explain of them, respondents x results.
+
+        e_i = z_i - w_i x_i' B, B = (sum d x x')^+ sum d x z / w, by the weights d before calibration (Deville and Särndal 1992,
+        eq. 3.4; R ``calibrate``).
+        """
+        if not self.margins.shape[1]:
+            return z
+        root = np.sqrt(self.base)[:, None]
+        weight = self.weight[:, None]
+        known = (root > 0) & (weight > 0)
+        scaled = np.divide(z * root, weight, out=np.zeros_like(z), where=known)
+        fitted = np.divide(self.margins @ (self.margins.T @ scaled), root, out=np.zeros_like(z), where=known)
+        return z - weight * fitted
 
     def values(self, statistics: Sequence[Statistic]) -> Values:
         """Every statistic for every respondent. Raises duckdb.Error where an expression does not fit the table."""
@@ -64,8 +85,8 @@ def sample_of(data: Data, design: Design) -> Iterator[Sample]:
         raise ValueError("replicate weights give variances without influence values: leave `replicates` out of the design here")
     with opened(data) as (con, source):
         known = {name for name, *_ in con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
-        parts = {name: getattr(design, name) for name in ("weight", "stratum", "psu", "ssu", "fpc", "ssu_fpc")}
-        _require(known, [column for column in parts.values() if column], "design")
+        parts = {name: getattr(design, name) for name in ("weight", "stratum", "psu", "ssu", "fpc", "ssu_fpc", "base_weight")}
+        _require(known, [column for column in (*parts.values(), *design.margins, *design.numbers) if column], "design")
         present = f"WHERE {quoted(design.weight)} IS NOT NULL" if design.weight else ""
         con.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT * FROM {source} {present}")
         try:
@@ -73,9 +94,33 @@ def sample_of(data: Data, design: Design) -> Iterator[Sample]:
             frame = con.execute(f"SELECT {columns} FROM {TABLE} ORDER BY rowid").df()
             weight = frame["weight"].to_numpy(dtype=np.float64, na_value=np.nan)
             _check(weight, design.weight)
-            yield Sample(con, weight, stages_of(frame, design))
+            base = np.nan_to_num(frame["base_weight"].to_numpy(dtype=np.float64, na_value=np.nan))
+            yield Sample(con, weight, stages_of(frame, design), base, _basis(con, design, base))
         finally:
             con.execute(f"DROP TABLE IF EXISTS temp.{TABLE}")
+
+
+def _basis(con: duckdb.DuckDBPyConnection, design: Design, base: np.ndarray) -> np.ndarray:
+    """Orthonormal columns that span those of the margins, each respondent's times the root of ``base``. A number that is not known
+    is taken as the mean of the others, as `calibrate` does."""
+    if not design.base_weight or not (design.margins or design.numbers):
+        return np.zeros((len(base), 0))
+    texts = [f"COALESCE(CAST({quoted(name)} AS VARCHAR), '{MISSING}') AS m{k}" for k, name in enumerate(design.margins)]
+    numbers = [f"CAST({quoted(name)} AS DOUBLE) AS x{k}" for k, name in enumerate(design.numbers)]
+    frame = con.execute(f"SELECT {', '.join([*texts, *numbers])} FROM {TABLE} ORDER BY rowid").df()
+    columns = []
+    for k in range(len(design.margins)):
+        code, distinct = pd.factorize(frame[f"m{k}"])
+        columns.append(np.eye(len(distinct))[code])
+    for k in range(len(design.numbers)):
+        value = frame[f"x{k}"].to_numpy(dtype=np.float64, na_value=np.nan)
+        known = ~np.isnan(value) & (base > 0)
+        mean = np.average(value[known], weights=base[known]) if known.any() else 0.0
+        columns.append((np.where(np.isnan(value), mean, value) - mean)[:, None])
+    x = np.concatenate(columns, axis=1) * np.sqrt(base)[:, None]
+    size = np.sqrt((x**2).sum(axis=0))
+    left, singular, _ = np.linalg.svd(x[:, size > 0] / size[size > 0], full_matrices=False)
+    return left[:, singular > 1e-10 * singular.max(initial=0.0)]
 
 
 def _design_sql(part: str, column: str | None) -> str:

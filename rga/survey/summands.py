@@ -7,15 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
 
+from rga.survey.grouping import sum_by
 from rga.survey.statistics import Distribution, Ratio, Share, Statistic
 
-STATES = 9  # of two answers together: no, yes or unknown each
-_STATE = np.arange(STATES)[:, None] // [3, 1] % 3
-_YES, _KNOWN = ((_STATE == 1).astype(np.float64), (_STATE < 2).astype(np.float64))  # state -> of the two answers
+STATES = 3  # of an answer: no, yes, unknown
+
+
+def _unpacked(answers: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which of several answers together are yes, and which known, in each of their joint states."""
+    state = np.arange(STATES**answers)[:, None] // STATES ** np.arange(answers)[::-1] % STATES
+    return (state == 1).astype(np.float64), (state < 2).astype(np.float64)
+
+
+TWO, FOUR = _unpacked(2), _unpacked(4)
+MANY = 4  # groups with fewer respondents than this are many
 
 
 @dataclass(frozen=True)
@@ -42,7 +52,7 @@ class Summands:
     def of(cls, columns: Sequence[tuple[Statistic, str, str]]) -> Summands:
         """From each column's statistic, y and x (SQL). A respondent is known where universe, y and x all are."""
         shares = [k for k, (statistic, *_) in enumerate(columns) if isinstance(statistic, Share | Distribution)]
-        half = len(shares) + len(shares) % 2
+        half = -(-len(shares) // 4) * 4
         at = np.zeros((6, len(columns)), dtype=np.int64)
         at[0, shares] = np.arange(len(shares))
         at[1, shares] = at[0, shares] + half
@@ -72,9 +82,8 @@ class Summands:
             y, x = np.where(known, y, 0.0), np.where(known, x, 0.0)
             numbers += [known, y, y * y, x, y * x, x * x] if ratio else [known, y, y * y]
         answers = [_state(batch.column(f"a{i}")) for i in range(self.shares)]
-        if self.shares % 2:
-            answers.append(np.full(batch.num_rows, 2, dtype=np.uint8))
-        return Values(self, [3 * one + other for one, other in zip(answers[::2], answers[1::2], strict=True)], numbers)
+        answers += [np.full(batch.num_rows, 2, dtype=np.uint8)] * (-self.shares % 4)
+        return Values(self, [STATES * one + other for one, other in zip(answers[::2], answers[1::2], strict=True)], numbers)
 
 
 @dataclass(frozen=True)
@@ -85,17 +94,31 @@ class Values:
     answers: list[np.ndarray]
     numbers: list[np.ndarray]
 
+    @cached_property
+    def matrix(self) -> np.ndarray:
+        """Respondents x width."""
+        rows = len((self.answers or self.numbers)[0])
+        parts = [state.take(np.stack(self.answers, axis=1), axis=0).reshape(rows, -1) for state in TWO] if self.answers else []
+        return np.concatenate([*parts, *(number[:, None] for number in self.numbers)], axis=1, dtype=np.float64)
+
     def sums(self, code: np.ndarray, size: int, scale: np.ndarray | None = None) -> np.ndarray:
         """Sums (each respondent's times ``scale``) over those of each ``code``, 0..size-1: ``size`` x width.
 
-        Answers are counted by state, so that four columns of sums take one look at each respondent.
+        Answers are counted by their joint states, so that four columns of sums, or eight where there are few groups, take one look
+        at each respondent; but not where groups are nearly as many as respondents.
         """
+        if size * MANY > len(code):
+            return sum_by(code, size, self.matrix, scale)
         made = np.empty((size, self.summands.width))
-        by_state, half = code * STATES, 2 * len(self.answers)
-        for i, answers in enumerate(self.answers):
-            counts = np.bincount(by_state + answers, weights=scale, minlength=size * STATES).reshape(size, STATES)
-            made[:, 2 * i : 2 * i + 2] = counts @ _YES
-            made[:, half + 2 * i : half + 2 * i + 2] = counts @ _KNOWN
+        half, (yes, known), packed = 2 * len(self.answers), TWO, self.answers
+        if size * len(FOUR[0]) < len(code):
+            (yes, known), packed = FOUR, [len(TWO[0]) * one + other for one, other in zip(packed[::2], packed[1::2], strict=True)]
+        states, answers = yes.shape
+        by_state = code * states
+        for i, together in enumerate(packed):
+            counts = np.bincount(by_state + together, weights=scale, minlength=size * states).reshape(size, states)
+            made[:, i * answers : (i + 1) * answers] = counts @ yes
+            made[:, half + i * answers : half + (i + 1) * answers] = counts @ known
         for column, numbers in enumerate(self.numbers, 2 * half):
             made[:, column] = np.bincount(code, weights=numbers if scale is None else numbers * scale, minlength=size)
         return made

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from rga.survey import gaps
 from rga.survey.aggregation import Sums
+from rga.survey.blas import one_blas_thread
 from rga.survey.design import SEX, TOTAL, LonelyPsu, breakdown_name
 from rga.survey.estimation import Part, parts, with_rules
 from rga.survey.gaps import benjamini_hochberg
@@ -37,6 +38,7 @@ class Rows:
     measures: dict[str, np.ndarray]
 
 
+@one_blas_thread
 def estimate(
     sums: Sums, breakdowns: Sequence[tuple[str, ...]], lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu = "adjust"
 ) -> pd.DataFrame:
@@ -71,6 +73,7 @@ def gender_gaps(
     return estimates_and_gaps(sums, [by for by in breakdowns if SEX in by], lonely_psu, n_min)[1]
 
 
+@one_blas_thread
 def estimates_and_gaps(
     sums: Sums,
     breakdowns: Sequence[tuple[str, ...]],

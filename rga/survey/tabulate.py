@@ -30,9 +30,9 @@ def tabulate(data: Data, design: Design, statistics: Sequence[Statistic], by: Se
     code, category (`_T` but for a distribution), breakdown, one per dimension (`_T` where not broken down, `_U` where not known),
     value (shares 0..1), se, ci_low, ci_high (95 %), n, population, deff, df, cv; NaN where something is not defined.
 
-    One-stage designs go through the sums of one pass (`rga.survey.aggregation`), which takes any number of rows; quantiles and two
-    stages through influence values (`rga.survey.joint`), replicate weights through theirs (`rga.survey.replication`): these say
-    what each formula is and what they raise.
+    One-stage designs go through the sums of one pass (`rga.survey.aggregation`), which takes any number of rows; quantiles, two
+    stages and continuous margins through influence values (`rga.survey.joint`), replicate weights through theirs
+    (`rga.survey.replication`): these say what each formula is and what they raise.
 
     >>> people = pd.DataFrame({"sex": ["F", "F", "M", "M"], "y": [1, 0, 1, 1], "w": [1.0, 2.0, 1.5, 0.5]})
     >>> tabulate(people, Design(weight="w"), [Share("works", "", "y = 1")], [("sex",)])[["sex", "value", "n"]]
@@ -45,7 +45,7 @@ def tabulate(data: Data, design: Design, statistics: Sequence[Statistic], by: Se
         if design.replicates is not None:
             table = estimate_replicates(source, design, statistics, by).table
         else:
-            quantiles = [s for s in statistics if isinstance(s, Quantile) or design.ssu]
+            quantiles = [s for s in statistics if isinstance(s, Quantile) or design.ssu or design.numbers]
             summed = [s for s in statistics if s not in quantiles]
             parts = [_summed(source, design, summed, by, dimensions)] if summed else []
             parts += [_jointly(source, design, quantiles, crossing, dimensions) for crossing in by] if quantiles else []

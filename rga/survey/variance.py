@@ -117,7 +117,8 @@ class Deviations:
             mean[lonely] = _over_the_sample(sample, z)[sample.survey_of_stratum[lonely]]
         root = np.sqrt(sample.scale)[:, None, None]
         # Centred before it is squared: the sum of squares minus the squared sum would lose digits and can turn negative.
-        self._psus = (z - mean[sample.stratum]) * root[sample.stratum]
+        self._psus = z - mean[sample.stratum]
+        self._psus *= root[sample.stratum]
         self._alone = np.flatnonzero(sample.alone)
         if len(self._alone):
             assert own is not None

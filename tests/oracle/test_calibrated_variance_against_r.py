@@ -12,11 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rga.survey import Design, Mean, Share, Total, aggregate, estimates_and_gaps, joint_categories
+from rga.survey import Design, Mean, Result, Share, Total, aggregate, estimates_and_gaps, joint_categories, jointly
 
 GOLDEN = Path(__file__).parent / "golden"
 PROBLEMS = pd.read_csv(GOLDEN / "calibrated_problems.csv")
 TARGETS = pd.read_csv(GOLDEN / "calibrated_targets.csv")
+ALL = list(PROBLEMS[["data", "problem", "method"]].itertuples(index=False, name=None))
 RUNS = [run for run in PROBLEMS[["data", "problem", "method"]].itertuples(index=False, name=None) if run[1] != "income"]
 BREAKDOWNS: list[tuple[str, ...]] = [(), ("sex",), ("region",), ("sex", "region")]
 RELATIVE = 1e-8
@@ -82,6 +83,30 @@ def test_totals_means_domains_and_gaps_have_the_standard_errors_of_a_calibrated_
         assert (fixed["se"] < 1e-9 * fixed["value"]).all()
         assert len(fixed) == (some["y"].str.contains("=").sum() if kind == "estimate" else 0)
     assert compared > 50
+
+
+@pytest.mark.parametrize(("data", "problem", "method"), ALL, ids=[".".join(run) for run in ALL])
+def test_influence_values_give_the_same_standard_errors_for_continuous_margins_too(data: str, problem: str, method: str) -> None:
+    respondents, margins = people(data, problem, method)
+    numbers = ("income",) if problem == "income" else ()
+    margins = tuple(margin for margin in margins if margin not in numbers)
+    design = Design("weight", "stratum", "psu", base_weight="base_weight", margins=margins, numbers=numbers)
+    theirs = golden(data, problem, method).query("statistic != 'gap' and not y.str.contains('=')")
+    statistics = {"mean.common": Share("mean.common", "", "common = 'yes'")}
+    statistics |= {"mean.amount": Mean("mean.amount", "", "amount"), "total.amount": Total("total.amount", "", "amount")}
+    statistics["total.common"] = Total("total.common", "", "CAST(common = 'yes' AS INT)")
+    domains = [
+        {} if row.by == "_T" else dict(zip(row.by.split("*"), row.domain.split("*"), strict=True)) for row in theirs.itertuples()
+    ]
+    results = [Result(statistics[name], domain) for name, domain in zip(theirs["indicator"], domains, strict=True)]
+    ours = jointly(respondents, design, results)
+    assert len(ours.table) == len(theirs) > 40
+    assert np.abs(ours.table["value"].to_numpy() / theirs["value"].to_numpy() - 1).max() < 1e-9
+    assert np.abs(ours.table["se"].to_numpy() / theirs["se"].to_numpy() - 1).max() < RELATIVE
+    gaps = golden(data, problem, method).query("statistic == 'gap' and by == '_T' and y == 'amount'")
+    amount = statistics["mean.amount"]
+    gap = jointly(respondents, design, [Result(amount, {"sex": sex}) for sex in "FM"]).contrast({0: 1, 1: -1}, "gap")
+    assert gap["se"].iloc[0] == pytest.approx(gaps["se"].iloc[0], rel=RELATIVE)
 
 
 def test_without_the_margins_standard_errors_are_others() -> None:

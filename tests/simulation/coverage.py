@@ -11,13 +11,14 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
 
-from rga.survey import Design, LonelyPsu, Quantile, aggregate, estimates_and_gaps, joint_categories, rake, tabulate
+from rga.survey import Design, LonelyPsu, Quantile, aggregate, calibrate, estimates_and_gaps, joint_categories, tabulate
 from rga.survey.intervals import t_quantile
 from rga.survey.statistics import Statistic
 from tests.simulation import rare_domains
@@ -33,14 +34,16 @@ COLUMNS = ["value", "se", "ci_low", "ci_high", "n", "df"]
 def tables(
     connection: duckdb.DuckDBPyConnection, statistics: Sequence[Statistic], crossings: Sequence[tuple[str, ...]], lonely: LonelyPsu
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Estimates and gaps of every sample in table `sample`, as `rga build` makes them.
-
-    The one place that says how variances are had: `sample` also has `base_weight` and, of a raked sample, its margins' categories
-    under the margins' names, should they be wanted for it.
-    """
-    design = Design(weight="weight", stratum="stratum", psu="psu", fpc="fpc")
-    sums = aggregate(connection, "sample", statistics, crossings, design)
+    """Estimates and gaps of every sample in table `sample`, as `rga build` makes them."""
+    sums = aggregate(connection, "sample", statistics, crossings, replace(_design(connection), fpc="fpc"))
     return estimates_and_gaps(sums, crossings, lonely)
+
+
+def _design(connection: duckdb.DuckDBPyConnection) -> Design:
+    """Of the samples in table `sample`, which has `base_weight` and, of raked ones, their categories under the margins' names."""
+    raked = all(name in {column for column, *_ in connection.execute("DESCRIBE sample").fetchall()} for name in MARGINS)
+    design = Design(weight="weight", stratum="stratum", psu="psu")
+    return replace(design, base_weight="base_weight", margins=tuple(MARGINS)) if raked else design
 
 
 def repeat(design: SampleDesign, draws: int = DRAWS) -> pd.DataFrame:
@@ -74,7 +77,7 @@ def _weighted(
     sampled = design.draw(population, rng)
     weight = sampled.base_weight
     if design.raked:
-        weight = rake(categories.iloc[sampled.row], weight, targets).weights
+        weight = calibrate(categories.iloc[sampled.row], weight, targets).weights
     columns = {name: getattr(sampled, name) for name in ("stratum", "psu", "fpc")}
     frame = pd.DataFrame({"survey_id": f"{draw:04d}", "row": sampled.row, "base_weight": sampled.base_weight, "weight": weight})
     return frame.assign(
@@ -117,12 +120,11 @@ def _rows(table: pd.DataFrame, quantity: Quantity) -> pd.DataFrame:
 
 def _quantiles(connection: duckdb.DuckDBPyConnection, statistic: Quantile) -> pd.DataFrame:
     """Sums give no quantiles: a pass of its own over each sample."""
-    columns = f"survey_id, weight, stratum, psu, {statistic.value}"
+    design = _design(connection)
+    margins = [f'"{name}"' for name in design.margins]
+    columns = ", ".join(["survey_id, weight, base_weight, stratum, psu", statistic.value, *margins])
     samples = connection.execute(f"SELECT {columns} FROM sample ORDER BY survey_id, row, weight").df().groupby("survey_id")
-    parts = [
-        tabulate(sample, Design(weight="weight", stratum="stratum", psu="psu"), [statistic]).assign(survey_id=str(key))
-        for key, sample in samples
-    ]
+    parts = [tabulate(sample, design, [statistic]).assign(survey_id=str(key)) for key, sample in samples]
     return pd.concat(parts, ignore_index=True)
 
 
