@@ -111,7 +111,7 @@ PROGRAMME = [
         age="bands", absent={"functioning": SHORT, "access": SHORT, "charity_support": SHORT, "unemployment_insurance": SHORT},
     ),
     Survey(
-        "2020-r1", "IDN", "Indonesia", 2050, "sms", "microdata.sav", "modules", ("2020-04-29", "2020-05-12"), 2_000_000,
+        "2020-r1", "IDN", "Indonesia", 2400, "sms", "microdata.sav", "modules", ("2020-04-29", "2020-05-12"), 2_000_000,
         language="id", absent={"functioning": SHORT, "help": SHORT},
     ),
     Survey(
@@ -151,7 +151,7 @@ PROGRAMME = [
         language="bn", panel="2020-r1",
     ),
     Survey(
-        "2021-r2", "IDN", "Indonesia", 1660, "cati", "microdata.dta", "tens", ("2021-08-09", "2021-09-17"), None,
+        "2021-r2", "IDN", "Indonesia", 1940, "cati", "microdata.dta", "tens", ("2021-08-09", "2021-09-17"), None,
         language="id", panel="2020-r1",
     ),
     Survey(
