@@ -15,8 +15,8 @@ from rga.simulate.programme import Survey
 # operators of a country: share of people whose first line is theirs, how far they are one of towns, the young and the schooled, and
 # invitations per line for one per line of the first
 OPERATORS: dict[str, dict[str, tuple[float, float, float]]] = {
-    "BGD": {"A": (0.46, 0.0, 1.0), "B": (0.29, 0.8, 2.4), "C": (0.21, -0.6, 1.2), "D": (0.04, -0.9, 0.8)},
-    "IDN": {"A": (0.45, -0.4, 1.0), "B": (0.25, 0.4, 1.8), "C": (0.18, 0.9, 2.6), "D": (0.12, 0.2, 1.4)},
+    "BGD": {"A": (0.46, 0.0, 1.0), "B": (0.29, 0.8, 1.8), "C": (0.21, -0.6, 1.2), "D": (0.04, -0.9, 0.8)},
+    "IDN": {"A": (0.45, -0.4, 1.0), "B": (0.25, 0.4, 1.4), "C": (0.18, 0.9, 1.7), "D": (0.12, 0.2, 1.4)},
     "KHM": {"A": (0.44, 0.6, 1.0), "B": (0.41, -0.5, 0.55), "C": (0.15, 0.1, 0.7)},
     "MDV": {"A": (0.55, 0.7, 1.0), "B": (0.45, -0.5, 0.4)},
     "NPL": {"A": (0.52, -0.5, 1.0), "B": (0.48, 0.8, 2.2)},

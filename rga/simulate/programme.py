@@ -111,7 +111,7 @@ PROGRAMME = [
         age="bands", absent={"functioning": SHORT, "access": SHORT, "charity_support": SHORT, "unemployment_insurance": SHORT},
     ),
     Survey(
-        "2020-r1", "IDN", "Indonesia", 2050, "sms", "microdata.sav", "modules", ("2020-04-29", "2020-05-12"), 2_000_000,
+        "2020-r1", "IDN", "Indonesia", 2400, "sms", "microdata.sav", "modules", ("2020-04-29", "2020-05-12"), 2_000_000,
         language="id", absent={"functioning": SHORT, "help": SHORT},
     ),
     Survey(
@@ -147,11 +147,11 @@ PROGRAMME = [
         altered={"information": "asked about the past seven days only"},
     ),
     Survey(
-        "2021-r2", "BGD", "Bangladesh", 1510, "cati", "microdata.csv", "labels", ("2021-08-02", "2021-09-10"), None,
+        "2021-r2", "BGD", "Bangladesh", 1780, "cati", "microdata.csv", "labels", ("2021-08-02", "2021-09-10"), None,
         language="bn", panel="2020-r1",
     ),
     Survey(
-        "2021-r2", "IDN", "Indonesia", 1460, "cati", "microdata.dta", "tens", ("2021-08-09", "2021-09-17"), None,
+        "2021-r2", "IDN", "Indonesia", 1940, "cati", "microdata.dta", "tens", ("2021-08-09", "2021-09-17"), None,
         language="id", panel="2020-r1",
     ),
     Survey(
@@ -171,7 +171,7 @@ PROGRAMME = [
         unobserved=-0.35, disability="yes_no",
     ),
     Survey(
-        "2021-r2", "WSM", "Samoa", 1300, "cati", "microdata.zsav", "numbers", ("2021-08-30", "2021-09-28"), None, panel="2020-r1",
+        "2021-r2", "WSM", "Samoa", 1560, "cati", "microdata.zsav", "numbers", ("2021-08-30", "2021-09-28"), None, panel="2020-r1",
         disability="yes_no", notes="Schooling below primary is unknown in the benchmark and counted as primary.",
     ),
 ]  # fmt: skip

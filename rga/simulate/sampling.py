@@ -27,7 +27,8 @@ PLACE = {"U": 0.82, "R": 1.05}
 REGION = {1: 1.1, 2: 0.95, 3: 1.0, 4: 0.8}
 
 # who answers again a year later: log odds by what was recorded in the first round, which response propensities repair
-AGAIN = 1.35
+AGAIN = 2.2
+UNTOLD = -1.2  # for each of these that a person had not told
 RECORDED: dict[str, dict[str, float]] = {
     "r1_sex": {"F": -0.15},
     "r1_age_group": {"Y18T24": -0.4, "Y25T34": -0.15, "Y_GE65": -0.2},
@@ -146,7 +147,8 @@ def _again(people: pd.DataFrame, earlier: pd.DataFrame, rng: np.random.Generator
     place = pd.Index(people["person"]).get_indexer(pd.Index(earlier["person"]))
     now = people.iloc[np.maximum(place, 0)].reset_index(drop=True)  # the answers of those who are gone are nobody's, and not used
     sample = now.assign(**{str(name): earlier[name].to_numpy() for name in earlier})
-    odds = AGAIN + sum(sample[name].astype(object).map(effects).fillna(0.0).to_numpy(float) for name, effects in RECORDED.items())
+    known = [sample[name].astype(object).map(effects | {NOT_KNOWN: UNTOLD}) for name, effects in RECORDED.items()]
+    odds = AGAIN + sum(effect.fillna(0.0).to_numpy(float) for effect in known)
     sample["answered"] = (place >= 0) & (rng.random(len(sample)) < 1 / (1 + np.exp(-odds)))
     return sample
 
