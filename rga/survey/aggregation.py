@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import duckdb
 import numpy as np
@@ -20,7 +21,7 @@ from rga.survey.blas import one_blas_thread
 from rga.survey.data import quoted
 from rga.survey.design import MISSING, Design
 from rga.survey.grouping import Coder, Table, group, keys, sum_by
-from rga.survey.statistics import Statistic, columns_of
+from rga.survey.statistics import Distribution, Share, Statistic, Total, columns_of
 from rga.survey.summands import Summands, Values
 
 BATCH = 245_760  # rows: two row groups as DuckDB writes them
@@ -93,7 +94,7 @@ class Sums:
     summands: Summands
     surveys: tuple[str, ...]
     categories: dict[str, np.ndarray]
-    psus: pd.DataFrame
+    psus: dict[str, np.ndarray]
     strata: pd.DataFrame
     cases: np.ndarray
     total_weight: np.ndarray
@@ -103,6 +104,15 @@ class Sums:
     @property
     def dimensions(self) -> tuple[str, ...]:
         return tuple(self.categories)
+
+    @cached_property
+    def is_share(self) -> np.ndarray:
+        """Which statistics are between 0 and 1."""
+        return np.array([isinstance(statistic, Share | Distribution) for statistic in self.statistics])
+
+    @cached_property
+    def is_total(self) -> np.ndarray:
+        return np.array([isinstance(statistic, Total) for statistic in self.statistics])
 
 
 @one_blas_thread
@@ -281,7 +291,7 @@ class _Pass:
             summands=self.summands,
             surveys=tuple(texts["survey"]),
             categories={dimension: texts[name] for name, dimension in zip(self._cells, self.dimensions, strict=True)},
-            psus=pd.DataFrame({"survey": codes[:, 0], "stratum": stratum, "alone": alone, "respondents": people[:, 0]}),
+            psus={"survey": codes[:, 0], "stratum": stratum, "alone": alone, "respondents": people[:, 0]},
             strata=strata,
             cases=of_survey[:, 2],
             total_weight=of_survey[:, 1],

@@ -11,7 +11,7 @@ import numpy as np
 
 from rga.survey.aggregation import ByMargin, Sums
 from rga.survey.grouping import sum_by
-from rga.survey.summands import columns
+from rga.survey.summands import Columns
 from rga.survey.variance import Alone, Sample
 
 
@@ -78,10 +78,10 @@ def residuals(
     return Residuals(z, found)
 
 
-def _summed(place: np.ndarray, joint: int, shape: tuple[int, ...], rows: np.ndarray, which: list[np.ndarray]) -> list[np.ndarray]:
+def _summed(place: np.ndarray, joint: int, shape: tuple[int, ...], rows: np.ndarray, which: list[Columns]) -> list[np.ndarray]:
     """Sums of ``rows`` in each ``place`` (joint cell and cell), a matrix joint cells x cells x statistics for each of ``which``."""
     total = sum_by(place, joint * shape[0], rows)
-    return [columns(total, some).reshape(joint, *shape) for some in which]
+    return [total[:, some].reshape(joint, *shape) for some in which]
 
 
 def _fitted(categories: np.ndarray, weight: np.ndarray, z: np.ndarray) -> np.ndarray:

@@ -16,8 +16,6 @@ from rga.survey.aggregation import Crossing, Sums
 from rga.survey.calibrated_variance import residuals
 from rga.survey.design import MISSING, LonelyPsu, breakdown_name, lonely_psu_of
 from rga.survey.grouping import sum_by
-from rga.survey.statistics import Distribution, Share, Total
-from rga.survey.summands import columns
 from rga.survey.variance import Answered, Deviations, Sample, check_lonely, finished
 
 # Weights that add up to more than this many times the respondents count people rather than respondents.
@@ -62,7 +60,8 @@ def parts(sums: Sums, breakdown: tuple[str, ...], strata: pd.DataFrame) -> Itera
     if breakdown not in sums.crossings:
         raise ValueError(f"breakdown {breakdown_name(breakdown)} is not among those that were summed")
     crossing = sums.crossings[breakdown]
-    survey = sums.psus["survey"].to_numpy()[crossing.psu]
+    survey = sums.psus["survey"][crossing.psu]
+    columns = {name: strata[name].to_numpy() for name in ("psus", "fraction", "lonely_psu")}
     kept = np.ones(len(survey), dtype=bool)
     for name in breakdown:
         known = (sums.categories[name] != MISSING)[crossing.codes[name]]
@@ -71,7 +70,7 @@ def parts(sums: Sums, breakdown: tuple[str, ...], strata: pd.DataFrame) -> Itera
     for surveys in _portions(sums, survey[groups]):
         first, last = np.searchsorted(survey[groups], [surveys.start, surveys.stop])
         if first < last:
-            yield _part(sums, crossing, groups[first:last], Sample.of(sums, strata, surveys), surveys, breakdown)
+            yield _part(sums, crossing, groups[first:last], Sample.of(sums, columns, surveys), surveys, breakdown)
 
 
 def _portions(sums: Sums, survey: np.ndarray) -> Iterator[range]:
@@ -106,10 +105,10 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     strata, one = np.unique(crossing.stratum_cell[groups], return_index=True)  # of a stratum's PSUs in a cell one stands for all
     counted = crossing.counted[strata]
     counts = sum_by(place[one], len(of_cell), counted)
-    n, numerator_n = columns(counts, at.known), columns(counts, at.y)
-    total, divisor, population = (columns(of_cell, which) for which in (at.y, at.x, at.known))
+    n, numerator_n = counts[:, at.known], counts[:, at.y]
+    total, divisor, population = (of_cell[:, which] for which in (at.y, at.x, at.known))
 
-    is_share, is_total = (np.array([isinstance(s, kinds) for s in sums.statistics]) for kinds in ((Share, Distribution), Total))
+    is_share, is_total = sums.is_share, sums.is_total
     with np.errstate(divide="ignore", invalid="ignore"):
         value = total / divisor
     # Exact where all or none say yes, whatever the rounding of the sums.
@@ -126,17 +125,17 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
         dense[row * len(first) + cell] = of_groups
         return dense.reshape(len(sample.survey), len(first), statistics)
 
-    z = columns(weighted, at.y) * (1 / base)[place]
-    z -= columns(weighted, at.x) * (ratio / base)[place]
+    z = weighted[:, at.y] * (1 / base)[place]
+    z -= weighted[:, at.x] * (ratio / base)[place]
     own = None
     if crossing.squared is not None and sample.alone.any():
         squared, r = crossing.squared[groups], ratio[place]
-        yy, yx, xx = (columns(squared, which) for which in (at.yy, at.yx, at.xx))
+        yy, yx, xx = (squared[:, which] for which in (at.yy, at.yx, at.xx))
         own = in_psus((yy - 2 * r * yx + r**2 * xx) / base[place] ** 2)[sample.alone]
-    answered = (columns(weighted, at.known) > 0).astype(np.float64)
+    answered = (weighted[:, at.known] > 0).astype(np.float64)
     if sample.alone.any():
         alone = sample.alone[row]
-        answered[alone] = columns(crossing.counted, at.known)[crossing.stratum_cell[groups[alone]]]
+        answered[alone] = crossing.counted[:, at.known][crossing.stratum_cell[groups[alone]]]
     psu_z, fitted = in_psus(z), []
     if crossing.by_margin:
         known = dict(zip(key[first].tolist(), range(len(first)), strict=True))
@@ -153,7 +152,7 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     n, numerator_n, population, value = (np.reshape(array, shape) for array in (n, numerator_n, population, value))
     numerator_n = np.where(is_share, numerator_n, 0)
     se = np.where(is_share & ((value == 0) | (value == 1)), 0.0, np.sqrt(variance))
-    yy, yx, xx = (columns(of_cell, which) for which in (at.yy, at.yx, at.xx))
+    yy, yx, xx = (of_cell[:, which] for which in (at.yy, at.yx, at.xx))
     squares, left = yy - 2 * ratio * yx + ratio**2 * xx, total - ratio * divisor
     simple = _simple_random_variance(sums, surveys, n, population, squares.reshape(shape), left.reshape(shape))
     simple /= base.reshape(shape) ** 2

@@ -25,6 +25,7 @@ def _unpacked(answers: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 TWO, FOUR = _unpacked(2), _unpacked(4)
+Columns = slice | np.ndarray
 MANY = 4  # groups with fewer respondents than this are many
 
 
@@ -41,12 +42,12 @@ class Summands:
     width: int
     shares: int
     numbers: tuple[tuple[int, bool], ...]
-    y: np.ndarray
-    x: np.ndarray
-    known: np.ndarray
-    yy: np.ndarray
-    yx: np.ndarray
-    xx: np.ndarray
+    y: Columns
+    x: Columns
+    known: Columns
+    yy: Columns
+    yx: Columns
+    xx: Columns
 
     @classmethod
     def of(cls, columns: Sequence[tuple[Statistic, str, str]]) -> Summands:
@@ -70,7 +71,7 @@ class Summands:
             # known, y, y^2; of a ratio also x, yx, x^2
             at[:, k] = width + np.array([1, 3, 0, 2, 4, 5] if ratio else [1, 0, 0, 2, 1, 0])
             width += 6 if ratio else 3
-        return cls(tuple(select), width, len(shares), tuple(numbers), *at)
+        return cls(tuple(select), width, len(shares), tuple(numbers), *map(_columns, at))
 
     def values(self, batch: pa.RecordBatch) -> Values:
         """Those of a batch of respondents, which has the columns of ``select``."""
@@ -124,11 +125,9 @@ class Values:
         return made
 
 
-def columns(array: np.ndarray, which: np.ndarray) -> np.ndarray:
-    """The columns ``which`` of ``array``: a view where they follow one another."""
-    if len(which) and (np.diff(which) == 1).all():
-        return array[:, which[0] : which[-1] + 1]
-    return array[:, which]
+def _columns(which: np.ndarray) -> Columns:
+    """A slice where they follow one another: it copies nothing."""
+    return slice(int(which[0]), int(which[-1]) + 1) if len(which) and (np.diff(which) == 1).all() else which
 
 
 def _answer(statistic: Statistic, y: str) -> str:

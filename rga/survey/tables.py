@@ -103,7 +103,7 @@ def estimates_and_gaps(
 
 def _estimates(sums: Sums, part: Part) -> Rows:
     p, se, n, df = part.value, part.se, part.n, part.df
-    is_share = np.array([isinstance(statistic, Share | Distribution) for statistic in sums.statistics])
+    is_share = sums.is_share
     low, high = (np.full(p.shape, np.nan) for _ in range(2))
     some = slice(None) if is_share.all() else np.flatnonzero(is_share)
     low[..., some], high[..., some] = logit_interval(p[..., some], se[..., some], df[..., some])
@@ -145,16 +145,16 @@ def _joined(
         "category": [category for _, category in sums.names],
     }
     dimensions = [name for name in sums.dimensions if name != without]
-    for by, rows in ((by, rows) for by, many in found for rows in many):
-        size = len(rows.keys["survey"])
-        keyed = {"survey_id": _texts(sums.surveys, rows.keys["survey"])}
-        keyed |= {name: _texts(values, rows.keys["column"]) for name, values in of_statistics.items()}
-        keyed["breakdown"] = _texts([breakdown_name(by)], np.zeros(size, dtype=np.int64))
+    for by, many in found:
+        if not many:
+            continue
+        keys = {name: np.concatenate([rows.keys[name] for rows in many]) for name in many[0].keys}
+        nothing = np.zeros(len(keys["survey"]), dtype=np.int64)
+        keyed = {"survey_id": _texts(sums.surveys, keys["survey"])}
+        keyed |= {name: _texts(values, keys["column"]) for name, values in of_statistics.items()}
+        keyed["breakdown"] = _texts([breakdown_name(by)], nothing)
         for name in dimensions:
-            known = name in rows.keys
-            keyed[name] = _texts(
-                sums.categories[name] if known else [TOTAL], rows.keys[name] if known else np.zeros(size, dtype=np.int64)
-            )
+            keyed[name] = _texts(sums.categories[name], keys[name]) if name in keys else _texts([TOTAL], nothing)
         for name, array in keyed.items():
             texts.setdefault(name, []).append(array)
     if not texts:

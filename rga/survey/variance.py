@@ -5,7 +5,7 @@ Belongs here: squares and products of linearised values over PSUs and strata, lo
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,25 +40,25 @@ class Sample:
     average: np.ndarray
 
     @classmethod
-    def of(cls, sums: Sums, strata: pd.DataFrame, surveys: range) -> Sample:
-        """``strata`` are those of ``sums`` with their ``lonely_psu``; ``surveys`` by number."""
-        survey, stratum = sums.psus["survey"].to_numpy(), sums.psus["stratum"].to_numpy()
+    def of(cls, sums: Sums, strata: Mapping[str, np.ndarray], surveys: range) -> Sample:
+        """``strata`` has columns of ``sums.strata``, and `lonely_psu`; ``surveys`` by number."""
+        survey, stratum = sums.psus["survey"], sums.psus["stratum"]
         first, last = np.searchsorted(survey, [surveys.start, surveys.stop])
         survey, stratum = survey[first:last] - surveys.start, stratum[first:last]
         of_first = stratum[0] if len(stratum) else 0
         stratum = stratum - of_first
-        here = strata.iloc[of_first : of_first + (stratum[-1] + 1 if len(stratum) else 0)]
+        here = slice(of_first, of_first + (stratum[-1] + 1 if len(stratum) else 0))
         starts = np.flatnonzero(np.diff(stratum, prepend=-1))
-        n_h, rule = here["psus"].to_numpy(), here["lonely_psu"].to_numpy()
+        n_h, rule = strata["psus"][here], strata["lonely_psu"][here]
         informs = (n_h > 1) | (rule == "adjust")
-        scale = np.where(informs, n_h / np.maximum(n_h - 1, 1), 0.0) * (1 - here["fraction"].to_numpy())
+        scale = np.where(informs, n_h / np.maximum(n_h - 1, 1), 0.0) * (1 - strata["fraction"][here])
         return cls(
             int(first),
             int(of_first),
             survey,
             stratum,
-            sums.psus["alone"].to_numpy()[first:last],
-            sums.psus["respondents"].to_numpy()[first:last],
+            sums.psus["alone"][first:last],
+            sums.psus["respondents"][first:last],
             np.flatnonzero(np.diff(survey, prepend=-1)),
             starts,
             n_h,

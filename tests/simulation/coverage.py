@@ -1,7 +1,7 @@
 """How often a 95 % interval holds the truth, over repeated samples from populations whose every figure is known.
 
 Belongs here: repeated sampling through the library's own weighting and estimation, summed up, and the page docs/coverage.md.
-Not here: the designs (``coverage_designs``), what the page says (``coverage_page``), assertions (``test_coverage``).
+Not here: the designs (``coverage_designs``), what the page says (``coverage_page``), assertions (``test_interval_coverage``).
 
     python -m tests.simulation.coverage           # writes docs/coverage.md and docs/images/coverage.png; some minutes
 """
