@@ -6,13 +6,13 @@ Belongs here: carrying out the steps that `weighting:` in survey.yaml lists, in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 
 from assets.calibration_inputs import CalibrationInputs, calibration_inputs, population_benchmark
-from rga.errors import InputError, Problem
+from rga.errors import InputError
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import Respondents
 from rga.microdata.sample import ELIGIBLE, RESPONDED
@@ -81,14 +81,12 @@ def weigh(root: DataRoot, survey_id: str, respondents: Respondents) -> Weights:
             chain.run(step)
         except InputError as error:
             where = f"weighting step {number} ({step.step})"
-            raise InputError(
-                [Problem(f"{where}: {p.what}", p.remedy, p.file, p.variable, p.code, p.rows) for p in error.problems]
-            ) from None
+            raise InputError([replace(problem, what=f"{where}: {problem.what}") for problem in error.problems]) from None
     columns = frame[["survey_id", "respondent_id"]].assign(weight=chain.steps[-1].weights)
     weights = Weights(
         columns, chain.steps, _response_rate(specification, respondents.sample, chain.before_nonresponse), chain.inputs
     )
-    return Weights(columns.assign(**_calibration_columns(weights)), weights.steps, weights.response, chain.inputs)
+    return replace(weights, frame=columns.assign(**_calibration_columns(weights)))
 
 
 class _Chain:

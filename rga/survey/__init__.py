@@ -8,7 +8,7 @@ In a notebook: `tabulate` for a table of estimates, `jointly` for results with t
 `estimate` and `gender_gaps` are what the pipeline is made of: one pass over every survey, then estimates and gaps from its sums.
 """
 
-from rga.survey.aggregation import Sums, aggregate
+from rga.survey.aggregation import aggregate
 from rga.survey.association import Independence, independence
 from rga.survey.calibration import Calibration, Collapsed, calibrate, joint_categories
 from rga.survey.design import MISSING, OTHER, TOTAL, Design, LonelyPsu, Replicates
@@ -20,6 +20,7 @@ from rga.survey.reliability import FLAG_BELOW, SUPPRESS_BELOW, obs_status
 from rga.survey.replicates import make_replicates
 from rga.survey.replication import ReplicateEstimates, estimate_replicates
 from rga.survey.statistics import Distribution, Mean, Quantile, Ratio, Share, Total
+from rga.survey.sums import Sums
 from rga.survey.tables import estimate, estimates_and_gaps, gender_gaps
 from rga.survey.tabulate import tabulate
 

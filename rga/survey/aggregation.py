@@ -1,15 +1,13 @@
 """The one pass over respondents: sums of weights by survey, stratum, PSU and cell, for every statistic at once.
 
-Belongs here: the query, and the sums that its rows become. Not here: what is summed of a respondent (``summands``), what is
-computed from the sums, where respondents are kept.
+Belongs here: the query, and adding up its rows. Not here: what is summed of a respondent (``summands``), what the sums are
+(``sums``) or give, where respondents are kept.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from functools import cached_property
 
 import duckdb
 import numpy as np
@@ -21,98 +19,14 @@ from rga.survey.blas import one_blas_thread
 from rga.survey.data import quoted
 from rga.survey.design import MISSING, Design
 from rga.survey.grouping import Coder, Table, group, keys, sum_by
-from rga.survey.statistics import Distribution, Share, Statistic, Total, columns_of
+from rga.survey.statistics import Statistic, columns_of
 from rga.survey.summands import Summands, Values
+from rga.survey.sums import ByMargin, Crossing, Margins, Sums
 
 BATCH = 245_760  # rows: two row groups as DuckDB writes them
 BUFFER = "64MB"  # more than a batch, so that DuckDB's other threads do not wait for it to be taken
 UNITS = ("survey", "stratum", "psu")
 STAGED = Design(weight="weight", stratum="stratum", psu="psu")
-
-
-@dataclass(frozen=True)
-class Crossing:
-    """Sums over the respondents of a PSU who are in one cell of a breakdown, PSU after PSU; those without one, by stratum.
-
-    ``psu`` numbers the PSU, ``codes`` the category of each dimension. The matrices are groups x columns of `Summands`:
-    ``weighted`` are sums times w, ``squared`` times w^2 (where somebody has no PSU). ``counted`` are sums over respondents of
-    positive weight who share stratum and cell, which ``stratum_cell`` gives for each group. ``by_margin``: see there.
-    """
-
-    psu: np.ndarray
-    codes: dict[str, np.ndarray]
-    stratum_cell: np.ndarray
-    weighted: np.ndarray
-    squared: np.ndarray | None
-    counted: np.ndarray
-    by_margin: ByMargin | None
-
-
-@dataclass(frozen=True)
-class ByMargin:
-    """Sums over the respondents of a stratum who are in one cell of a breakdown and in one joint cell of the margins.
-
-    ``joint`` numbers the joint cell (a row of `Margins.cells`); ``based`` are sums times the weight before calibration, ``squared``
-    times w^2.
-    """
-
-    stratum: np.ndarray
-    joint: np.ndarray
-    codes: dict[str, np.ndarray]
-    based: np.ndarray
-    squared: np.ndarray | None
-
-
-@dataclass(frozen=True)
-class Margins:
-    """Joint cells of the calibration margins, whatever was answered.
-
-    ``cells`` are joint cells x (survey, and the category's code on each margin), sorted. ``psu``, ``joint`` and ``weights`` are of
-    each PSU in each joint cell: sums of w, of w^2 and of the weight before calibration.
-    """
-
-    cells: np.ndarray
-    psu: np.ndarray
-    joint: np.ndarray
-    weights: np.ndarray
-
-
-@dataclass(frozen=True)
-class Sums:
-    """Sums over groups of respondents. Everything else follows from these.
-
-    ``crossings`` has those of each breakdown. ``psus`` has one row per PSU: ``survey`` and ``stratum`` (numbers), ``alone`` (not a
-    PSU: all respondents of the stratum who have none, ``respondents`` in number, each one of its own). ``strata`` has one row per
-    stratum: survey_id, name, ``psus``, the number of PSUs in the whole sample, and ``fraction``, their share of the population's
-    PSUs (0: drawn with replacement). Both are sorted by survey. ``cases`` (respondents of positive weight) and ``total_weight``
-    are by survey.
-    ``categories`` are the names of each dimension's codes (`_U` where not known), sorted.
-    """
-
-    statistics: tuple[Statistic, ...]
-    names: tuple[tuple[str, str], ...]
-    summands: Summands
-    surveys: tuple[str, ...]
-    categories: dict[str, np.ndarray]
-    psus: dict[str, np.ndarray]
-    strata: pd.DataFrame
-    cases: np.ndarray
-    total_weight: np.ndarray
-    crossings: dict[tuple[str, ...], Crossing]
-    margins: Margins | None
-
-    @property
-    def dimensions(self) -> tuple[str, ...]:
-        return tuple(self.categories)
-
-    @cached_property
-    def is_share(self) -> np.ndarray:
-        """Which statistics are between 0 and 1."""
-        return np.array([isinstance(statistic, Share | Distribution) for statistic in self.statistics])
-
-    @cached_property
-    def is_total(self) -> np.ndarray:
-        return np.array([isinstance(statistic, Total) for statistic in self.statistics])
 
 
 @one_blas_thread
@@ -139,8 +53,7 @@ def aggregate(
     if not columns:
         raise ValueError("no statistic to estimate")
     summands = Summands.of([(statistic, y, x) for statistic, _, y, x in columns])
-    passed = _Pass(summands, breakdowns, design, survey)
-    passed.alone = _somebody_has_no_psu(con, relation, design)
+    passed = _Pass(summands, breakdowns, design, survey, _somebody_has_no_psu(con, relation, design))
     con.execute(f"SET streaming_buffer_size = '{BUFFER}'")
     try:
         reader = con.execute(passed.sql(relation)).to_arrow_reader(batch)
@@ -166,8 +79,10 @@ def _somebody_has_no_psu(con: duckdb.DuckDBPyConnection, relation: str, design: 
 class _Pass:
     """The state of one pass: numbers given to values so far, and sums so far."""
 
-    def __init__(self, summands: Summands, breakdowns: Sequence[tuple[str, ...]], design: Design, survey: str | None) -> None:
-        self.summands, self.design, self.survey = summands, design, survey
+    def __init__(
+        self, summands: Summands, breakdowns: Sequence[tuple[str, ...]], design: Design, survey: str | None, alone: bool
+    ) -> None:
+        self.summands, self.design, self.survey, self.alone = summands, design, survey, alone
         # A breakdown whose dimensions another has, in another order, has its groups.
         self.breakdowns = list(dict.fromkeys(breakdowns))
         self.dimensions = list(dict.fromkeys(name for by in self.breakdowns for name in by))
@@ -178,7 +93,6 @@ class _Pass:
         self.joint = Table()
         self.people = Table()
         self.fpc: dict[tuple[int, int], float] = {}
-        self.alone = False
 
     @property
     def _cells(self) -> list[str]:
@@ -209,22 +123,16 @@ class _Pass:
             self._take_fpc(codes, part.column("fpc").to_numpy(zero_copy_only=False))
         values = self.summands.values(part)
         positive = (w > 0).astype(np.float64)
-        code, row = group([codes[name] for name in UNITS])
-        people = sum_by(code, len(row), np.column_stack([np.ones(rows), w, positive]))
-        self.people.add(np.column_stack([codes[name][row] for name in UNITS]), [people])
-        scales = [w, w * w] if self.alone else [w]
+        squares = [w * w] if self.alone else []
+        _add(self.people, [codes[name] for name in UNITS], np.column_stack([np.ones(rows), w, positive]))
         finest, first = group([codes[name] for name in (*UNITS, *self.margins, *self._cells)])
         of_finest = {name: column[first] for name, column in codes.items()}
-        self._take_cells(of_finest, finest, values, UNITS, self.tables, scales)
+        self._take_cells(of_finest, finest, values, UNITS, self.tables, [w, *squares])
         self._take_cells(of_finest, finest, values, UNITS[:2], self.counts, [None if positive.all() else positive])
         if "base" in present:
             base = np.nan_to_num(part.column("base").to_numpy(zero_copy_only=False).astype(np.float64))
-            units = (*UNITS, *self.margins)
-            code, row = group([codes[name] for name in units])
-            weights = sum_by(code, len(row), np.column_stack([w, w * w, base]))
-            self.joint.add(np.column_stack([codes[name][row] for name in units]), [weights])
-            units, squares = (*UNITS[:2], *self.margins), [w * w] if self.alone else []
-            self._take_cells(of_finest, finest, values, units, self.fits, [base, *squares])
+            _add(self.joint, [codes[name] for name in (*UNITS, *self.margins)], np.column_stack([w, w * w, base]))
+            self._take_cells(of_finest, finest, values, (*UNITS[:2], *self.margins), self.fits, [base, *squares])
 
     def _take_cells(
         self,
@@ -344,6 +252,12 @@ class _Pass:
             what = f"the population is said to have {largest[h]:g} PSUs in a stratum of which {psus[h]} are in the sample"
             raise InputError(Problem(what, "give the number of PSUs in the population, or the sampling fraction", variable="fpc"))
         return np.minimum(fraction, 1.0)
+
+
+def _add(table: Table, codes: list[np.ndarray], numbers: np.ndarray) -> None:
+    """Add respondents' ``numbers`` to the sums of their groups."""
+    code, row = group(codes)
+    table.add(np.column_stack([column[row] for column in codes]), [sum_by(code, len(row), numbers)])
 
 
 def changes(codes: np.ndarray) -> np.ndarray:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rga.survey.aggregation import ByMargin, Sums
 from rga.survey.grouping import sum_by
 from rga.survey.summands import Columns
+from rga.survey.sums import ByMargin, Sums
 from rga.survey.variance import Alone, Sample
 
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rga.survey.aggregation import Crossing, Sums
 from rga.survey.calibrated_variance import residuals
 from rga.survey.design import MISSING, LonelyPsu, breakdown_name, lonely_psu_of
 from rga.survey.grouping import sum_by
+from rga.survey.sums import Crossing, Sums
 from rga.survey.variance import Answered, Deviations, Sample, check_lonely, finished
 
 # Weights that add up to more than this many times the respondents count people rather than respondents.
@@ -96,7 +96,7 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     at, statistics = sums.summands, len(sums.names)
     codes = {name: crossing.codes[name][groups] for name in breakdown}
     key = _key(sums, codes, breakdown, len(groups))
-    _, first, cell = np.unique(key, return_index=True, return_inverse=True)
+    distinct, first, cell = np.unique(key, return_index=True, return_inverse=True)
     row = crossing.psu[groups] - sample.first_psu
     shape = (len(surveys), len(first), statistics)
     place = sample.survey[row] * len(first) + cell  # in surveys x cells
@@ -138,10 +138,9 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
         answered[alone] = crossing.counted[:, at.known][crossing.stratum_cell[groups[alone]]]
     psu_z, fitted = in_psus(z), []
     if crossing.by_margin:
-        known = dict(zip(key[first].tolist(), range(len(first)), strict=True))
-
         of_margins = _key(sums, crossing.by_margin.codes, breakdown, len(crossing.by_margin.joint))
-        margin_cell = np.array([known.get(one, -1) for one in of_margins.tolist()], dtype=np.int64)
+        near = np.minimum(np.searchsorted(distinct, of_margins), len(distinct) - 1)
+        margin_cell = np.where(distinct[near] == of_margins, near, -1)
         left = residuals(sums, crossing.by_margin, margin_cell, sample, surveys, psu_z, ratio.reshape(shape), base.reshape(shape))
         psu_z, fitted = left.z, left.alone
     deviations = Deviations(sample, psu_z, own, fitted)

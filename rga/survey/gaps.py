@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import stdtr
 
-from rga.survey.aggregation import Sums
 from rga.survey.design import MEN, MISSING, OTHER, SEX, WOMEN
 from rga.survey.estimation import Part, union
 from rga.survey.intervals import t_quantile
+from rga.survey.sums import Sums
 from rga.survey.variance import finished
 
 MEASURES = [

@@ -15,7 +15,6 @@ import pandas as pd
 import pyarrow as pa
 
 from rga.survey import gaps
-from rga.survey.aggregation import Sums
 from rga.survey.blas import one_blas_thread
 from rga.survey.design import SEX, TOTAL, LonelyPsu, breakdown_name
 from rga.survey.estimation import Part, parts, with_rules
@@ -23,6 +22,7 @@ from rga.survey.gaps import benjamini_hochberg
 from rga.survey.intervals import korn_graubard, logit_interval, t_quantile
 from rga.survey.reliability import SUPPRESS_BELOW
 from rga.survey.statistics import Distribution, Mean, Ratio, Share, Total
+from rga.survey.sums import Sums
 
 NAMES = {Share: "share", Distribution: "share", Mean: "mean", Ratio: "ratio", Total: "total"}
 MEASURES = ["value", "se", "ci_low", "ci_high", "n", "numerator_n", "population", "deff", "n_effective", "df", "cv"]

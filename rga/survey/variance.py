@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.aggregation import Sums
 from rga.survey.grouping import sum_by
+from rga.survey.sums import Sums
 
 
 @dataclass(frozen=True)
