@@ -16,6 +16,8 @@ from rga.errors import InputError
 from rga.microdata.columns import Account, account
 from rga.microdata.data_root import DataRoot
 from rga.microdata.harmonise import ANSWERED
+from rga.microdata.identifiers import Identifier
+from rga.microdata.private_columns import unread_identifiers
 from rga.microdata.respondents import prepare
 
 UNANSWERED = ["dont_know", "refused", "missing"]  # a blank cell is most often a question that was rightly not put
@@ -27,7 +29,7 @@ class Facts:
 
     ``indicators`` counts asked, altered and not_asked; ``worst`` is a variable and its item nonresponse, in per cent of those
     asked; ``unmentioned`` are variables of the catalogue neither mapped nor declared absent; ``weighting`` is what its
-    steps report.
+    steps report; ``identifiers`` are columns that stay in the file.
     """
 
     respondents: int
@@ -37,6 +39,7 @@ class Facts:
     worst: tuple[str, float] | None
     unmentioned: list[str]
     weighting: list[str]
+    identifiers: list[Identifier]
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def check_survey(root: DataRoot, survey_id: str) -> SurveyCheck:
     try:
         specification, respondents = root.specification(survey_id), prepare(root, survey_id)
         steps = weigh(root, survey_id, respondents).steps
-        columns = account(root, survey_id)
+        columns, identifiers = account(root, survey_id), unread_identifiers(root, survey_id)
     except InputError as error:
         return SurveyCheck(survey_id, None, str(error))
     mentioned = {*specification.variables, *specification.absent}
@@ -66,6 +69,7 @@ def check_survey(root: DataRoot, survey_id: str) -> SurveyCheck:
         worst=worst_nonresponse(respondents.item_nonresponse),
         unmentioned=[name for name, variable in catalogue.variables.items() if not variable.derived and name not in mentioned],
         weighting=[f"step {number} ({step.action}): {note}" for number, step in enumerate(steps) for note in step.notes],
+        identifiers=identifiers,
     )
     return SurveyCheck(survey_id, facts)
 

@@ -62,6 +62,7 @@ def flags(check: SurveyCheck) -> list[str]:
     return [
         f"{what}: {_some(names)}"
         for what, names in (
+            ("identify people, and are never read", [f"{one.column} ({one.kind})" for one in facts.identifiers]),
             ("columns neither mapped nor under `unused:`", facts.columns.unaccounted),
             ("under `unused:` but in no file", facts.columns.vanished),
             ("variables neither mapped nor under `absent:`", facts.unmentioned),

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -21,6 +22,7 @@ from pyreadstat.pyreadstat import parser_entry_point
 from python_calamine import CalamineError
 
 from rga.errors import InputError, Problem
+from rga.microdata.codes import canonical_code
 from rga.microdata.expressions import check_select
 
 _STATISTICAL: dict[str, Callable] = {
@@ -69,8 +71,14 @@ def read_columns(path: Path, wanted: Iterable[str]) -> pd.DataFrame:
     return _read(path, [name for name in column_names(path) if name in names])
 
 
-def _read(path: Path, columns: list[str] | None) -> pd.DataFrame:
-    """``columns`` of a file; None: no rows, all names."""
+def read_head(path: Path, wanted: Iterable[str], rows: int) -> pd.DataFrame:
+    """As ``read_columns``, of the first ``rows`` rows only."""
+    names = set(wanted)
+    return _read(path, [name for name in column_names(path) if name in names], rows)
+
+
+def _read(path: Path, columns: list[str] | None, rows: int | None = None) -> pd.DataFrame:
+    """``columns`` of a file, all or its first ``rows``; None: no rows, all names."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise InputError(Problem(f"format {suffix or '(no ending)'} is not read", f"use {', '.join(sorted(FORMATS))}", path.name))
@@ -78,14 +86,14 @@ def _read(path: Path, columns: list[str] | None) -> pd.DataFrame:
         return pd.DataFrame()
     try:
         if suffix in _STATISTICAL:
-            return _statistical(path, columns)
+            return _statistical(path, columns, rows)
         if suffix == ".xlsx":
-            rows = 0 if columns is None else None
+            rows = 0 if columns is None else rows
             # An answer that reads None or NA is an answer; only an empty cell is blank.
             return pd.read_excel(
                 path, dtype=object, usecols=columns, nrows=rows, engine="calamine", keep_default_na=False, na_values=[""]
             )
-        return _with_duckdb(path, columns)
+        return _with_duckdb(path, columns, rows)
     except _UNREADABLE as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise InputError(
@@ -97,25 +105,9 @@ def _read(path: Path, columns: list[str] | None) -> pd.DataFrame:
         ) from None
 
 
-def _statistical(path: Path, columns: list[str] | None) -> pd.DataFrame:
+def _statistical(path: Path, columns: list[str] | None, rows: int | None) -> pd.DataFrame:
     suffix = path.suffix.lower()
-    if suffix == ".xpt" and path.stat().st_size % 80:  # the format has no count of rows, but a fixed length of records
-        raise ValueError("it ends in the middle of a record")
-    read = partial(
-        _STATISTICAL[suffix],
-        str(path),
-        usecols=columns,
-        metadataonly=columns is None,
-        user_missing=True,
-        disable_datetime_conversion=True,
-    )
-    try:
-        frame, meta = read()
-    except (pyreadstat.ReadstatError, UnicodeDecodeError) as error:
-        if "encoding" not in str(error) and not isinstance(error, UnicodeDecodeError):
-            raise
-        # Programs older than UTF-8 often declare no encoding or a wrong one; Windows' is what nearly all of them wrote.
-        frame, meta = read(encoding="WINDOWS-1252")
+    frame, meta = _opened(path, columns, rows)
     if columns is None:
         return pd.DataFrame(columns=meta.column_names)
     if suffix in _LETTERS:
@@ -124,7 +116,47 @@ def _statistical(path: Path, columns: list[str] | None) -> pd.DataFrame:
     return frame
 
 
-def _with_duckdb(path: Path, columns: list[str] | None) -> pd.DataFrame:
+def _opened(path: Path, columns: list[str] | None, rows: int | None = None) -> tuple[pd.DataFrame, Any]:
+    """A statistical file and its metadata; None: no rows."""
+    suffix = path.suffix.lower()
+    if suffix == ".xpt" and path.stat().st_size % 80:  # the format has no count of rows, but a fixed length of records
+        raise ValueError("it ends in the middle of a record")
+    read = partial(
+        _STATISTICAL[suffix],
+        str(path),
+        usecols=columns,
+        metadataonly=columns is None,
+        row_limit=rows or 0,
+        user_missing=True,
+        disable_datetime_conversion=True,
+    )
+    try:
+        return read()
+    except (pyreadstat.ReadstatError, UnicodeDecodeError) as error:
+        if "encoding" not in str(error) and not isinstance(error, UnicodeDecodeError):
+            raise
+        # Programs older than UTF-8 often declare no encoding or a wrong one; Windows' is what nearly all of them wrote.
+        return read(encoding="WINDOWS-1252")
+
+
+def file_labels(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Labels of columns, and of their values by code, as far as the format holds any. Raises InputError."""
+    column_names(path)  # says why a file cannot be read
+    if path.suffix.lower() not in _STATISTICAL:
+        return {}, {}
+    _, meta = _opened(path, None)
+    letters = path.suffix.lower() in _LETTERS
+    values = {
+        name: {
+            f".{code.lower()}" if letters and isinstance(code, str) and len(code) == 1 else canonical_code(code): str(label)
+            for code, label in given.items()
+        }
+        for name, given in meta.variable_value_labels.items()
+    }
+    return {name: str(label) for name, label in meta.column_names_to_labels.items() if label}, values
+
+
+def _with_duckdb(path: Path, columns: list[str] | None, rows: int | None) -> pd.DataFrame:
     with duckdb.connect() as connection:
         if path.suffix.lower() == ".csv":
             source = connection.read_csv(str(path), all_varchar=True, header=True, sample_size=-1)
@@ -133,7 +165,8 @@ def _with_duckdb(path: Path, columns: list[str] | None) -> pd.DataFrame:
         if columns is None:
             return pd.DataFrame(columns=source.columns)
         quoted = ['"' + name.replace('"', '""') + '"' for name in columns]
-        return source.project(", ".join(quoted)).df()
+        source = source.project(", ".join(quoted))
+        return (source if rows is None else source.limit(rows)).df()
 
 
 def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted: list[str]) -> pd.DataFrame:

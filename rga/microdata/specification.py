@@ -126,7 +126,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length
 class SurveySpecification(StrictModel):
     """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file.
 
-    ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
+    ``not_identifiers`` gives reasons why columns that look like direct identifiers are none. ``sample`` says whether chance decided
+    who was invited and who could answer; it follows from ``mode`` where it is not given.
     """
 
     title: str
@@ -149,6 +150,7 @@ class SurveySpecification(StrictModel):
     weighting: list[WeightingStep]
     variables: dict[str, Source]
     unused: dict[Column, str] = {}
+    not_identifiers: dict[Column, Annotated[str, StringConstraints(strip_whitespace=True, min_length=10)]] = {}
     absent: dict[str, str] = {}
     altered: dict[str, str] = {}
     notes: str = ""
