@@ -16,6 +16,7 @@ ALLOWED = {
     "rga.warehouse": {"rga.warehouse", "rga.survey", "rga.microdata"},
     "rga.survey": {"rga.survey"},
     "rga.microdata": {"rga.microdata"},
+    "rga.privacy": {"rga.privacy", "rga.survey", "rga.microdata"},
     "rga.simulate": {"rga.simulate", "rga.microdata"},
 }
 SOURCES = sorted(p for folder in ("rga", "assets", "pipelines") for p in (ROOT / folder).rglob("*.py"))
