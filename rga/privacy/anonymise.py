@@ -7,6 +7,7 @@ rules (``rules``), measures of risk (``risk``), weights, files.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -130,7 +131,7 @@ def _banded(column: Column, numbers: pd.Series, cuts: list[float]) -> Column:
     """Numbers in bands by the value they begin at; the last is open, as is one below the first cut if anybody is in it."""
     edges = [-np.inf, *cuts, np.inf]
     codes = {"LT": f"Under {cuts[0]:g}"} if bool((numbers < cuts[0]).any()) else {}
-    codes |= {f"GE{low:g}": f"{low:g} to under {high:g}" for low, high in zip(cuts, cuts[1:], strict=False)}
+    codes |= {f"GE{low:g}": f"{low:g} to under {high:g}" for low, high in pairwise(cuts)}
     codes |= {f"GE{cuts[-1]:g}": f"{cuts[-1]:g} or more"}
     names = np.array(["LT", *(f"GE{low:g}" for low in cuts)], dtype=object)
     place = np.searchsorted(edges[1:-1], numbers.fillna(cuts[0]), side="right")
@@ -163,8 +164,8 @@ def _refusal(known: pd.DataFrame, k: int, affected: int, rules: PrivacyRules, su
     cells = small.astype("object").where(small.notna(), "missing").value_counts().tail(CELLS_SHOWN).index
     return [
         Problem(
-            f"is not released: after every recode of privacy.yaml {share:.1f} % of respondents would lose an answer to be {k} alike, "
-            f"and `suppress_at_most` is {rules.suppress_at_most:g} %",
+            f"is not released: after every recode of privacy.yaml {share:.1f} % of respondents would lose an answer to be {k} "
+            f"alike, and `suppress_at_most` is {rules.suppress_at_most:g} %",
             f"add to `recodes:`, in privacy.yaml, a coarser {told}",
             survey,
             rows=affected,
