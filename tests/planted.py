@@ -5,6 +5,8 @@ Belongs here: values that tests plant in survey files and look for in what is ma
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 
@@ -27,6 +29,26 @@ NAMES = {  # columns of survey files that hold them
     "licence plate": "licence_plate",
 }
 KINDS = list(NAMES)
+FORMS = {  # what finds them in a text, and may find more
+    "person's name": rf"(?:{'|'.join(FIRST)}) [A-Z][a-z]{{5}} (?:{'|'.join(LAST)})",
+    "telephone number": r"\+?88017\d{8}",
+    "e-mail address": r"[a-z]{6}\.[a-z]+@example\.org",
+    "coordinates": r"-?\d+\.\d{6}, \d+\.\d{6}",
+    "identity document": r"\d{5}-\d{7}-\d",
+    "postal address": r"House 7\d{3}, [A-Z][a-z]{5} Street, Dhaka",
+    "device": r"35\d{13}",
+    "internet address": r"\d{2,3}(?:\.\d{2,3}){3}",
+    "bank account or card": r"4\d{15}",
+    "date of birth": r"(?:19|20)\d\d-\d\d-\d\d",
+    "web page or handle": r"https://www\.facebook\.com/[a-z]{6}\d+",
+    "licence plate": r"[A-Z]{2}-1\d{3}-[A-Z]{2}",
+}
+
+
+def found(text: str, planted: pd.DataFrame) -> dict[str, set[str]]:
+    """The values of ``planted`` that ``text`` holds, by kind."""
+    held = {kind: set(re.findall(rf"(?<![\w.]){FORMS[kind]}", text)) & set(planted[kind]) for kind in planted}
+    return {kind: values for kind, values in held.items() if values}
 
 
 def people(size: int, seed: int = 1) -> pd.DataFrame:

@@ -10,21 +10,17 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-UNKNOWN = "?"  # a missing or suppressed answer is a value of its own: it is taken for no other
+UNKNOWN = 0  # the number of a missing or suppressed answer: a value of its own, which is taken for no other
 
 
 def classes(frame: pd.DataFrame) -> np.ndarray:
     """The class of each row, 0, 1, ...: rows that agree in every column, missing answers included."""
-    if frame.shape[1] == 0:
-        return np.zeros(len(frame), dtype=np.intp)
-    known = frame.astype("object").where(frame.notna(), UNKNOWN).astype(str)
-    return pd.factorize(pd.MultiIndex.from_frame(known))[0]
+    return _classes(_numbers(frame))
 
 
 def class_sizes(frame: pd.DataFrame) -> np.ndarray:
     """How many rows look like each row, itself included."""
-    found = classes(frame)
-    return np.bincount(found, minlength=1)[found] if len(found) else found
+    return _sizes(_numbers(frame))
 
 
 def suppress(frame: pd.DataFrame, k: int) -> pd.DataFrame:
@@ -37,19 +33,34 @@ def suppress(frame: pd.DataFrame, k: int) -> pd.DataFrame:
     """
     if len(frame) < k:
         raise ValueError(f"{len(frame)} rows cannot be {k} alike")
-    done = frame.astype("object").where(frame.notna(), None)
-    names = list(frame.columns)
-    for size in range(1, len(names) + 1):
-        for chosen in combinations(reversed(names), size):
-            small = class_sizes(done) < k
-            if not small.any():
-                return done
-            tried = done.copy()
-            tried.loc[small, list(chosen)] = None
-            enough = small & (class_sizes(tried) >= k)
-            done.loc[enough, list(chosen)] = None
-    while (small := class_sizes(done) < k).any():
-        others = pd.Series(classes(done))[~small].value_counts()
-        joined = small | (classes(done) == others.idxmin()) if len(others) else np.ones(len(done), dtype=bool)
-        done.loc[joined, names] = None
-    return done
+    numbers = _numbers(frame)
+    columns = range(numbers.shape[1])
+    for chosen in (np.array(some) for size in columns for some in combinations(reversed(columns), size + 1)):
+        small = _sizes(numbers) < k
+        if not small.any():
+            break
+        tried = numbers.copy()
+        tried[np.ix_(np.flatnonzero(small), chosen)] = UNKNOWN
+        numbers[np.ix_(np.flatnonzero(small & (_sizes(tried) >= k)), chosen)] = UNKNOWN
+    while (small := _sizes(numbers) < k).any():
+        others = pd.Series(_classes(numbers)[~small]).value_counts()
+        numbers[small | (_classes(numbers) == others.idxmin()) if len(others) else slice(None)] = UNKNOWN
+    return frame.astype("object").where(frame.notna() & (numbers != UNKNOWN), None)
+
+
+def _numbers(frame: pd.DataFrame) -> np.ndarray:
+    """Rows x columns: answers as numbers from 1 on."""
+    numbers = [pd.factorize(frame[name].astype("object"))[0] + 1 for name in frame]
+    return np.column_stack(numbers) if numbers else np.zeros((len(frame), 0), dtype=np.int64)
+
+
+def _classes(numbers: np.ndarray) -> np.ndarray:
+    found = np.zeros(len(numbers), dtype=np.int64)
+    for column in numbers.T:
+        found = pd.factorize(found * (column.max(initial=0) + 1) + column)[0]
+    return found
+
+
+def _sizes(numbers: np.ndarray) -> np.ndarray:
+    found = _classes(numbers)
+    return np.bincount(found, minlength=1)[found] if len(found) else found

@@ -74,7 +74,8 @@ def as_markdown(told: Account) -> str:
         "## What was done",
         "",
         *([f"- coarsened: {text}" for text in done.recoded] or ["- nothing was coarsened beyond the variables' own bands"]),
-        f"- suppressed: {sum(done.suppressed.values()):,} answers of {done.affected:,} respondents ({100 * done.affected / n:.2f} %)"
+        f"- suppressed: {sum(done.suppressed.values()):,} answers of {done.affected:,} respondents "
+        f"({100 * done.affected / n:.2f} %)"
         + (f": {', '.join(f'{name} {count:,}' for name, count in done.suppressed.items())}" if done.suppressed else ""),
         "- ids are random, rows are in random order, stratum and PSU are numbers without meaning, panel links are cut",
         *(f"- {name}: {column.note}" for name, column in done.columns.items() if column.note and column.note != "coarsened"),
@@ -123,11 +124,11 @@ def _weights(told: Account) -> list[str]:
         "## Weights",
         "",
         f"`weight` is the published weight. `replicate_1` to `replicate_{last}` are whole weights of Rao-Wu bootstrap replicates, "
-        f"{again}; the variance of an estimate is that of its replicates around their mean, over {last - 1}. `stratum` and `psu` give "
-        "Taylor's variance as well, without what calibration gains.",
+        f"{again}; the variance of an estimate is that of its replicates around their mean, over {last - 1}. `stratum` and `psu` "
+        "give Taylor's variance as well, without what calibration gains.",
         "",
         "```r",
-        f'design <- svrepdesign(data = d, weights = ~weight, repweights = "replicate_[0-9]+", type = "bootstrap",',
+        'design <- svrepdesign(data = d, weights = ~weight, repweights = "replicate_[0-9]+", type = "bootstrap",',
         f"                      combined.weights = TRUE, scale = 1 / {last - 1}, rscales = rep(1, {last}), mse = FALSE)",
         "```",
         "",

@@ -19,8 +19,8 @@ FILE = "privacy.yaml"
 
 
 class Numeric(StrictModel):
-    """How a number is released: in bands from each of ``cuts`` to the next, the last open; or as it is between ``bottom`` and ``top``,
-    what lies beyond being set to that limit."""
+    """How a number is released: in bands from each of ``cuts`` to the next, the last open; or as it is between ``bottom`` and
+    ``top``, what lies beyond being set to that limit."""
 
     cuts: list[float] = []
     bottom: float | None = None

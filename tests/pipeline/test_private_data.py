@@ -1,0 +1,189 @@
+"""What is planted in survey files to identify people is in nothing that is made of them: release, staging, state, logs, exports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+import pyreadstat
+import pytest
+
+from pipelines.build import BuildOutcome
+from rga.microdata.codes import canonical_code
+from rga.privacy.anonymity import class_sizes
+from rga.survey import Design, Replicates, Share, estimate_replicates
+from rga.warehouse.restricted import KEY
+from tests.pipeline.place import Place
+from tests.planted import FORMS, KINDS, NAMES, found, people
+
+KHM, PAK = "2020-r1_KHM", "2021-r2_PAK"
+PLANTED = {KHM: people(1_153, 7), PAK: people(3_823, 8)}
+
+
+def plant(place: Place, survey_id: str) -> None:
+    """Twelve kinds of identifiers into the survey's file, its ids replaced by telephone numbers."""
+    file = next(iter(place.paths.data_root().files(survey_id).values()))
+    data, planted = pd.read_csv(file, dtype=str), PLANTED[survey_id]
+    assert len(data) == len(planted)
+    key = place.paths.data_root().specification(survey_id).id
+    data = data.join(planted.rename(columns=NAMES), rsuffix="_planted")
+    data[key] = planted["telephone number"]
+    data.to_csv(file, index=False)
+    place.edit(survey_id, r", sha256: [0-9a-f]{64}", "")
+
+
+def leaks(folder: Path, but: str = "") -> dict[str, dict[str, set[str]]]:
+    """Planted values by the file that holds them, in plain sight or inside tables."""
+    held = {}
+    for path in folder.rglob("*"):
+        if path.is_file() and not path.is_symlink() and (not but or but not in path.relative_to(folder).parts):
+            text = path.read_bytes().decode("latin-1") + path.name + _values(path)
+            for planted in PLANTED.values():
+                if values := found(text, planted):
+                    held[str(path.relative_to(folder))] = values
+    return held
+
+
+def _values(path: Path) -> str:
+    """Every value of a table, as text."""
+    if path.suffix in {".sav", ".dta"}:
+        read = pyreadstat.read_sav if path.suffix == ".sav" else pyreadstat.read_dta
+        frame, _ = read(str(path))
+        return "\n".join(canonical_code(v) for c in frame if not c.startswith("replicate_") for v in frame[c].dropna().unique())
+    if path.suffix not in {".parquet", ".duckdb"}:
+        return ""
+    parts = []
+    with duckdb.connect() if path.suffix == ".parquet" else duckdb.connect(str(path), read_only=True) as connection:
+        if path.suffix == ".parquet":
+            connection.read_parquet(str(path)).create_view("content")
+        for (name,) in connection.execute("SELECT table_name FROM information_schema.tables").fetchall():
+            frame = connection.execute(f'SELECT DISTINCT COLUMNS(*)::VARCHAR FROM "{name}"').df()
+            parts += [value for column in frame for value in frame[column].dropna().unique()]
+    return "\n".join(parts)
+
+
+def told(text: str) -> list[dict[str, set[str]]]:
+    return [values for planted in PLANTED.values() if (values := found(text, planted))]
+
+
+def test_the_scan_sees_every_kind_that_is_planted(tmp_path: Path) -> None:
+    assert len(KINDS) >= 10 and set(FORMS) == set(KINDS)
+    planted = PLANTED[KHM]
+    planted.head(3).to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "b.log").write_text("\n".join(map(str, planted.tail(1).to_numpy().ravel())))
+    pyreadstat.write_sav(planted.head(2).rename(columns=NAMES), tmp_path / "c.sav", row_compress=True)
+    for held in leaks(tmp_path).values():
+        assert set(held) == set(KINDS)
+    assert len(leaks(tmp_path)) == 3
+
+
+def test_no_planted_identifier_is_in_release_staging_state_logs_messages_or_research_files(
+    unbuilt: Callable[..., Place], capfd: pytest.CaptureFixture[str]
+) -> None:
+    place = unbuilt(KHM, PAK)
+    plant(place, KHM)
+    plant(place, PAK)
+    checked = place.rga("check")
+    assert checked.exit_code == 0, checked.output
+    for survey_id in PLANTED:
+        line = next(line for line in checked.output.splitlines() if line.strip().startswith(f"{survey_id}  identify people"))
+        assert all(kind in line or "and 2 more" in line for kind in KINDS), line
+    said = [checked.output, place.rga("build", "--debug").output]
+    exported = place.folder / "out"
+    for form in ("sav", "dta", "parquet"):
+        result = place.rga("export", "microdata", "--format", form, "--out", str(exported), "--replicates", "20")
+        assert result.exit_code == 0, result.output
+        said.append(result.output)
+    said.append(place.rga("export", "parquet", "--to", str(exported / "tables")).output)
+    assert len(list(exported.glob("2*"))) == 10
+    # every kind mapped in turn, then a survey that fails half way: the messages, and what Dagster keeps of them
+    good = place.survey_yaml(PAK).read_text(encoding="utf-8")
+    for kind in KINDS:
+        place.edit(PAK, r"^( +)column: (\w+)\n( +codes: \{\w+: F)", rf"\1column: {NAMES[kind]}\n\3")
+        said.append(place.rga("check", "--survey", PAK).output)
+        assert "looks like a direct identifier" in said[-1] and kind in said[-1]
+        if kind == "telephone number":
+            said.append(place.rga("build").output)
+            place.edit(PAK, r"^variables:", f"not_identifiers: {{{NAMES[kind]}: only for this test}}\nvariables:")
+            said.append(place.rga("build", "--debug").output)
+            assert "variable sex" in said[-1]
+        place.survey_yaml(PAK).write_text(good, encoding="utf-8")
+    said += capfd.readouterr()
+    assert not told("\n".join(said))
+    assert not leaks(place.warehouse, but="restricted")
+    assert not leaks(exported)
+    # the restricted folder has the ids that this test made of telephone numbers, and no other kind
+    assert {kind for held in leaks(place.warehouse / "restricted").values() for kind in held} == {"telephone number"}
+
+
+def test_research_files_are_k_anonymous_say_what_they_are_and_give_the_published_figures(
+    first_build: tuple[Place, BuildOutcome], tmp_path: Path
+) -> None:
+    place, _ = first_build
+    result = place.rga("export", "microdata", "--survey", PAK, "--out", str(tmp_path), "--replicates", "300")
+    assert result.exit_code == 0, result.output
+    report = json.loads((tmp_path / f"{PAK}-risk.json").read_text())
+    frame, meta = pyreadstat.read_sav(str(tmp_path / f"{PAK}.sav"), apply_value_formats=True)
+    assert class_sizes(frame[report["quasi_identifiers"]].astype("object")).min() >= report["after"]["k"] >= 5
+    assert report["before"]["uniques"] > 0 == report["after"]["uniques"] and "age" in report["dropped"]
+    assert (
+        "SIMULATED" in meta.file_label
+        and "SIMULATED" in meta.notes[0]
+        and set(frame["simulated"]) == {"Simulated: no real respondent"}
+    )
+    assert meta.column_names_to_labels["violence_heard"] and {"age", "panel_id", "respondent_id", "n_children"}.isdisjoint(frame)
+    staged = place.paths.staging().read_restricted("respondents", PAK)
+    assert set(frame["respondent"]) == set(range(1, len(frame) + 1))
+    assert not set(frame["psu"].astype(int).astype(str)) - set(map(str, range(1, staged["psu"].nunique() + 1)))
+
+    names = tuple(name for name in frame if name.startswith("replicate_"))
+    shares = [Share("HLT", "", "violence_heard = 'Yes'")]
+    design = Design("weight", stratum="stratum", psu="psu", replicates=Replicates(names, "bootstrap"))
+    ours = estimate_replicates(frame.astype({"violence_heard": "str"}).where(frame.notna(), None), design, shares).table.iloc[0]
+    catalogue = place.paths.data_root().catalogue()
+    (code,) = (c for c, i in catalogue.indicators.items() if i.numerator == "violence_heard = 'yes'" and i.universe == "TRUE")
+    published = place.ask(
+        f"SELECT value, se FROM estimates WHERE survey_id = '{PAK}' AND indicator = '{code}' AND breakdown = 'total'"
+    ).iloc[0]
+    assert 100 * ours["value"] == pytest.approx(published["value"], rel=1e-9)
+    assert 100 * ours["se"] == pytest.approx(published["se"], rel=4 / np.sqrt(2 * 300))
+
+
+def test_ids_order_and_numbers_of_psus_are_new_at_every_export(first_build: tuple[Place, BuildOutcome], tmp_path: Path) -> None:
+    frames = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        options = ("--survey", PAK, "--format", "parquet", "--replicates", "20", "--out", str(folder))
+        assert first_build[0].rga("export", "microdata", *options).exit_code == 0
+        frames.append(pd.read_parquet(folder / f"{PAK}.parquet"))
+    for name in ("respondent", "psu", "weight", "replicate_1"):
+        assert (frames[0][name] != frames[1][name]).any(), name
+    assert sorted(frames[0]["weight"]) == sorted(frames[1]["weight"])
+    assert frames[0][["psu", "stratum"]].drop_duplicates().groupby("stratum").size().sum() == frames[0]["psu"].nunique()
+
+
+def test_a_survey_below_k_is_refused_and_the_others_are_written(first_build: tuple[Place, BuildOutcome], tmp_path: Path) -> None:
+    options = ("--survey", PAK, "--survey", "2020-r1_BGD", "--replicates", "20", "--out", str(tmp_path), "--k")
+    refused = first_build[0].rga("export", "microdata", *options, "100")
+    assert refused.exit_code in (1, 2), refused.output
+    assert "is not released" in refused.output and "add to `recodes:`" in refused.output and "Traceback" not in refused.output
+    assert len(refused.output.splitlines()) < 40
+
+
+def test_a_build_with_a_key_leaves_nothing_of_respondents_in_plain_text(
+    unbuilt: Callable[..., Place], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    place = unbuilt(KHM)
+    monkeypatch.setenv(KEY, "ab" * 32)
+    assert place.rga("build").exit_code == 0
+    files = list((place.warehouse / "restricted").rglob("*.parquet"))
+    assert len(files) == 2 and {path.read_bytes()[:4] for path in files} == {b"PARE"}
+    assert place.rga("export", "microdata", "--out", str(tmp_path / "out"), "--replicates", "20").exit_code == 0
+    monkeypatch.setenv(KEY, "cd" * 32)
+    for command in (("build",), ("export", "microdata", "--out", str(tmp_path / "no"))):
+        result = place.rga(*command)
+        assert result.exit_code == 2 and "is not the key it was written with" in result.output, result.output
+        assert "Traceback" not in result.output and not (tmp_path / "no").exists()
