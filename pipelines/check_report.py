@@ -59,16 +59,20 @@ def flags(check: SurveyCheck) -> list[str]:
     """What deserves a look though it stops nothing."""
     if (facts := check.facts) is None:
         return []
-    return [
-        f"{what}: {_some(names)}"
-        for what, names in (
-            ("identify people, and are never read", [f"{one.column} ({one.kind})" for one in facts.identifiers]),
-            ("columns neither mapped nor under `unused:`", facts.columns.unaccounted),
-            ("under `unused:` but in no file", facts.columns.vanished),
-            ("variables neither mapped nor under `absent:`", facts.unmentioned),
-        )
-        if names
-    ] + [f"weighting: {note}" for note in facts.weighting]
+    private = ", ".join(f"{one.column} ({one.kind})" for one in facts.identifiers)
+    return (
+        [f"identify people, and are never read: {private}"] * bool(private)
+        + [
+            f"{what}: {_some(names)}"
+            for what, names in (
+                ("columns neither mapped nor under `unused:`", facts.columns.unaccounted),
+                ("under `unused:` but in no file", facts.columns.vanished),
+                ("variables neither mapped nor under `absent:`", facts.unmentioned),
+            )
+            if names
+        ]
+        + [f"weighting: {note}" for note in facts.weighting]
+    )
 
 
 def _some(names: list[str]) -> str:

@@ -46,8 +46,9 @@ FORMS = {  # what finds them in a text, and may find more
 
 
 def found(text: str, planted: pd.DataFrame) -> dict[str, set[str]]:
-    """The values of ``planted`` that ``text`` holds, by kind."""
-    held = {kind: set(re.findall(rf"(?<![\w.]){FORMS[kind]}", text)) & set(planted[kind]) for kind in planted}
+    """The values of ``planted`` that ``text`` holds, by kind; a telephone number also where it was read as a number."""
+    known = {kind: {*planted[kind], *planted[kind].str.removeprefix("+")} for kind in planted}
+    held = {kind: set(re.findall(rf"(?<![\w.]){FORMS[kind]}", text)) & known[kind] for kind in planted}
     return {kind: values for kind, values in held.items() if values}
 
 
