@@ -20,6 +20,7 @@ from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.survey import Share, Sums, aggregate, estimates_and_gaps, obs_status
 from rga.survey.aggregation import STAGED
+from rga.survey.gaps import verdicts
 from rga.warehouse.staging import Staging
 
 STAGE = "estimates"
@@ -55,19 +56,29 @@ def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[s
     lonely_psu = {key: root.specification(key).design.lonely_psu for key in survey_ids}
     facts = pd.DataFrame([_facts(root, key) for key in survey_ids])
     computed = dict(zip(TABLES, estimates_and_gaps(sums, catalogue.breakdowns, lonely_psu), strict=True))
-    coverage = staging.read("coverage", survey_ids).set_index(["survey_id", "indicator"])["status"]
+    coverage = staging.read("coverage", survey_ids).set_index(["survey_id", "indicator"])
     tables = {}
     for name, frame in computed.items():
         # An expression may be true or false of people who were never asked, where it speaks of missing answers (COALESCE).
-        asked = coverage.loc[pd.MultiIndex.from_frame(frame[["survey_id", "indicator"]])].to_numpy() != "not_asked"
-        tables[name] = _published(name, frame[asked], catalogue).merge(facts, on="survey_id")
+        question = coverage.loc[pd.MultiIndex.from_frame(frame[["survey_id", "indicator"]])]
+        asked = (question["status"] != "not_asked").to_numpy()
+        published = _published(name, frame[asked], catalogue).merge(facts, on="survey_id")
+        tables[name] = published.assign(comparability=question["reason"][asked].astype("string").array)
     return tables
 
 
 def _facts(root: DataRoot, survey_id: str) -> dict[str, object]:
     round_id, country = split_survey_id(survey_id)
-    year, simulated = root.round(round_id).year, root.specification(survey_id).simulated
-    return {"survey_id": survey_id, "country": country, "round": round_id, "year": year, "simulated": simulated}
+    specification = root.specification(survey_id)
+    return {
+        "survey_id": survey_id,
+        "country": country,
+        "round": round_id,
+        "year": root.round(round_id).year,
+        "mode": specification.mode,
+        "sample_type": specification.sample_type,
+        "simulated": specification.simulated,
+    }
 
 
 def _published(name: str, frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
@@ -84,6 +95,10 @@ def _published(name: str, frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataF
     frame.loc[frame["obs_status"] == "Q", HIDDEN[name]] = np.nan
     if name == "estimates":
         frame = frame.drop(columns="numerator_n")
+    else:
+        direction = frame["indicator"].map({code: item.direction for code, item in catalogue.indicators.items()})
+        shown = (frame["obs_status"] != "Q").to_numpy()
+        frame["verdict"] = verdicts(frame["gap"].to_numpy(), frame["p_adjusted"].to_numpy(), direction.to_numpy(), shown)
     return frame.assign(conf_status="F")
 
 

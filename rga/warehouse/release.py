@@ -26,6 +26,7 @@ TYPES = {
     "statistic": ("share", "mean", "median", "total"),
     "obs_status": ("A", "U", "Q"),
     "conf_status": ("F", "A", "D"),
+    "verdict": ("women worse", "men worse", "women higher", "men higher", "no clear gap", "too few cases"),
     "sample_type": ("probability", "non_probability"),
     "survey_status": ("current", "stale"),
     "coverage_status": ("asked", "not_asked", "altered"),

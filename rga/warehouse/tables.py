@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rga.warehouse.columns import (
+    COMPARABILITY,
     COUNTRY,
     DF,
     INDICATOR,
+    MODE,
     ROUND,
+    SAMPLE_TYPE,
     SIMULATED,
     STATISTIC,
     STATUS,
@@ -25,6 +28,8 @@ from rga.warehouse.columns import (
 from rga.warehouse.descriptive_tables import descriptive_tables
 from rga.warehouse.schema import Column, Table
 from rga.warehouse.weighting_tables import weighting_tables
+
+OF_SURVEY = [COMPARABILITY, MODE, SAMPLE_TYPE, SIMULATED]
 
 SEARCH_INTEREST = Table(
     "search_interest",
@@ -73,7 +78,7 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                 DF,
                 number("cv", "Coefficient of variation, se / value"),
                 *STATUS,
-                SIMULATED,
+                *OF_SURVEY,
             ],
             [*key, *dimensions],
             [
@@ -104,8 +109,13 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                 number("ratio", "women / men"),
                 number("ratio_low", "Lower 95 % limit of ratio"),
                 number("ratio_high", "Upper 95 % limit of ratio"),
+                Column(
+                    "verdict",
+                    "verdict",
+                    "Who is worse off, where p_adjusted <= 0.05 and the indicator has a direction; otherwise who has more",
+                ),
                 *STATUS,
-                SIMULATED,
+                *OF_SURVEY,
             ],
             [*key, *others],
             [

@@ -48,6 +48,31 @@ def test_eighteen_surveys_and_more_than_fifty_indicators_of_every_module_are_pub
     assert set(outcome.seconds) >= {"surveys", "estimation", "release"}
 
 
+def test_every_number_carries_its_mode_its_kind_of_sample_and_how_its_question_differed(release: duckdb.DuckDBPyConnection) -> None:
+    for table in ("estimates", "gender_gaps"):
+        wrong = release.sql(f"""
+            SELECT count(*) FROM {table} JOIN surveys USING (survey_id) JOIN coverage USING (survey_id, indicator)
+            WHERE {table}.mode <> surveys.mode OR {table}.sample_type <> surveys.sample_type
+               OR comparability IS DISTINCT FROM coverage.reason""").fetchall()
+        assert wrong == [(0,)]
+        assert len(release.sql(f"SELECT DISTINCT sample_type FROM {table}").fetchall()) == 2
+        assert release.sql(f"SELECT count(comparability) > 0 FROM {table}").fetchall() == [(True,)]
+
+
+def test_verdicts_agree_with_the_gaps_and_the_direction_of_the_indicator(release: duckdb.DuckDBPyConnection) -> None:
+    counts = (
+        release.sql("""
+        SELECT verdict, min(p_adjusted) AS low, max(p_adjusted) AS high, count(*) AS n,
+               bool_and((gap > 0) = (direction = 'more_is_worse')) AS women_lose
+        FROM gender_gaps JOIN indicators USING (indicator) GROUP BY verdict""")
+        .df()
+        .set_index("verdict")
+    )
+    assert {"women worse", "men worse", "no clear gap", "too few cases"} <= set(counts.index)
+    assert counts.loc["women worse", "women_lose"] and counts.loc["women worse", "high"] <= 0.05 < counts.loc["no clear gap", "low"]
+    assert release.sql("SELECT bool_and(obs_status = 'Q') FROM gender_gaps WHERE verdict = 'too few cases'").fetchall() == [(True,)]
+
+
 def test_every_breakdown_of_the_catalogue_has_estimates_for_women_and_men(release: duckdb.DuckDBPyConnection) -> None:
     counts = release.sql("""
         SELECT breakdown, count(*) FILTER (sex = 'F') AS women, count(*) FILTER (sex = 'M') AS men,
