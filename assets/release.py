@@ -28,7 +28,7 @@ from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
 
 STAGED = (
-    *("surveys", "coverage", "estimates", "gender_gaps", "item_nonresponse"),
+    *("surveys", "coverage", "estimates", "gender_gaps", "item_nonresponse", "codebook"),
     *("weighting", "weighting_effects", "weighting_sensitivity", "margins"),
 )
 
@@ -153,6 +153,7 @@ def described(root: DataRoot, catalogue: Catalogue, surveys: pd.DataFrame) -> di
             "type": item.kind,
             "codes": "; ".join(f"{code} {label}" for code, label in item.codes.items()),
             "question": item.question,
+            "derived": item.derived,
         }
         for name, item in catalogue.columns.items()
     ]
@@ -162,7 +163,7 @@ def described(root: DataRoot, catalogue: Catalogue, surveys: pd.DataFrame) -> di
         "countries": countries,
         "rounds": pd.DataFrame(rounds),
         "indicators": pd.DataFrame(indicators),
-        "variables": pd.DataFrame(variables),
+        "variables": pd.DataFrame(variables).astype({"derived": "string"}),
         "breakdowns": pd.DataFrame(breakdowns),
     }
 

@@ -15,6 +15,7 @@ from assets.weighting_tables import margin_rows, weighting_rows
 from assets.weights import Weights, weigh
 from rga.microdata.benchmarks import load_source
 from rga.microdata.catalogue import Catalogue
+from rga.microdata.codebook import with_small_counts_hidden
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents, prepare
 from rga.microdata.specification import SurveySpecification
@@ -22,7 +23,10 @@ from rga.publish.weights_picture import weights_svg
 from rga.survey.weight_bins import weight_bins
 from rga.warehouse.staging import Staging
 
-TABLES = ("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins", "coverage", "item_nonresponse")
+TABLES = (
+    *("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins"),
+    *("coverage", "item_nonresponse", "codebook"),
+)
 
 
 def is_staged(staging: Staging, survey_id: str) -> bool:
@@ -47,6 +51,7 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writin
         "margins": margin_rows(survey_id, weights),
         "coverage": coverage_rows(survey_id, root.catalogue(), root.specification(survey_id)),
         "item_nonresponse": nonresponse_rows(survey_id, respondents),
+        "codebook": with_small_counts_hidden(respondents.codebook, root.catalogue().dimensions).assign(survey_id=survey_id),
     }
     before_writing()
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))

@@ -15,10 +15,11 @@ import pandas as pd
 from rga.errors import Problem
 from rga.microdata.catalogue import Catalogue, Variable
 from rga.microdata.codes import canonical_code
-from rga.microdata.specification import Source, SurveySpecification
+from rga.microdata.specification import ShownTo, Source, SurveySpecification
 
 ANSWERED = "answered"
 BLANK = "blank"
+NOT_ASKED = "not_asked"  # by plan: each respondent saw some of the questions
 MOST_CODES = 20  # different values that an error shows
 
 
@@ -51,8 +52,33 @@ def harmonise(
 
 def recode(source: pd.DataFrame, name: str, variable: Variable, mapping: Source) -> tuple[dict[str, Recoded], list[Problem]]:
     """The columns of one variable, blanks given their meaning, and what is wrong with its answers."""
+    if mapping.value is not None:
+        return {name: _constant(mapping.value, variable, source.index)}, []
     columns, problems = _recode(source, name, variable, mapping)
-    return _with_blanks(columns, variable, mapping), problems
+    columns = _with_blanks(columns, variable, mapping)
+    if mapping.shown_to:
+        columns, found = _planned(columns, source[mapping.shown_to.column], mapping.shown_to)
+        problems += found
+    return columns, problems
+
+
+def _constant(value: str, variable: Variable, index: pd.Index) -> Recoded:
+    """What is the same for everybody, such as the residence in a survey of cities."""
+    kinds = pd.Series(ANSWERED, index, dtype="string")
+    return pd.Series(value if variable.codes else float(value), index, dtype="string" if variable.codes else "float64"), kinds
+
+
+def _planned(columns: dict[str, Recoded], form: pd.Series, shown_to: ShownTo) -> tuple[dict[str, Recoded], list[Problem]]:
+    """``columns`` in which those who were not shown the question are `not_asked` rather than blank."""
+    place, codes = numbered(form)
+    shown = np.isin(np.array(codes, dtype=object), shown_to.codes)[place % len(codes)]
+    planned, problems = {}, []
+    for name, (values, kinds) in columns.items():
+        if rows := int(((kinds == ANSWERED) & values.notna() & ~shown).sum()):
+            what = f"answers of people whom `shown_to` ({shown_to.column}) leaves out"
+            problems.append(Problem(what, "correct `shown_to:`, or have the file corrected", variable=name, rows=rows))
+        planned[name] = values.mask(~shown), kinds.mask(~shown, NOT_ASKED)
+    return planned, problems
 
 
 def _recode(source: pd.DataFrame, name: str, variable: Variable, mapping: Source) -> tuple[dict[str, Recoded], list[Problem]]:
@@ -139,7 +165,7 @@ def is_blank(values: pd.Series) -> pd.Series:
 
 
 def _categorical(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd.Series, pd.Series, list[Problem]]:
-    place, codes = _distinct(values)
+    place, codes = numbered(values)
     kinds = [BLANK if not code else ANSWERED if code in mapping.codes else mapping.missing.get(code) for code in codes]
     rows = Counter({code: 0 for code, kind in zip(codes, kinds, strict=True) if kind is None})
     for at, count in zip(*np.unique(place, return_counts=True), strict=True):
@@ -149,7 +175,7 @@ def _categorical(values: pd.Series, variable: Variable, mapping: Source) -> tupl
     return _spread([mapping.codes.get(code) for code in codes], place, values), _spread(kinds, place, values), problems
 
 
-def _distinct(values: pd.Series) -> tuple[np.ndarray, list[str]]:
+def numbered(values: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Where each answer stands among the distinct ones, and these as codes, the last of them blank: answers repeat, and to look
     at each once is many times as fast."""
     if pd.api.types.infer_dtype(values, skipna=True).startswith("mixed"):  # True and 1 are equal to pandas, though not to us
@@ -189,7 +215,7 @@ def _unmapped(code: str, rows: int, targets: list[str]) -> Problem:
 
 
 def _numeric(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd.Series, pd.Series, list[Problem]]:
-    place, distinct = _distinct(values)
+    place, distinct = numbered(values)
     codes = _spread(distinct, place, values)
     kinds = _spread([mapping.missing.get(code) if code else BLANK for code in distinct], place, values)
     numbers, unread = as_number(values.where(kinds.isna()))
@@ -221,3 +247,8 @@ def as_number(values: pd.Series) -> tuple[pd.Series, pd.Series]:
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     numbers = numbers.mask(numbers.abs() == float("inf"))
     return numbers, numbers.isna() & ~is_blank(values)
+
+
+def is_number(text: str) -> bool:
+    """Whether ``text`` reads as a finite number."""
+    return bool(as_number(pd.Series([text]))[0].notna().all())

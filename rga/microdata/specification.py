@@ -33,14 +33,23 @@ def _text_values(value: Any) -> Any:
     return {k: canonical_code(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
+class ShownTo(StrictModel):
+    """Who was shown a question, where chance or a form decided: rows with one of ``codes`` in ``column``."""
+
+    column: Column
+    codes: Annotated[list[Annotated[str, BeforeValidator(canonical_code)]], Field(min_length=1)]
+
+
 class Source(StrictModel):
-    """Where a harmonised variable comes from: one ``column``, or a battery's ``columns`` by item.
+    """Where a harmonised variable comes from: one ``column``, a battery's ``columns`` by item, or one ``value`` for everybody.
 
     With ``separator`` one column holds all that was chosen, and ``codes`` leads to the battery's items. ``blank`` is what an
-    empty answer means: a code of the variable or a kind of missing.
+    empty answer means: a code of the variable or a kind of missing. With ``shown_to`` the others were not asked, by plan.
     """
 
     column: Column | None = None
+    value: Annotated[str, BeforeValidator(canonical_code)] | None = None
+    shown_to: ShownTo | None = None
     columns: dict[str, Column] = {}
     separator: Annotated[str, StringConstraints(min_length=1)] | None = None
     codes: Annotated[Codes, BeforeValidator(_text_values)] = {}
@@ -49,8 +58,12 @@ class Source(StrictModel):
 
     @model_validator(mode="after")
     def _one_or_many(self) -> Source:
+        if self.value is not None:
+            if self.column or self.columns or self.codes or self.missing or self.blank or self.shown_to:
+                raise ValueError("`value` is the same for everybody: nothing else can be given beside it")
+            return self
         if (self.column is None) == (not self.columns):
-            raise ValueError("give either `column` or, for a battery, `columns`")
+            raise ValueError("give either `column` or, for a battery, `columns`; or `value`, where it is the same for everybody")
         if self.separator and not self.column:
             raise ValueError("`separator` splits the answers of one `column`; `columns` are split already")
         if both := sorted(set(self.codes) & set(self.missing)):
@@ -225,6 +238,7 @@ class SurveySpecification(StrictModel):
         """Identifiers and the columns that describe the sample, those for weighting only included."""
         design = [self.id, self.panel_id, self.design.weight, self.design.psu, *self.design.stratum]
         design += [self.response.column if self.response else None, *(source.column for source in self.auxiliary.values())]
+        design += [source.shown_to.column for source in self.variables.values() if source.shown_to]
         return [column for column in design if column]
 
     @property

@@ -112,6 +112,9 @@ def descriptive_tables() -> list[Table]:
                 text("type", "categorical or numeric"),
                 text("codes", "Codes and their labels"),
                 text("question", "Question in essence"),
+                text(
+                    "derived", "SQL it is computed by where a survey's file does not have it; null where it is asked", nullable=True
+                ),
             ],
             ["variable"],
         ),

@@ -146,10 +146,26 @@ def _diagnostics() -> list[Table]:
             [
                 SURVEY_ID,
                 text("variable", "Harmonised variable"),
-                text("kind", "answered, dont_know, refused, not_applicable, missing or blank"),
+                text("kind", "answered, dont_know, refused, not_applicable, missing, blank or (by plan) not_asked"),
                 count("n", "Unweighted respondents"),
                 number("share", "Per cent of the survey's respondents", nullable=False),
             ],
             ["survey_id", "variable", "kind"],
+        ),
+        Table(
+            "codebook",
+            "Where every harmonised answer came from: source column and code, what it became, how many respondents gave it.",
+            [
+                SURVEY_ID,
+                text("variable", "Harmonised column (table variables)"),
+                text("source_column", "Column of the survey's file"),
+                text("source_label", "Its label in the file", nullable=True),
+                text("code", "Code in the file; empty: blank, not chosen, or any number"),
+                text("code_label", "Its label in the file", nullable=True),
+                text("kind", "answered, dont_know, refused, not_applicable, missing, blank or (by plan) not_asked"),
+                text("harmonised", "Code it became; empty: missing, or a number as it is"),
+                count("n", "Unweighted respondents; null: 1 to 4, or hidden with such a count", nullable=True),
+            ],
+            ["survey_id", "variable", "code", "kind", "harmonised"],
         ),
     ]

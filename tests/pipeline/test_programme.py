@@ -73,6 +73,20 @@ def test_verdicts_agree_with_the_gaps_and_the_direction_of_the_indicator(release
     assert release.sql("SELECT bool_and(obs_status = 'Q') FROM gender_gaps WHERE verdict = 'too few cases'").fetchall() == [(True,)]
 
 
+def test_the_codebook_traces_every_answer_of_every_variable_to_a_column_and_a_code(release: duckdb.DuckDBPyConnection) -> None:
+    unlike = release.sql("""
+        WITH traced AS (
+            SELECT survey_id, variable, kind, sum(n) AS n, bool_or(n IS NULL) AS hidden FROM codebook
+            GROUP BY ALL HAVING sum(n) IS DISTINCT FROM 0
+        )
+        SELECT count(*) FROM traced FULL JOIN item_nonresponse AS told USING (survey_id, variable, kind)
+        WHERE NOT coalesce(hidden, FALSE) AND traced.n IS DISTINCT FROM told.n""").fetchall()
+    assert unlike == [(0,)]
+    assert release.sql(
+        "SELECT count(*) FROM codebook WHERE n BETWEEN 1 AND 4 AND kind = 'answered' AND variable <> 'sex'"
+    ).fetchall() == [(0,)]
+
+
 def test_every_breakdown_of_the_catalogue_has_estimates_for_women_and_men(release: duckdb.DuckDBPyConnection) -> None:
     counts = release.sql("""
         SELECT breakdown, count(*) FILTER (sex = 'F') AS women, count(*) FILTER (sex = 'M') AS men,
