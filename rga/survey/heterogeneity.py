@@ -22,8 +22,8 @@ class Heterogeneity:
     """One number per row (set of countries); NaN where fewer than two countries have a standard error.
 
     ``k`` countries; ``q`` with ``q_p`` on k - 1 degrees of freedom; ``tau2`` the variance between countries (REML), ``tau2_dl`` and
-    ``tau2_pm`` by other estimators, in the square of the effect's unit; ``i2`` in per cent; ``mean`` with ``se``, limits, ``p_value``
-    and the limits of a further country's effect, ``prediction_low`` and ``prediction_high``.
+    ``tau2_pm`` by other estimators, in the square of the effect's unit; ``i2`` in per cent; ``mean`` with ``se``, limits,
+    ``p_value`` and the limits of a further country's effect, ``prediction_low`` and ``prediction_high``.
     """
 
     k: np.ndarray

@@ -15,8 +15,8 @@ import numpy as np
 class Pooled:
     """Means over countries. One number per row: ``value``, ``se``, ``df``. Rows x countries, NaN where a country takes no part:
 
-    ``weight`` its share of the weights, ``part`` what it adds to ``value``, ``variance_share`` its share of the variance, ``without``
-    the value of the others (NaN where there are none).
+    ``weight`` its share of the weights, ``part`` what it adds to ``value``, ``variance_share`` its share of the variance,
+    ``without`` the value of the others (NaN where there are none).
     """
 
     value: np.ndarray
@@ -49,7 +49,7 @@ def pool_gaps(
 ) -> tuple[Pooled, np.ndarray, np.ndarray]:  # fmt: skip
     """The gap between women and men of several countries together, and its two sides: (gap, women's value, men's value).
 
-    ``value`` and ``weight`` of women and of men; ``se`` of women, of men and of their gap, whose ``df`` it is; all rows x countries.
+    ``value`` and ``weight`` of women and of men; ``se`` of women, of men and of their gap, whose ``df`` it is; rows x countries.
     Only countries with both take part. Sum a_c f_c - sum b_c m_c, where a and b are the shares of the weights of women and of men,
     has the variance sum a_c^2 v(f_c) + b_c^2 v(m_c) - 2 a_c b_c cov_c, with cov_c = (v(f_c) + v(m_c) - v(gap_c)) / 2: women and men
     of a country share PSUs. Degrees of freedom as in `pool`. ``weight`` of the result is (a + b) / 2.

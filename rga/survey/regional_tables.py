@@ -104,7 +104,7 @@ class _Reasons:
         self.of = {key: dict(zip(rows["country"], rows["status"], strict=True)) for key, rows in status.groupby(SET)}
 
     def said(self, sets: pd.DataFrame, inside: np.ndarray, shown: np.ndarray) -> tuple[list[str], list[int], list[str | None]]:
-        """The countries in each set; how many others the round has; their names and why. ``shown``: before weights were asked for."""
+        """The countries in each set; how many others the round has; their names and why. ``shown``: whatever the weights."""
         taking, others, names = [], [], []
         for key, used, visible in zip(sets[SET].itertuples(index=False, name=None), inside, shown, strict=True):
             chosen = set(self.countries[used])
@@ -144,9 +144,7 @@ def _gaps(wide: Wide, rule: str, why: _Reasons) -> tuple[pd.DataFrame, pd.DataFr
     shown = ~np.isnan(m["gap"])
     weight = [_weights(rule, m[f"population_{side}"], m[f"n_{side}"], shown) for side in ("women", "men")]
     inside = ~np.isnan(weight[0]) & ~np.isnan(weight[1])
-    pooled, women, men = pool_gaps(
-        (m["women"], m["men"]), (m["se_women"], m["se_men"], m["se"]), m["df"], (weight[0], weight[1])
-    )
+    pooled, women, men = pool_gaps((m["women"], m["men"]), (m["se_women"], m["se_men"], m["se"]), m["df"], (weight[0], weight[1]))
     spread = np.where(pooled.se > 0, pooled.se, np.nan)
     low, high = t_interval(pooled.value, spread, pooled.df)
     p_value = 2 * stdtr(pooled.df, -np.abs(pooled.value / spread))

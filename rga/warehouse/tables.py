@@ -73,12 +73,18 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                 number("n_effective", "n divided by deff"),
                 DF,
                 number("cv", "Coefficient of variation, se / value"),
+                number(
+                    "se_from_total",
+                    "Standard error of value less that of everybody (breakdown total), their overlap included; null where all or "
+                    "none of the group say yes",
+                    check="se_from_total >= 0",
+                ),
                 *STATUS,
                 SIMULATED,
             ],
             [*key, *dimensions],
             [
-                "obs_status <> 'Q' OR coalesce(value, se, ci_low, ci_high, deff, n_effective, cv) IS NULL",
+                "obs_status <> 'Q' OR coalesce(value, se, ci_low, ci_high, deff, n_effective, cv, se_from_total) IS NULL",
                 "obs_status = 'Q' OR (value IS NOT NULL AND se IS NOT NULL AND df IS NOT NULL)",
                 "value IS NULL OR ci_low IS NULL OR (ci_low <= value + 1e-9 AND value <= ci_high + 1e-9)",
             ],
