@@ -17,8 +17,8 @@ def se_from_total(part: Part, everybody: Part, is_total: np.ndarray) -> np.ndarr
 
     The difference of two ratios on one sample has the linearised values z_g - z, z_g being 0 outside the group (Wolter 2007,
     ch. 6); its variance is that of any linearised value, calibration residuals and lonely PSUs included. For respondents who are a
-    PSU each, sum z_g z = sum over the group of w^2 (y - R_g x)(y - R x) / (X_g X). R: ``svycontrast`` of both in one ``svyby`` with
-    replicates, or of their influence functions. NaN for totals (``is_total``), where the group is everybody, and where it says
+    PSU each, sum z_g z = sum over the group of w^2 (y - R_g x)(y - R x) / (X_g X). R: the standard error of ``svytotal`` of
+    z_g - z. NaN for totals (``is_total``), where the group is everybody, and where it says
     nothing of its own error: no se, or all answers alike.
     """
     ratio, of_all = np.nan_to_num(part.value), np.nan_to_num(everybody.value)

@@ -19,7 +19,7 @@ KEPT = 10
 COLUMNS = [
     "direction", "rank", "rank_low", "rank_high", "may_be_furthest", "value", "se", "ci_low", "ci_high", "n", "population", "df",
     "total", "gap_to_total", "gap_se", "gap_low", "gap_high", "p_adjusted", "worse_than_total", "groups",
-    "groups_that_may_be_furthest", "groups_worse_than_total", "obs_status",
+    "groups_that_may_be_furthest", "groups_worse_than_total", "obs_status", "conf_status",
 ]  # fmt: skip
 
 
@@ -65,14 +65,9 @@ def furthest_behind(
             worse_than_total=np.abs(gap) > np.where(sign * gap > 0, reach, np.inf),
             groups=groups,
         )
-    ranked = _ranked(table, sign, kept)
-    return (
-        table.iloc[ranked.index]
-        .reset_index(drop=True)
-        .assign(**{str(name): ranked[name].to_numpy() for name in ranked})[
-            [*keys, "statistic", "category", "breakdown", *dimensions, *COLUMNS]
-        ]
-    )
+    rows, ranks = _ranked(table, sign, kept)
+    made = table.iloc[rows].reset_index(drop=True).assign(**ranks, may_be_furthest=ranks["rank_low"] == 1)
+    return made[[*keys, "statistic", "category", "breakdown", *dimensions, *COLUMNS]]
 
 
 def simultaneous_limits(
@@ -102,29 +97,23 @@ def rank_limits(low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarr
 
 def _t(df: np.ndarray, compared: np.ndarray, level: float) -> np.ndarray:
     """Two-sided t quantile at 1 - (1 - level) / compared."""
-    pair, place = np.unique(np.column_stack([df, compared]), axis=0, return_inverse=True)  # few, and each takes a while
-    return stdtrit(pair[:, 0], 1 - (1 - level) / (2 * pair[:, 1]))[place.ravel()]
+    key, first, place = np.unique(compared * 1e7 + df, return_index=True, return_inverse=True)  # few, and each takes a while
+    return stdtrit(df[first], 1 - (1 - level) / (2 * compared[first]))[place] if len(key) else np.zeros(0)
 
 
-def _ranked(table: pd.DataFrame, sign: np.ndarray, kept: int) -> pd.DataFrame:
-    """Ranks of the ``kept`` worst of each survey and indicator; the index is their row of ``table``, worst first."""
-    columns = {name: table[name].to_numpy(dtype=np.float64) for name in ("value", "ci_low", "ci_high")}
+def _ranked(table: pd.DataFrame, sign: np.ndarray, kept: int) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Rows of the ``kept`` worst of each survey and indicator, worst first, and their ranks."""
+    value, low, high = (table[name].to_numpy(dtype=np.float64) for name in ("value", "ci_low", "ci_high"))
     worse = table["worse_than_total"].to_numpy()
-    found = []
-    for chosen in table.groupby(["survey_id", "indicator"], sort=False).indices.values():
-        rows = np.asarray(chosen)
-        harm = sign[rows] * columns["value"][rows]
-        least, most = columns["ci_low"][rows], columns["ci_high"][rows]
-        rank_low, rank_high = rank_limits(least, most) if sign[rows[0]] > 0 else rank_limits(-most, -least)
+    names = ("rank", "rank_low", "rank_high", "groups_that_may_be_furthest", "groups_worse_than_total")
+    chosen, facts = [np.zeros(0, dtype=np.int64)], [np.zeros((len(names), 0), dtype=np.int64)]
+    for rows in map(np.asarray, table.groupby(["survey_id", "indicator"], sort=False).indices.values()):
+        harm = sign[rows] * value[rows]
+        ends = (low[rows], high[rows]) if sign[rows[0]] > 0 else (-high[rows], -low[rows])
+        rank_low, rank_high = rank_limits(*ends)
         first = np.argsort(-harm, kind="stable")[:kept]
-        facts = {
-            "rank": 1 + (harm[None, :] > harm[first][:, None]).sum(axis=1),
-            "rank_low": rank_low[first],
-            "rank_high": rank_high[first],
-            "may_be_furthest": rank_low[first] == 1,
-            "groups_that_may_be_furthest": int((rank_low == 1).sum()),
-            "groups_worse_than_total": int(worse[rows].sum()),
-        }
-        found.append(pd.DataFrame(facts, index=rows[first]))
-    names = ["rank", "rank_low", "rank_high", "may_be_furthest", "groups_that_may_be_furthest", "groups_worse_than_total"]
-    return pd.concat(found) if found else pd.DataFrame(columns=names, index=pd.Index([], dtype=np.int64))
+        rank = 1 + len(harm) - np.searchsorted(np.sort(harm), harm[first], side="right")
+        counts = np.full((2, len(first)), [[(rank_low == 1).sum()], [worse[rows].sum()]])
+        facts.append(np.vstack([rank, rank_low[first], rank_high[first], counts]))
+        chosen.append(rows[first])
+    return np.concatenate(chosen), dict(zip(names, np.concatenate(facts, axis=1), strict=True))

@@ -181,7 +181,7 @@ def _tables(
     )
     row, column = np.nonzero(inside)
     each = {
-        "weight": pooled.weight, "value": value, "se": se, "part": pooled.part, "variance_share": pooled.variance_share,
+        "weight_share": pooled.weight, "value": value, "se": se, "part": pooled.part, "variance_share": pooled.variance_share,
         "without": pooled.without,
     }  # fmt: skip
     of_countries = sets.iloc[row].reset_index(drop=True).assign(aggregation=rule, country=wide.countries[column])

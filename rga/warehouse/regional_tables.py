@@ -99,10 +99,10 @@ def regional_tables() -> list[Table]:
                 RULE,
                 text("country", "ISO 3166-1 alpha-3 code"),
                 number(
-                    "weight",
+                    "weight_share",
                     "Share of the weights, 0 to 1; of a gap the mean of the country's shares among women and among men",
                     nullable=False,
-                    check="weight BETWEEN 0 AND 1",
+                    check="weight_share BETWEEN 0 AND 1",
                 ),
                 number("value", "The country's own share (per cent) or gap (percentage points)", nullable=False),
                 number("se", "Its standard error", nullable=False, check="se >= 0"),

@@ -23,6 +23,7 @@ from rga.warehouse.columns import (
     text,
 )
 from rga.warehouse.descriptive_tables import descriptive_tables
+from rga.warehouse.furthest_behind_table import furthest_behind_table
 from rga.warehouse.regional_tables import regional_tables
 from rga.warehouse.schema import Column, Table
 from rga.warehouse.weighting_tables import weighting_tables
@@ -46,7 +47,8 @@ SEARCH_INTEREST = Table(
 def tables(dimensions: Sequence[str]) -> list[Table]:
     """All tables of a release whose catalogue breaks estimates down by ``dimensions``."""
     others = [name for name in dimensions if name != "sex"]
-    return [*descriptive_tables(), *_estimates(dimensions, others), *regional_tables(), *_diagnostics(), SEARCH_INTEREST]
+    compared = [furthest_behind_table(dimensions), *regional_tables()]
+    return [*descriptive_tables(), *_estimates(dimensions, others), *compared, *_diagnostics(), SEARCH_INTEREST]
 
 
 def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
