@@ -14,6 +14,7 @@ from scipy.special import chdtrc, stdtr
 from rga.survey.intervals import t_quantile
 
 STEPS = 1000
+GRID = 60
 TOLERANCE = 1e-13  # of tau2, in mean sampling variances
 
 
@@ -107,14 +108,13 @@ def _fit(y: np.ndarray, v: np.ndarray, tau2: np.ndarray) -> tuple[np.ndarray, np
 def _reml(y: np.ndarray, v: np.ndarray, known: np.ndarray, enough: np.ndarray) -> np.ndarray:
     """Restricted maximum likelihood estimate of tau2, not negative (Viechtbauer 2005).
 
-    Fisher scoring: tau2 += (y'PPy - tr P) / tr PP with P = W - W 1 1' W / sum w; from the estimate of Hedges and Olkin, and never
-    to where the likelihood is less.
+    Fisher scoring: tau2 += (y'PPy - tr P) / tr PP with P = W - W 1 1' W / sum w; never to where the likelihood is less. It starts
+    from the most likely of `GRID` values, as variances that lie decades apart give the likelihood more than one peak (metafor,
+    which starts from one estimate, may then stop at another).
     """
-    k = np.maximum(known.sum(axis=1), 2)
-    mean = y.sum(axis=1) / k
-    unweighted = (np.where(known, y - mean[:, None], 0.0) ** 2).sum(axis=1) / (k - 1)
-    tau2 = np.where(enough, np.maximum(unweighted - np.where(known, v, 0.0).sum(axis=1) / k, 0.0), 0.0)
     rows = np.flatnonzero(enough)
+    tau2 = np.zeros(len(y))
+    tau2[rows] = _most_likely(y[rows], v[rows], known[rows])
     for _ in range(STEPS):
         if not len(rows):
             break
@@ -136,6 +136,18 @@ def _reml(y: np.ndarray, v: np.ndarray, known: np.ndarray, enough: np.ndarray) -
         rows = rows[np.abs(new - at) > TOLERANCE * (1 + at)]
     tau2[rows] = np.nan  # did not settle
     return tau2
+
+
+def _most_likely(y: np.ndarray, v: np.ndarray, known: np.ndarray) -> np.ndarray:
+    """The most likely of 0 and `GRID` values up to the largest squared difference of effects."""
+    highest = np.where(known, y, -np.inf).max(axis=1, initial=-np.inf) - np.where(known, y, np.inf).min(axis=1, initial=np.inf)
+    best, most = np.zeros(len(y)), np.full(len(y), -np.inf)
+    for part in (0.0, *np.geomspace(1e-8, 1, GRID)):
+        tau2 = part * highest**2
+        _, spread, total = _fit(y, v, tau2)
+        likelihood = _likelihood(known, v, tau2, spread, total)
+        best, most = np.where(likelihood > most, tau2, best), np.maximum(likelihood, most)
+    return best
 
 
 def _likelihood(known: np.ndarray, v: np.ndarray, tau2: np.ndarray, spread: np.ndarray, total: np.ndarray) -> np.ndarray:
