@@ -92,6 +92,11 @@ def test_a_gap_that_is_not_the_difference_of_its_estimates_is_refused(tmp_path: 
     assert releases.live_release(tmp_path) is None
 
 
+def test_an_aggregate_of_another_kind_of_survey_than_its_countries_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="countries taken together"):
+        build(tmp_path, regional_contributions=frames()["regional_contributions"].assign(simulated=False))
+
+
 def test_a_reader_keeps_a_complete_old_release_while_new_ones_are_published(tmp_path: Path) -> None:
     build(tmp_path)
     with duckdb.connect(str(tmp_path / "rga.duckdb"), read_only=True) as reader:
