@@ -25,7 +25,10 @@ from rga.warehouse.staging import Staging
 
 STAGE = "estimates"
 TABLES = ("estimates", "gender_gaps")
-PER_CENT = {"estimates": ["value", "se", "ci_low", "ci_high"], "gender_gaps": ["women", "men", "gap", "se", "ci_low", "ci_high"]}
+PER_CENT = {
+    "estimates": ["value", "se", "ci_low", "ci_high", "se_from_total"],
+    "gender_gaps": ["women", "men", "gap", "se", "ci_low", "ci_high"],
+}
 HIDDEN = {
     "estimates": [*PER_CENT["estimates"], "deff", "n_effective", "cv"],
     "gender_gaps": [*PER_CENT["gender_gaps"], "p_value", "p_adjusted", "ratio", "ratio_low", "ratio_high"],

@@ -16,6 +16,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
+from assets import regional
 from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
 from assets.workspace import RELEASE, Progress, Workspace, code_of
@@ -31,11 +32,12 @@ STAGED = (
     *("surveys", "coverage", "estimates", "gender_gaps", "item_nonresponse", "codebook"),
     *("weighting", "weighting_effects", "weighting_sensitivity", "margins"),
 )
+OF_ALL = (*regional.TABLES, "furthest_behind")  # one file for all surveys
 
 
 @dg.asset(
     backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
-    deps=["estimates", "gender_gaps", "search_interest"],
+    deps=["estimates", "gender_gaps", "furthest_behind", *regional.TABLES, "search_interest"],
     group_name=RELEASE,
     kinds={"duckdb"},
     owners=["team:data"],
@@ -104,6 +106,7 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     """The release's rows by table."""
     catalogue = root.catalogue()
     found = {name: staging.read(name, surveys) for name in STAGED} | {"search_interest": staged_search_interest(staging)}
+    found |= {name: staging.read(name, [ALL]) for name in OF_ALL}
     found["surveys"] = with_status(found["surveys"], staging.manifest())
     found |= described(root, catalogue, found["surveys"])
     simulated = found["surveys"]["simulated"]

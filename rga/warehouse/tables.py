@@ -26,6 +26,8 @@ from rga.warehouse.columns import (
     text,
 )
 from rga.warehouse.descriptive_tables import descriptive_tables
+from rga.warehouse.furthest_behind_table import furthest_behind_table
+from rga.warehouse.regional_tables import regional_tables
 from rga.warehouse.schema import Column, Table
 from rga.warehouse.weighting_tables import weighting_tables
 
@@ -50,7 +52,8 @@ SEARCH_INTEREST = Table(
 def tables(dimensions: Sequence[str]) -> list[Table]:
     """All tables of a release whose catalogue breaks estimates down by ``dimensions``."""
     others = [name for name in dimensions if name != "sex"]
-    return [*descriptive_tables(), *_estimates(dimensions, others), *_diagnostics(), SEARCH_INTEREST]
+    compared = [furthest_behind_table(dimensions), *regional_tables()]
+    return [*descriptive_tables(), *_estimates(dimensions, others), *compared, *_diagnostics(), SEARCH_INTEREST]
 
 
 def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
@@ -77,12 +80,18 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                 number("n_effective", "n divided by deff"),
                 DF,
                 number("cv", "Coefficient of variation, se / value"),
+                number(
+                    "se_from_total",
+                    "Standard error of value less that of everybody (breakdown total), their overlap included; null where all or "
+                    "none of the group say yes",
+                    check="se_from_total >= 0",
+                ),
                 *STATUS,
                 *OF_SURVEY,
             ],
             [*key, *dimensions],
             [
-                "obs_status <> 'Q' OR coalesce(value, se, ci_low, ci_high, deff, n_effective, cv) IS NULL",
+                "obs_status <> 'Q' OR coalesce(value, se, ci_low, ci_high, deff, n_effective, cv, se_from_total) IS NULL",
                 "obs_status = 'Q' OR (value IS NOT NULL AND se IS NOT NULL AND df IS NOT NULL)",
                 "value IS NULL OR ci_low IS NULL OR (ci_low <= value + 1e-9 AND value <= ci_high + 1e-9)",
             ],

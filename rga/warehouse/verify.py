@@ -65,6 +65,11 @@ def verify(path: Path, tables: list[Table], rows: dict[str, int]) -> list[Check]
                 "WHERE s.survey_id IS NULL OR s.simulated <> e.simulated",
             ),
             none("gaps are the difference of the estimates", _gaps_disagree(tables)),
+            none(
+                "countries taken together have a survey of the round, and are simulated as it is",
+                "SELECT DISTINCT c.round, c.country FROM regional_contributions c LEFT JOIN surveys s USING (round, country) "
+                "WHERE s.survey_id IS NULL OR s.simulated <> c.simulated",
+            ),
         ]
         for table in tables:
             key = ", ".join(f'"{name}"' for name in table.key)

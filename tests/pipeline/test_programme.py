@@ -96,7 +96,8 @@ def test_every_breakdown_of_the_catalogue_has_estimates_for_women_and_men(releas
     crossed = [
         f"sex*{name}" for name in ("age_group", "residence", "education", "marital_status", "children", "employment", "disability")
     ]
-    assert set(wide.index) == {"total", "sex", *crossed}
+    thrice = [f"sex*{name}*residence" for name in ("age_group", "education", "children", "disability")]
+    assert set(wide.index) == {"total", "sex", *crossed, *thrice, "sex*employment*children"}
     assert (wide.loc[["sex", *crossed], ["women", "men"]] > 200).all(axis=None)
     assert wide.loc["sex*disability", "surveys"] < 18, "not every survey asked about disability"
 

@@ -21,7 +21,7 @@ NOW = datetime(2026, 1, 2, 3, 4, 5)
 FILLED = {"VARCHAR": "x", "DOUBLE": 1.0, "BIGINT": 1, "INTEGER": 1, "BOOLEAN": True, "TIMESTAMP": NOW, "DATE": NOW.date()}
 SPECIAL = {
     "survey_id": "2020-r1_BGD", "statistic": "share", "obs_status": "A", "conf_status": "F", "status": "current",
-    "sample_type": "probability", "verdict": "no clear gap",
+    "sample_type": "probability", "verdict": "no clear gap", "aggregation": "simple_mean", "countries": 2,
     "sex": "F", "ci_low": 0.5, "ci_high": 2.0, "women": 3.0, "men": 1.0, "gap": 2.0, "p_value": 0.5, "p_adjusted": 0.5,
 }  # fmt: skip
 DIMENSIONS = ["sex", "residence"]
@@ -90,6 +90,11 @@ def test_a_gap_that_is_not_the_difference_of_its_estimates_is_refused(tmp_path: 
     with pytest.raises(ReleaseError, match="gaps are the difference"):
         build(tmp_path, gender_gaps=frames()["gender_gaps"].assign(gap=1.9))
     assert releases.live_release(tmp_path) is None
+
+
+def test_an_aggregate_of_another_kind_of_survey_than_its_countries_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="countries taken together"):
+        build(tmp_path, regional_contributions=frames()["regional_contributions"].assign(simulated=False))
 
 
 def test_a_reader_keeps_a_complete_old_release_while_new_ones_are_published(tmp_path: Path) -> None:
