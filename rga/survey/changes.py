@@ -7,6 +7,7 @@ rounds come to be one table (``linked``), tables that are published.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,6 +26,7 @@ from rga.survey.statistics import Distribution, Quantile, Share, Statistic, Tota
 
 LEVEL, GAP = "level", "gap"
 MEASURES = ["earlier", "later", "se", "df", "n_earlier", "n_later", "overlap"]
+THREADS = 2
 
 
 def independent_change(
@@ -74,13 +76,16 @@ def linked_changes(
         raise ValueError("changes of quantiles are contrasts of `jointly`")
     with sample_of(data, design) as sample:
         stacked = _Stacked.of(sample, statistics, list(dict.fromkeys(name for by in breakdowns for name in by)))
-        rows = [row for by in breakdowns for row in stacked.changes(by)]
+        with ThreadPoolExecutor(THREADS) as pool:  # NumPy lets go of the interpreter while it computes
+            rows = [row for found in pool.map(lambda by: list(stacked.changes(by)), breakdowns) for row in found]
     dimensions = list(stacked.codes)
     keys = pd.DataFrame([key for key, _ in rows], columns=["measure", "breakdown", *dimensions])
     width = len(stacked.values.names)
     names = pd.DataFrame(stacked.values.names, columns=["indicator", "category"])
     frame = keys.loc[keys.index.repeat(width)].reset_index(drop=True)
-    frame = pd.concat([frame[["measure"]], pd.concat([names] * len(rows), ignore_index=True), frame.drop(columns="measure")], axis=1)
+    frame = pd.concat(
+        [frame[["measure"]], pd.concat([names] * len(rows), ignore_index=True), frame.drop(columns="measure")], axis=1
+    )
     for name in MEASURES:
         frame[name] = np.concatenate([measures[name] for _, measures in rows]) if rows else np.zeros(0)
     answered = (frame["n_earlier"] > 0) & (frame["n_later"] > 0)
@@ -165,8 +170,8 @@ class _Stacked:
         value, z, n, inside = [], [], [], []
         for number in range(2):
             those = [rounds[number] for rounds in cells]
-            value.append(sum(sign * cell.value for sign, cell in zip(signs, those, strict=True)))
-            z.append(sum(sign * cell.z for sign, cell in zip(signs, those, strict=True)))
+            value.append(np.sum([sign * cell.value for sign, cell in zip(signs, those, strict=True)], axis=0))
+            z.append(those[0].z if len(those) == 1 else those[0].z - those[1].z)
             n.append(np.where(np.all([cell.n > 0 for cell in those], axis=0), sum(cell.n for cell in those), 0))
             inside.append(np.any([cell.inside for cell in those], axis=0))
         either = inside[0] | inside[1]

@@ -66,7 +66,7 @@ def linked_rounds(con: duckdb.DuckDBPyConnection, earlier: str, later: str, name
         selected = [f"this.{quoted(c)}" for c in kept] + [f"{unit[0]} AS stratum", f"{unit[1]} AS psu", f"'{label}' AS {ROUND}"]
         return (
             f"SELECT {', '.join([*selected, *coded])} FROM {quoted(this)} AS this "
-            f"LEFT JOIN (SELECT panel_id, stratum, psu FROM {quoted(other)} WHERE panel_id IS NOT NULL AND weight IS NOT NULL) AS other "
+            f"LEFT JOIN (SELECT panel_id, stratum, psu FROM {quoted(other)} WHERE weight IS NOT NULL) AS other "
             "ON this.panel_id = other.panel_id"
         )
 
