@@ -25,7 +25,7 @@ from rga.microdata.catalogue import Catalogue
 from rga.microdata.comparability import Verdict, populations, questions, same_groups, same_sources
 from rga.microdata.data_root import split_survey_id
 from rga.microdata.specification import SurveySpecification
-from rga.survey import Share
+from rga.survey import SUPPRESS_BELOW, Share
 from rga.survey.changes import linked_changes
 from rga.survey.design import breakdown_name
 from rga.survey.linked import ROUNDS, Link, linked_rounds, shared
@@ -201,9 +201,8 @@ def linked_by(
         design = linked_rounds(con, *ROUNDS, "stacked", panel, psus)
         rule = specifications[1].design.lonely_psu  # `fail` has been asked of each round
         shares = [Share(code, catalogue.indicators[code].universe, catalogue.indicators[code].numerator) for code in codes]
-        frame = linked_changes(
-            (con, "stacked"), replace(design, lonely_psu="adjust" if rule == "fail" else rule), shares, catalogue.breakdowns
-        )
+        design = replace(design, lonely_psu="adjust" if rule == "fail" else rule)
+        frame = linked_changes((con, "stacked"), design, shares, catalogue.breakdowns, SUPPRESS_BELOW)
     frame[["earlier", "later", "se"]] *= 100
     for dimension in catalogue.dimensions:
         frame[dimension] = frame[dimension].replace(catalogue.columns[dimension].sdmx)

@@ -6,6 +6,7 @@ rounds come to be one table (``linked``), tables that are published.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def tested(change: np.ndarray, se: np.ndarray, df: np.ndarray) -> dict[str, np.n
 
 @one_blas_thread
 def linked_changes(
-    data: Data, design: Design, statistics: Sequence[Statistic], breakdowns: Sequence[tuple[str, ...]]
+    data: Data, design: Design, statistics: Sequence[Statistic], breakdowns: Sequence[tuple[str, ...]], n_min: int = 1
 ) -> pd.DataFrame:
     """Every statistic in every cell of ``breakdowns``, and every gap, in both rounds of one table, with the error of the change.
 
@@ -69,15 +70,16 @@ def linked_changes(
 
     A frame: measure (`level`; `gap`: women minus men, without sex), indicator, category, breakdown, one column per dimension (`_T`
     where not broken down), earlier, later, se, df (PSUs minus strata among those with an answer in either round), n_earlier,
-    n_later (respondents who answered) and overlap (PSUs, or persons, with an answer in both). Only cells of known categories, with
-    an answer in both rounds. se is NaN where a round's own is. Raises as `rga.survey.sample.sample_of`; ValueError for quantiles.
+    n_later (respondents who answered) and overlap (PSUs, or persons, with an answer in both). Only cells of known categories with
+    ``n_min`` respondents in each round, and an answer in both. se is NaN where a round's own is. Raises as
+    `rga.survey.sample.sample_of`; ValueError for quantiles.
     """
     if any(isinstance(statistic, Quantile) for statistic in statistics):
         raise ValueError("changes of quantiles are contrasts of `jointly`")
     with sample_of(data, design) as sample:
         stacked = _Stacked.of(sample, statistics, list(dict.fromkeys(name for by in breakdowns for name in by)))
         with ThreadPoolExecutor(THREADS) as pool:  # NumPy lets go of the interpreter while it computes
-            rows = [row for found in pool.map(lambda by: list(stacked.changes(by)), breakdowns) for row in found]
+            rows = [row for found in pool.map(lambda by: list(stacked.changes(by, n_min)), breakdowns) for row in found]
     dimensions = list(stacked.codes)
     keys = pd.DataFrame([key for key, _ in rows], columns=["measure", "breakdown", *dimensions])
     width = len(stacked.values.names)
@@ -126,11 +128,11 @@ class _Stacked:
         values = sample.values(list(statistics))
         return cls(sample, values, (earlier, later), codes, sample.stages.unit, onto, sample.stages.by_unit(explained))
 
-    def changes(self, by: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, np.ndarray]]]:
+    def changes(self, by: tuple[str, ...], n_min: int) -> Iterator[tuple[tuple[str, ...], dict[str, np.ndarray]]]:
         """Measure, breakdown and category of each dimension; and the measures of every statistic there."""
         name, others = breakdown_name(by), [dimension for dimension in by if dimension != SEX]
         waiting: dict[tuple[str, ...], dict[str, tuple[_Cell, _Cell]]] = {}
-        for cell in self._cells(by):
+        for cell in self._cells(by, n_min):
             categories = dict(zip(by, cell, strict=True))
             rounds = self._estimate(categories, 0), self._estimate(categories, 1)
             yield (LEVEL, name, *(categories.get(dimension, TOTAL) for dimension in self.codes)), self._change([rounds])
@@ -144,10 +146,12 @@ class _Stacked:
                     yield (GAP, name, *(categories.get(dimension, TOTAL) for dimension in self.codes)), of_gap
                     del waiting[without]
 
-    def _cells(self, by: tuple[str, ...]) -> list[tuple[str, ...]]:
-        """Combinations of known categories that both rounds have."""
-        found = [set(zip(*(self.codes[name][rows] for name in by), strict=True)) if by else {()} for rows in self.rounds]
-        return sorted(cell for cell in found[0] & found[1] if MISSING not in cell)
+    def _cells(self, by: tuple[str, ...], n_min: int) -> list[tuple[str, ...]]:
+        """Combinations of known categories that so many have in each round."""
+        if not by:
+            return [()]
+        found = [Counter(zip(*(self.codes[name][rows] for name in by), strict=True)) for rows in self.rounds]
+        return sorted(cell for cell, n in found[0].items() if MISSING not in cell and min(n, found[1][cell]) >= n_min)
 
     def _estimate(self, categories: dict[str, str], number: int) -> _Cell:
         rows = self.rounds[number]
