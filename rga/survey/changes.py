@@ -47,7 +47,7 @@ def independent_change(
     return np.sqrt(v1 + v2), df
 
 
-def tested(change: np.ndarray, se: np.ndarray, df: np.ndarray) -> dict[str, np.ndarray]:
+def inference(change: np.ndarray, se: np.ndarray, df: np.ndarray) -> dict[str, np.ndarray]:
     """ci_low, ci_high (95 %) and the two-sided p_value of no change, by t(df); NaN where se is 0 or there is no df."""
     df = np.asarray(df, dtype=np.float64)
     spread = np.where(np.asarray(se) > 0, se, np.nan)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from rga.microdata.comparability import Verdict
 from rga.survey import benjamini_hochberg
-from rga.survey.changes import GAP, LEVEL, independent_change, tested
+from rga.survey.changes import GAP, LEVEL, independent_change, inference
 from rga.survey.design import MISSING, SEX, TOTAL
 from rga.survey.reliability import SUPPRESS_BELOW
 
@@ -108,7 +108,7 @@ def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.D
         rows[name] = np.array(order, dtype=object)[worst]
     rows.loc[rows["se"].isna() | rows["change"].isna(), "obs_status"] = "Q"
     rows.loc[(rows["obs_status"] == "A") & (rows["df"] < 1), "obs_status"] = "U"
-    for name, numbers in tested(*(rows[name].to_numpy(dtype=np.float64) for name in ("change", "se", "df"))).items():
+    for name, numbers in inference(*(rows[name].to_numpy(dtype=np.float64) for name in ("change", "se", "df"))).items():
         rows[name] = numbers
     shown = rows["obs_status"] != "Q"
     tests, adjusted = rows["p_value"].where(shown).to_numpy(dtype=np.float64), np.full(len(rows), np.nan)
