@@ -30,14 +30,14 @@ from rga.warehouse.verify import Check, verify
 
 STAGED = (
     *("surveys", "coverage", "estimates", "gender_gaps", "item_nonresponse", "codebook"),
-    *("weighting", "weighting_effects", "weighting_sensitivity", "margins"),
+    *("weighting", "weighting_effects", "weighting_sensitivity", "margins", "changes"),
 )
 OF_ALL = (*regional.TABLES, "furthest_behind")  # one file for all surveys
 
 
 @dg.asset(
     backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
-    deps=["estimates", "gender_gaps", "furthest_behind", *regional.TABLES, "search_interest"],
+    deps=["estimates", "gender_gaps", "changes", "furthest_behind", *regional.TABLES, "search_interest"],
     group_name=RELEASE,
     kinds={"duckdb"},
     owners=["team:data"],
@@ -93,7 +93,8 @@ def publishable(staging: Staging) -> list[str]:
 def content_hash(root: DataRoot, staging: Staging, surveys: list[str]) -> str:
     """Hash of what a release of ``surveys`` is made from: two releases of one hash differ in nothing but their time."""
     manifest = staging.manifest()
-    said = {key: [manifest[key].get("fingerprint"), manifest[key].get("estimated"), manifest[key].get("error")] for key in surveys}
+    of_survey = ("fingerprint", "estimated", "changes", "error")
+    said = {key: [manifest[key].get(fact) for fact in of_survey] for key in surveys}
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for path in [*sorted((root.path / "catalogue").glob("*.yaml")), staging.table("search_interest", ALL)]:
         digest.update(path.name.encode() + (path.read_bytes() if path.is_file() else b""))

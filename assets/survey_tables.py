@@ -13,7 +13,7 @@ import pandas as pd
 from assets.weighting_effects import effect_tables
 from assets.weighting_tables import margin_rows, weighting_rows
 from assets.weights import Weights, weigh
-from rga.microdata.benchmarks import load_source
+from rga.microdata.benchmarks import Source, load_source
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.codebook import with_small_counts_hidden
 from rga.microdata.data_root import DataRoot, split_survey_id
@@ -25,7 +25,7 @@ from rga.warehouse.staging import Staging
 
 TABLES = (
     *("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins"),
-    *("coverage", "item_nonresponse", "codebook"),
+    *("coverage", "item_nonresponse", "codebook", "specification"),
 )
 
 
@@ -52,6 +52,7 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writin
         "coverage": coverage_rows(survey_id, root.catalogue(), root.specification(survey_id)),
         "item_nonresponse": nonresponse_rows(survey_id, respondents),
         "codebook": with_small_counts_hidden(respondents.codebook, root.catalogue().dimensions).assign(survey_id=survey_id),
+        "specification": specification_row(root, survey_id),
     }
     before_writing()
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))
@@ -84,8 +85,7 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
     specification = root.specification(survey_id)
     round_id, country = split_survey_id(survey_id)
     n, invited, final = len(respondents.frame), specification.all_invited, weights.steps[-1].diagnostics
-    response, name = weights.response, specification.benchmark_used
-    source = load_source(root.path / "benchmarks" / name) if name else None
+    response, name, source = weights.response, specification.benchmark_used, _benchmark(root, specification)
     rate = response.unweighted if response else n / invited if invited else None
     row = {
         "survey_id": survey_id,
@@ -147,3 +147,28 @@ def nonresponse_rows(survey_id: str, respondents: Respondents) -> pd.DataFrame:
     """Rows of `item_nonresponse`, with per cent of the survey's respondents."""
     counts = respondents.item_nonresponse
     return counts.assign(survey_id=survey_id, share=100 * counts["n"] / len(respondents.frame))
+
+
+def specification_row(root: DataRoot, survey_id: str) -> pd.DataFrame:
+    """The specification and the benchmark's source as they are now: what is staged must be described by what it was made from,
+    also when the specification is broken later. Not published."""
+    specification = root.specification(survey_id)
+    source = _benchmark(root, specification)
+    said = {
+        "specification": specification.model_dump_json(exclude_unset=True),
+        "benchmark": source.model_dump_json(exclude_unset=True) if source else None,
+    }
+    return pd.DataFrame([{"survey_id": survey_id} | said]).astype({"benchmark": "string"})
+
+
+def read_specification(staging: Staging, survey_id: str) -> tuple[SurveySpecification, Source | None]:
+    """What `specification_row` staged."""
+    row = staging.read("specification", [survey_id]).iloc[0]
+    source = None if pd.isna(row["benchmark"]) else Source.model_validate_json(row["benchmark"])
+    return SurveySpecification.model_validate_json(row["specification"]), source
+
+
+def _benchmark(root: DataRoot, specification: SurveySpecification) -> Source | None:
+    """The source of the benchmark that weights were fitted to."""
+    name = specification.benchmark_used
+    return load_source(root.path / "benchmarks" / name) if name else None

@@ -115,8 +115,12 @@ class Catalogue(StrictModel):
 
     def uses(self, indicator: str, given: Collection[str] = ()) -> set[str]:
         """Harmonised columns that an indicator's expressions read, derived ones replaced by their ``sources``."""
+        return self.sources(self.reads(indicator), given)
+
+    def reads(self, indicator: str) -> set[str]:
+        """Harmonised columns that an indicator's expressions name."""
         definition = self.indicators[indicator]
-        return self.sources(self.check(definition.universe) | self.check(definition.numerator), given)
+        return self.check(definition.universe) | self.check(definition.numerator)
 
     def sources(self, columns: set[str], given: Collection[str] = ()) -> set[str]:
         """``columns`` with derived ones, but for those a survey has ``given``, replaced by what they are derived from."""

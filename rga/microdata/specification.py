@@ -101,11 +101,15 @@ class DataFile(StrictModel):
 
 
 class Design(StrictModel):
-    """Columns that describe the sample; without ``psu`` each respondent is one."""
+    """Columns that describe the sample; without ``psu`` each respondent is one.
+
+    ``shared_psus``: the ids of strata and PSUs are those of the country's other rounds that say so too.
+    """
 
     weight: Column | None = None
     stratum: list[Column] = []
     psu: Column | None = None
+    shared_psus: bool = False
     lonely_psu: LonelyPsu = "adjust"
 
 

@@ -16,6 +16,7 @@ import duckdb
 import pandas as pd
 
 from rga.errors import InputError, Problem, ReleaseError
+from rga.warehouse import change_tables
 from rga.warehouse.schema import Table, literal
 from rga.warehouse.staging import sync_folder
 from rga.warehouse.tables import tables
@@ -30,6 +31,7 @@ TYPES = {
     "sample_type": ("probability", "non_probability"),
     "survey_status": ("current", "stale"),
     "coverage_status": ("asked", "not_asked", "altered"),
+    **change_tables.TYPES,
 }
 
 
