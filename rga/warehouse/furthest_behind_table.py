@@ -49,7 +49,7 @@ def furthest_behind_table(dimensions: Sequence[str]) -> Table:
             number("total", "Share of everybody in the survey, per cent", nullable=False),
             number("gap_to_total", "value - total, percentage points", nullable=False),
             number("gap_se", "Its standard error, overlap included; null where all or none say yes", check="gap_se >= 0"),
-            number("gap_low", "Lower limit of gap_to_total, 95 % for all groups at once"),
+            number("gap_low", "Lower limit of gap_to_total, 95 % for all groups at once, by gap_se or the error under total"),
             number("gap_high", "Upper limit of gap_to_total, 95 % for all groups at once"),
             number("p_adjusted", "p-value of gap_to_total = 0, times the number of groups", check="p_adjusted BETWEEN 0 AND 1"),
             Column("worse_than_total", "BOOLEAN", "Whether the limits of gap_to_total leave 0 on the side of harm"),

@@ -80,9 +80,11 @@ behind <- do.call(rbind, lapply(names(groups), function(g) {
   share <- svyciprop(~ill, within, method = "xlogit", level = 1 - .05 / m, df = df)
   gap <- coef(share)[[1]] - coef(everybody)[[1]]
   se <- SE(svytotal(z_of(r) - z_of(rep(TRUE, nrow(one))), design))[[1]]
-  reach <- qt(1 - .025 / m, df) * se
+  p <- coef(share)[[1]]; total <- coef(everybody)[[1]]  # never less than the error under everybody's share
+  careful <- se * sqrt(max(1, total * (1 - total) / (p * (1 - p))))
+  reach <- qt(1 - .025 / m, df) * careful
   data.frame(group = g, value = coef(share)[[1]], ci_low = confint(share)[1], ci_high = confint(share)[2], gap = gap, gap_se = se,
-             gap_low = gap - reach, gap_high = gap + reach, p_adjusted = min(1, m * 2 * pt(-abs(gap / se), df)))
+             gap_low = gap - reach, gap_high = gap + reach, p_adjusted = min(1, m * 2 * pt(-abs(gap / careful), df)))
 }))
 behind$rank <- rank(-behind$value)
 behind$rank_low <- sapply(seq_len(m), function(i) 1 + sum(behind$ci_low > behind$ci_high[i]))

@@ -77,6 +77,31 @@ def test_where_limits_hold_the_true_ranks_are_within_theirs(seed: int) -> None:
     assert (rank_high - rank_low).max() < 39 and (rank_low[truth == truth.max()] == 1).all()
 
 
+@pytest.mark.parametrize("chance", [0.1, 0.3, 0.5, 0.9])
+@pytest.mark.parametrize("size", [(25, 50), (50, 120)])
+def test_small_groups_without_a_difference_are_seldom_found_to_be_worse(size: tuple[int, int], chance: float) -> None:
+    """Eighty groups in each of two hundred samples; by the groups' own errors alone up to half of the samples would have one."""
+    draw, samples = np.random.default_rng(3), 200
+    n = draw.integers(*size, (samples, 80))
+    p, cases = draw.binomial(n, chance) / n, n.sum(axis=1, keepdims=True)
+    total = (n * p).sum(axis=1, keepdims=True) / cases
+    own, of_total = p * (1 - p) / (n - 1), total * (1 - total) / cases
+    distance = np.where(own > 0, np.sqrt(own * (1 - 2 * n / cases) + of_total), np.nan)
+    columns = {"value": 100 * np.hstack([total, p]), "se": 100 * np.sqrt(np.hstack([of_total, own])), "n": np.hstack([cases, n])}
+    columns |= {"se_from_total": 100 * np.hstack([np.full_like(total, np.nan), distance]), "df": columns["n"] - 1}
+    frame = pd.DataFrame({name: array.ravel() for name, array in columns.items()})
+    frame = frame.assign(survey_id=np.repeat(np.arange(samples), 81).astype(str), population=frame["n"], indicator="ill")
+    frame["group"] = np.tile(["_T", *(f"g{i}" for i in range(80))], samples)
+    frame["breakdown"] = np.where(frame["group"] == "_T", "total", "group")
+    frame = frame.assign(statistic="share", category="_T", obs_status="A", conf_status="F")
+    found = np.zeros(samples, dtype=bool)
+    for way in ("worse", "better"):
+        worse = furthest_behind(frame, {"ill": f"more_is_{way}"}, ["group"]).groupby("survey_id")["groups_worse_than_total"].max()
+        assert len(worse) == samples
+        found |= worse.to_numpy() > 0
+    assert found.mean() <= 0.07
+
+
 def test_ranks_and_limits_hold_for_all_groups_at_once_as_often_as_promised() -> None:
     """Overlapping groups of one sample with a known truth."""
     draw = np.random.default_rng(5)
