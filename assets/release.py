@@ -29,13 +29,14 @@ from rga.warehouse.verify import Check, verify
 
 STAGED = (
     *("surveys", "coverage", "estimates", "gender_gaps", "item_nonresponse"),
+    *("adjusted_gaps", "gap_decomposition"),
     *("weighting", "weighting_effects", "weighting_sensitivity", "margins"),
 )
 
 
 @dg.asset(
     backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
-    deps=["estimates", "gender_gaps", "search_interest"],
+    deps=["estimates", "gender_gaps", "adjusted_gaps", "gap_decomposition", "search_interest"],
     group_name=RELEASE,
     kinds={"duckdb"},
     owners=["team:data"],

@@ -79,32 +79,29 @@ def columns_of(matrix: ModelMatrix, counts: np.ndarray, taken: Sequence[Sequence
             if name in matrix.numeric:
                 basis[k, block, block], used[k, block] = 1.0, True
                 continue
-            groups, together = _groups(counts[k, block], least)
+            groups, together = _groups(dict(zip(block.tolist(), counts[k, block].tolist(), strict=True)), least)
             if len(groups) < 2:
                 constant[k].append(name)
                 continue
-            if len(together):
-                pooled[k][name] = [matrix.names[column].partition("=")[2] for column in block[together]]
-            reference = max(range(len(groups)), key=lambda g: counts[k, block[groups[g]]].sum())
-            for g, group in enumerate(groups):
-                if g != reference:
-                    basis[k, block[group], block[group[0]]] = 1.0
-                    used[k, block[group[0]]] = True
+            if together:
+                pooled[k][name] = [matrix.names[column].partition("=")[2] for column in together]
+            for group in groups[1:]:
+                basis[k, group, group[0]] = 1.0
+                used[k, group[0]] = True
     return Columns(basis, used, pooled, constant)
 
 
-def _groups(counts: np.ndarray, least: int) -> tuple[list[np.ndarray], np.ndarray]:
-    """Categories that share a column, and those that were pooled for being thin."""
-    present = np.flatnonzero(counts > 0)
-    thin = present[counts[present] < least]
-    groups = [np.array([level]) for level in present if level not in thin]
-    if not len(thin):
-        return groups, thin
-    if counts[thin].sum() >= least or not groups:
-        return [*groups, thin], thin if len(thin) > 1 else thin[:0]
-    largest = max(range(len(groups)), key=lambda g: counts[groups[g]].sum())
-    groups[largest] = np.concatenate([groups[largest], thin])
-    return groups, thin
+def _groups(counts: dict[int, float], least: int) -> tuple[list[list[int]], list[int]]:
+    """Columns of categories that are taken as one, the largest group first, and which were pooled for being thin."""
+    present = [column for column, n in counts.items() if n > 0]
+    thin = [column for column in present if counts[column] < least]
+    groups = [[column] for column in present if counts[column] >= least]
+    if thin and groups and sum(counts[column] for column in thin) < least:
+        max(groups, key=lambda group: counts[group[0]]).extend(thin)
+    elif thin:
+        groups.append(thin)
+        thin = thin if len(thin) > 1 else []
+    return sorted(groups, key=lambda group: -sum(counts[column] for column in group)), thin
 
 
 def aliased(gram: np.ndarray, used: np.ndarray) -> np.ndarray:

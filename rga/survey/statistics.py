@@ -109,11 +109,13 @@ def values_of(con: duckdb.DuckDBPyConnection, relation: str, statistics: list[St
     # A distribution that nobody answered has no column.
     columns = {f"y{k}": y for k, y in enumerate(ys)} | {f"x{k}": x for k, x in enumerate(xs) if x}
     selected = ", ".join(["1 AS everybody", *(f"{sql} AS {name}" for name, sql in columns.items())])
-    table = con.execute(f"SELECT {selected} FROM {relation} ORDER BY {order}").df()
-    top = table[[f"y{k}" for k in range(len(ys))]].to_numpy(dtype=np.float64, na_value=np.nan)
+    table = con.execute(f"SELECT {selected} FROM {relation} ORDER BY {order}").fetchnumpy()  # a frame of so many columns is slow
+    top = np.full((len(table["everybody"]), len(ys)), np.nan)
+    for k in range(len(ys)):
+        top[:, k] = np.ma.filled(table[f"y{k}"], np.nan)
     base = np.where(np.isnan(top), np.nan, 1.0)
-    given = [k for k, x in enumerate(xs) if x]
-    base[:, given] = table[[f"x{k}" for k in given]].to_numpy(dtype=np.float64, na_value=np.nan)
+    for k in (k for k, x in enumerate(xs) if x):
+        base[:, k] = np.ma.filled(table[f"x{k}"], np.nan)
     known = ~np.isnan(top) & ~np.isnan(base)
     return Values(names, kinds, np.where(known, top, 0.0), np.where(known, base, 0.0), known)
 

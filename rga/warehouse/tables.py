@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rga.warehouse.adjusted_tables import adjusted_tables
 from rga.warehouse.columns import (
     COUNTRY,
     DF,
@@ -45,7 +46,7 @@ SEARCH_INTEREST = Table(
 def tables(dimensions: Sequence[str]) -> list[Table]:
     """All tables of a release whose catalogue breaks estimates down by ``dimensions``."""
     others = [name for name in dimensions if name != "sex"]
-    return [*descriptive_tables(), *_estimates(dimensions, others), *_diagnostics(), SEARCH_INTEREST]
+    return [*descriptive_tables(), *_estimates(dimensions, others), *adjusted_tables(), *_diagnostics(), SEARCH_INTEREST]
 
 
 def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
