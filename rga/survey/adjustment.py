@@ -206,7 +206,9 @@ def _too_few(
         if min(adjustment.n_women[k], adjustment.n_men[k]) < limits.women_or_men:
             adjustment.settle(k, "too_few", f"{adjustment.n_women[k]} women and {adjustment.n_men[k]} men answered")
         elif adjustment.per_coefficient[k] < limits.per_coefficient:
-            adjustment.settle(k, "too_few", f"{adjustment.per_coefficient[k]:.1f} cases or non-cases per coefficient")
+            # Not how many: a count of cases under five is nobody's to know.
+            least = f"fewer than {limits.per_coefficient:g} cases, or non-cases, for each of {width[k]} coefficients"
+            adjustment.settle(k, "too_few", least)
         elif df[k] + 1 - width[k] < 1:
             adjustment.settle(k, "too_few", f"{df[k]} degrees of freedom for {width[k]} coefficients")
 
