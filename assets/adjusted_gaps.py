@@ -41,6 +41,8 @@ def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.
     coverage = staging.read("coverage", [survey_id]).set_index("indicator")["status"]
     own = part_of_indicator(catalogue, root.specification(survey_id).harmonised_columns)
     asked = [code for code in catalogue.indicators if coverage[code] != "not_asked" and "sex" not in own[code]]
+    if not asked:
+        return {name: pd.DataFrame({"survey_id": []}) for name in TABLES}
     covariates = [name for name in COVARIATES if name in catalogue.columns]
     row = staging.read("surveys", [survey_id]).iloc[0]
     facts = {name: row[name] for name in FACTS}

@@ -45,10 +45,9 @@ def adjusted_tables() -> list[Table]:
                 text("left_out", "Covariates left out, and why", nullable=True),
                 Column(
                     "status",
-                    "VARCHAR",
+                    "adjustment_status",
                     "ok; collinear (a covariate dropped, or no number where sex follows from them); too_few; separation (the "
                     "regression has no estimate); not_converged",
-                    check="status IN ('ok', 'collinear', 'too_few', 'separation', 'not_converged')",
                 ),
                 text("reason", "Why the status is not ok", nullable=True),
                 *STATUS,

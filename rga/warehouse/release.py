@@ -29,6 +29,7 @@ TYPES = {
     "sample_type": ("probability", "non_probability"),
     "survey_status": ("current", "stale"),
     "coverage_status": ("asked", "not_asked", "altered"),
+    "adjustment_status": ("ok", "collinear", "too_few", "separation", "not_converged"),
 }
 
 

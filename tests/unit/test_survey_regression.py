@@ -173,6 +173,13 @@ def test_nobody_answered_is_too_few() -> None:
     assert fitted(respondents().assign(y=np.nan), per_coefficient=5).status == "too_few"
 
 
+def test_where_no_outcome_can_be_fitted_the_tables_are_empty() -> None:
+    with sample_of(respondents().assign(y=1), Design(psu="psu")) as sample:
+        found = model(sample, [Share("y", "", "y = 1")], COVARIATES)
+        whole, parts = results(found)
+    assert found.adjustment.status == ["too_few"] and all(len(frame) == 0 for frame in [*whole.values(), *parts.values()])
+
+
 def test_thin_categories_are_pooled_and_where_they_stay_thin_join_the_largest() -> None:
     values = ["a"] * 60 + ["b"] * 40 + ["c"] * 15 + ["d"] * 15 + ["e"] * 3
     matrix = model_matrix(np.zeros(len(values)), pd.DataFrame({"v": values}))
