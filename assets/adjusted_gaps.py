@@ -73,7 +73,7 @@ def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.
     apart[numbers] = 100 * apart[numbers]
     taken = {(code, text.split(" ")[0]) for code, names in zip(asked, found.adjustment.adjusted_for, strict=True) for text in names}
     pairs = zip(apart["indicator"], apart["variable"], strict=True)
-    apart = apart[[pair in taken or pair[1] not in covariates for pair in pairs]]
+    apart = apart[np.array([pair in taken or pair[1] not in covariates for pair in pairs], dtype=bool)]
     return {"adjusted_gaps": adjusted.assign(**facts), "gap_decomposition": apart.assign(**facts)}
 
 
