@@ -4,8 +4,9 @@ Belongs here: estimators and their formulas, on tables and arrays. Not here: fil
 Dagster.
 
 In a notebook: `tabulate` for a table of estimates, `jointly` for results with their covariance and contrasts of them,
-`independence` for a test of association, `regress` for a gap adjusted for other circumstances, `make_replicates` for replicate weights, `calibrate` for weights. `aggregate`,
-`estimate` and `gender_gaps` are what the pipeline is made of: one pass over every survey, then estimates and gaps from its sums.
+`independence` for a test of association, `regress` for a gap adjusted for other circumstances, `make_replicates` for replicate
+weights, `calibrate` for weights. `aggregate`, `estimate` and `gender_gaps` are what the pipeline is made of: one pass over every
+survey, then estimates and gaps from its sums.
 """
 
 from rga.survey.aggregation import aggregate
