@@ -43,7 +43,7 @@ def survey_outcomes(context: dg.AssetExecutionContext, workspace: Workspace) -> 
 
 @dg.asset_check(
     asset="manifest",
-    additional_deps=["estimates", "gender_gaps"],
+    additional_deps=["estimates", "gender_gaps", "adjusted_gaps"],
     description="Every survey could be read and estimated. Does not stop the others: what failed keeps its last good estimates.",
 )
 def surveys_readable(workspace: Workspace) -> dg.AssetCheckResult:

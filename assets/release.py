@@ -30,14 +30,18 @@ from rga.warehouse.verify import Check, verify
 
 STAGED = (
     *("surveys", "coverage", "estimates", "gender_gaps", "item_nonresponse", "codebook"),
-    *("weighting", "weighting_effects", "weighting_sensitivity", "margins", "changes"),
+    *("changes", "adjusted_gaps", "gap_decomposition"),
+    *("weighting", "weighting_effects", "weighting_sensitivity", "margins"),
 )
 OF_ALL = (*regional.TABLES, "furthest_behind")  # one file for all surveys
 
 
 @dg.asset(
     backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
-    deps=["estimates", "gender_gaps", "changes", "furthest_behind", *regional.TABLES, "search_interest"],
+    deps=[
+        *("estimates", "gender_gaps", "changes", "adjusted_gaps", "gap_decomposition"),
+        *("furthest_behind", *regional.TABLES, "search_interest"),
+    ],
     group_name=RELEASE,
     kinds={"duckdb"},
     owners=["team:data"],

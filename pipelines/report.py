@@ -13,7 +13,14 @@ import click
 
 from pipelines.build import BuildOutcome
 
-STAGES = {"start": "start", "surveys": "surveys", "estimation": "estimates and gaps", "changes": "changes", "release": "release"}
+STAGES = {
+    "start": "start",
+    "surveys": "surveys",
+    "estimation": "estimates and gaps",
+    "changes": "changes",
+    "adjustment": "adjusted gaps",
+    "release": "release",
+}
 SHOWN = 6  # failed surveys told in full: an error is one screen at most
 
 

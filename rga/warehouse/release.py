@@ -32,6 +32,7 @@ TYPES = {
     "survey_status": ("current", "stale"),
     "coverage_status": ("asked", "not_asked", "altered"),
     **change_tables.TYPES,
+    "adjustment_status": ("ok", "collinear", "too_few", "separation", "not_converged"),
 }
 
 

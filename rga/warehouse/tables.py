@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rga.warehouse.adjusted_tables import adjusted_tables
 from rga.warehouse.change_tables import change_tables
 from rga.warehouse.columns import (
     COMPARABILITY,
@@ -53,7 +54,7 @@ SEARCH_INTEREST = Table(
 def tables(dimensions: Sequence[str]) -> list[Table]:
     """All tables of a release whose catalogue breaks estimates down by ``dimensions``."""
     others = [name for name in dimensions if name != "sex"]
-    compared = [*change_tables(dimensions), furthest_behind_table(dimensions), *regional_tables()]
+    compared = [*change_tables(dimensions), *adjusted_tables(), furthest_behind_table(dimensions), *regional_tables()]
     return [*descriptive_tables(), *_estimates(dimensions, others), *compared, *_diagnostics(), SEARCH_INTEREST]
 
 

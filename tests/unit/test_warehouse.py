@@ -34,6 +34,7 @@ def frames() -> dict[str, pd.DataFrame]:
         row = {c.name: SPECIAL.get(c.name, FILLED.get(c.type, "x")) for c in table.columns}
         found[table.name] = pd.DataFrame([row])
     found["coverage"] = found["coverage"].assign(status="asked")
+    found["adjusted_gaps"] = found["adjusted_gaps"].assign(status="ok")
     estimates = found["estimates"]
     found["estimates"] = pd.concat([estimates.assign(value=3.0, ci_high=4.0), estimates.assign(sex="M")], ignore_index=True)
     return found
