@@ -19,6 +19,12 @@ MissingKind = Literal["dont_know", "refused", "not_applicable", "missing"]
 SampleType = Literal["probability", "non_probability"]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+ORDER = (  # steps of a chain: which comes before which, and why
+    ("nonresponse", "calibrate", "which weighs respondents only"),
+    ("nonresponse", "normalise", "which weighs respondents only"),
+    ("selection", "calibrate", "which makes good for what chances of selection leave; margins would not be met after it"),
+    ("multiplicity", "calibrate", "which makes good for what chances of selection leave; margins would not be met after it"),
+)
 
 
 def _missing_kinds(value: Any) -> Any:
@@ -206,8 +212,9 @@ class SurveySpecification(StrictModel):
                 if (name == "stratum" and not self.design.stratum) or (name == "psu" and not self.design.psu):
                     raise ValueError(f"{where}: names `{name}`, and `design` has none")
         steps: list[str] = [step.step for step in self.weighting]
-        if "nonresponse" in steps and "calibrate" in steps and steps.index("calibrate") < _last(steps, "nonresponse"):
-            raise ValueError("weighting: `nonresponse` comes before `calibrate`, which weighs respondents only")
+        for first, then, reason in ORDER:
+            if first in steps and then in steps and steps.index(then) < _last(steps, first):
+                raise ValueError(f"weighting: `{first}` comes before `{then}`, {reason}")
         if steps.count("nonresponse") > 1:
             raise ValueError("weighting: one step `nonresponse` is enough; after it nobody is left who did not respond")
 
