@@ -21,6 +21,7 @@ from rga.warehouse.schema import Table, literal
 from rga.warehouse.staging import sync_folder
 from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
+from rga.warehouse.views import views
 
 KEPT = 10
 TYPES = {
@@ -107,9 +108,17 @@ def _write(path: Path, schema: list[Table], frames: Mapping[str, pd.DataFrame]) 
             except duckdb.Error as error:
                 raise ReleaseError(f"table {table.name}: {str(error).splitlines()[0]}") from None
             connection.unregister("incoming")
+        for view in views(_codes(frames)):
+            for statement in view.ddl():
+                connection.execute(statement).fetchall()
         connection.execute("USE memory").fetchall()
         connection.execute("DETACH release").fetchall()
     return rows
+
+
+def _codes(frames: Mapping[str, pd.DataFrame]) -> list[str]:
+    """The indicators of a release, in the catalogue's order."""
+    return list(frames["indicators"]["indicator"]) if "indicators" in frames else []
 
 
 def release_path(warehouse: Path, release_id: str) -> Path:

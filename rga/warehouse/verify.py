@@ -42,6 +42,7 @@ def verify(path: Path, tables: list[Table], rows: dict[str, int]) -> list[Check]
             for table in tables
             if (found := int(column(f"SELECT count(*) FROM {table.name}")[0])) != rows[table.name]
         ]
+        checks.append(_views_answer(connection))
         checks.append(Check("every row arrived", not wrong, "; ".join(wrong)))
         names = ", ".join(f"'{name}'" for name in FORBIDDEN)
         checks += [
@@ -107,3 +108,14 @@ def _changes_disagree(tables: list[Table]) -> str:
             f"WHERE c.measure = '{measure}' AND c.{side} IS NOT NULL AND (t.{value} IS NULL OR abs(t.{value} - c.{side}) > 1e-9)"
         )
     return " UNION ALL ".join(pairs)
+
+
+def _views_answer(connection: duckdb.DuckDBPyConnection) -> Check:
+    """Views are bound when they are asked, not when they are made."""
+    wrong = []
+    for (name,) in connection.execute("SELECT view_name FROM duckdb_views() WHERE NOT internal ORDER BY 1").fetchall():
+        try:
+            connection.execute(f"FROM {name} LIMIT 1").fetchall()
+        except duckdb.Error as error:
+            wrong.append(f"{name}: {str(error).splitlines()[0]}")
+    return Check("every view answers", not wrong, "; ".join(wrong))

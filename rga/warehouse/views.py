@@ -66,12 +66,12 @@ _LONG = View(
 
 
 def _wide(indicators: Sequence[str]) -> View:
-    columns = ", ".join(f"max(value) FILTER (indicator = {literal(code)}) AS {quoted(code)}" for code in indicators)
+    columns = "".join(f"max(value) FILTER (indicator = {literal(code)}) AS {quoted(code)}, " for code in indicators)
     return View(
         "v_wide",
         "Per cent, one column per indicator: one row per survey and sex. Errors are in v_long.",
         f"""
-    SELECT survey_id, country, round, year, sex, {columns}, any_value(mode) AS mode, any_value(sample_type) AS sample_type,
+    SELECT survey_id, country, round, year, sex, {columns}any_value(mode) AS mode, any_value(sample_type) AS sample_type,
            bool_or(simulated) AS simulated
     FROM v_long GROUP BY survey_id, country, round, year, sex
     """,
