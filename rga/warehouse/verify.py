@@ -49,7 +49,8 @@ def verify(path: Path, tables: list[Table], rows: dict[str, int]) -> list[Check]
             none("every table has a comment", "SELECT table_name FROM duckdb_tables() WHERE NOT internal AND comment IS NULL"),
             none(
                 "every column has a comment",
-                "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal AND comment IS NULL",
+                "SELECT table_name, column_name FROM duckdb_columns() JOIN duckdb_tables() USING (database_name, table_name) "
+                "WHERE NOT duckdb_columns.internal AND duckdb_columns.comment IS NULL",
             ),
             none(
                 "no respondent-level column",
