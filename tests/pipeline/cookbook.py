@@ -15,7 +15,7 @@ def queries() -> dict[str, str]:
     """SQL by question; the second of one question has ` (2)` after it."""
     found: dict[str, str] = {}
     question = ""
-    for heading, sql in re.findall(r"^## (.+)$|^```sql\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S):
+    for heading, sql in re.findall(r"^## ([^\n]+)$|^```sql\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.M | re.S):
         if heading:
             question = heading
         else:

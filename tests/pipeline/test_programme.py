@@ -7,10 +7,8 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
-import pytest
 
-from pipelines.build import BuildOutcome, build
-from pipelines.resources import paths
+from pipelines.build import BuildOutcome
 from rga.microdata.data_root import DataRoot
 from rga.microdata.readers import read_columns
 from rga.simulate.files import IDENTIFIERS
@@ -21,19 +19,6 @@ MODULES = {
     "access to services", "education", "safety", "food", "vaccination",
 }  # fmt: skip
 TOO_COMMON = {"device", "minutes"}
-
-
-@pytest.fixture(scope="module")
-def programme(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, BuildOutcome]:
-    """A warehouse built from the repository's data root, and how that went."""
-    warehouse = tmp_path_factory.mktemp("programme") / "warehouse"
-    return warehouse, build(paths(repository / "raw_data", warehouse))
-
-
-@pytest.fixture
-def release(programme: tuple[Path, BuildOutcome]) -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect(str((programme[0] / "rga.duckdb").resolve()), read_only=True) as connection:
-        yield connection
 
 
 def test_eighteen_surveys_and_more_than_fifty_indicators_of_every_module_are_published(
