@@ -142,14 +142,14 @@ class _Pass:
         values = self.summands.values(part)
         positive = (w > 0).astype(np.float64)
         squares = [w * w] if self.alone else []
-        _add(self.people, [codes[name] for name in UNITS], np.column_stack([np.ones(rows), w, positive]))
         finest, first = group([codes[name] for name in (*UNITS, *self.margins, *self._cells)])
         of_finest = {name: column[first] for name, column in codes.items()}
+        _add(self.people, [of_finest[name] for name in UNITS], finest, [np.ones(rows), w, positive])
         self._take_cells(of_finest, finest, values, UNITS, self.tables, [w, *squares])
         self._take_cells(of_finest, finest, values, UNITS[:2], self.counts, [None if positive.all() else positive])
         if "base" in present:
             base = np.nan_to_num(part.column("base").to_numpy(zero_copy_only=False).astype(np.float64))
-            _add(self.joint, [codes[name] for name in (*UNITS, *self.margins)], np.column_stack([w, w * w, base]))
+            _add(self.joint, [of_finest[name] for name in (*UNITS, *self.margins)], finest, [w, w * w, base])
             self._take_cells(of_finest, finest, values, (*UNITS[:2], *self.margins), self.fits, [base, *squares])
 
     def _take_cells(
@@ -272,10 +272,11 @@ class _Pass:
         return np.minimum(fraction, 1.0)
 
 
-def _add(table: Table, codes: list[np.ndarray], numbers: np.ndarray) -> None:
-    """Add respondents' ``numbers`` to the sums of their groups."""
+def _add(table: Table, codes: list[np.ndarray], finest: np.ndarray, numbers: list[np.ndarray]) -> None:
+    """Add respondents' ``numbers`` to the sums of their groups: ``codes`` are those of the finest group of each."""
     code, row = group(codes)
-    table.add(np.column_stack([column[row] for column in codes]), [sum_by(code, len(row), numbers)])
+    sums = np.column_stack([np.bincount(finest, weights=number, minlength=len(codes[0])) for number in numbers])
+    table.add(np.column_stack([column[row] for column in codes]), [sum_by(code, len(row), sums)])
 
 
 def changes(codes: np.ndarray) -> np.ndarray:
