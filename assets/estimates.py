@@ -58,7 +58,7 @@ def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[s
     sums = sums_of(staging, survey_ids, catalogue)
     lonely_psu = {key: root.specification(key).design.lonely_psu for key in survey_ids}
     facts = pd.DataFrame([_facts(root, key) for key in survey_ids])
-    computed = dict(zip(TABLES, estimates_and_gaps(sums, catalogue.breakdowns, lonely_psu), strict=True))
+    computed = dict(zip(TABLES, estimates_and_gaps(sums, catalogue.breakdowns, lonely_psu, from_total=True), strict=True))
     coverage = staging.read("coverage", survey_ids).set_index(["survey_id", "indicator"])
     tables = {}
     for name, frame in computed.items():

@@ -30,7 +30,7 @@ def published(frame: pd.DataFrame, breakdowns: list[tuple[str, ...]]) -> tuple[p
     """Estimates and gaps of the surveys in ``frame`` as the pipeline publishes them."""
     with duckdb.connect() as con:
         con.register("frame", frame.astype({"stratum": str, "psu": str}))
-        estimates, gaps = estimates_and_gaps(aggregate(con, "frame", ILL, breakdowns), breakdowns)
+        estimates, gaps = estimates_and_gaps(aggregate(con, "frame", ILL, breakdowns), breakdowns, from_total=True)
     estimates[["value", "se", "se_from_total"]] *= 100
     gaps[["women", "men", "gap", "se"]] *= 100
     facts = {"round": "2020-r1", "simulated": True, "obs_status": "A", "conf_status": "F"}

@@ -37,7 +37,9 @@ def people(seed: int, clustered: bool, n: int = 400) -> pd.DataFrame:
 def from_sums(frame: pd.DataFrame, design: Design) -> pd.DataFrame:
     with duckdb.connect() as con:
         con.register("frame", frame)
-        table = estimate(aggregate(con, "frame", STATISTICS, BREAKDOWNS, design, survey=None), BREAKDOWNS, design.lonely_psu)
+        table = estimate(
+            aggregate(con, "frame", STATISTICS, BREAKDOWNS, design, survey=None), BREAKDOWNS, design.lonely_psu, from_total=True
+        )
     return table[table["breakdown"] != "total"].reset_index(drop=True)
 
 
@@ -89,8 +91,10 @@ def test_there_is_no_error_without_the_total_and_none_of_totals() -> None:
     frame, design = people(1, clustered=False), Design("weight", "stratum", "psu")
     with duckdb.connect() as con:
         con.register("frame", frame)
-        without = estimate(aggregate(con, "frame", STATISTICS, [("sex",)], design, survey=None), [("sex",)])
-        totals = estimate(aggregate(con, "frame", [Total("people", "")], BREAKDOWNS, design, survey=None), BREAKDOWNS)
+        without = estimate(aggregate(con, "frame", STATISTICS, [("sex",)], design, survey=None), [("sex",)], from_total=True)
+        totals = estimate(
+            aggregate(con, "frame", [Total("people", "")], BREAKDOWNS, design, survey=None), BREAKDOWNS, from_total=True
+        )
     assert without["se_from_total"].isna().all() and totals["se_from_total"].isna().all()
 
 
