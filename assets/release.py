@@ -18,6 +18,7 @@ import pandas as pd
 
 from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
+from assets.publication import without_given_away
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
@@ -31,6 +32,9 @@ STAGED = (
     *("surveys", "coverage", "estimates", "gender_gaps", "item_nonresponse"),
     *("weighting", "weighting_effects", "weighting_sensitivity", "margins"),
 )
+
+# Columns of tables with the same shares under other weights, and the sex that each is of.
+GIVEN_AWAY_BY = {"weighting_effects": {"value": "sex"}, "weighting_sensitivity": {"women": "F", "men": "M"}}
 
 
 @dg.asset(
@@ -104,6 +108,9 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     """The release's rows by table."""
     catalogue = root.catalogue()
     found = {name: staging.read(name, surveys) for name in STAGED} | {"search_interest": staged_search_interest(staging)}
+    for name, sides in GIVEN_AWAY_BY.items():
+        if len(found[name]):
+            found[name] = without_given_away(found[name], found["estimates"], sides)
     found["surveys"] = with_status(found["surveys"], staging.manifest())
     found |= described(root, catalogue, found["surveys"])
     simulated = found["surveys"]["simulated"]

@@ -16,6 +16,7 @@ import duckdb
 import pandas as pd
 
 from rga.errors import InputError, Problem, ReleaseError
+from rga.warehouse.publication_columns import PUBLICATION_TYPES
 from rga.warehouse.schema import Table, literal
 from rga.warehouse.staging import sync_folder
 from rga.warehouse.tables import tables
@@ -25,7 +26,8 @@ KEPT = 10
 TYPES = {
     "statistic": ("share", "mean", "median", "total"),
     "obs_status": ("A", "U", "Q"),
-    "conf_status": ("F", "A", "D"),
+    "conf_status": ("F", "C", "A", "D"),
+    **PUBLICATION_TYPES,
     "sample_type": ("probability", "non_probability"),
     "survey_status": ("current", "stale"),
     "coverage_status": ("asked", "not_asked", "altered"),

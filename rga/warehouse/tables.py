@@ -23,6 +23,7 @@ from rga.warehouse.columns import (
     text,
 )
 from rga.warehouse.descriptive_tables import descriptive_tables
+from rga.warehouse.publication_columns import RULES, WHY
 from rga.warehouse.schema import Column, Table
 from rga.warehouse.weighting_tables import weighting_tables
 
@@ -72,13 +73,16 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                 number("n_effective", "n divided by deff"),
                 DF,
                 number("cv", "Coefficient of variation, se / value"),
+                *RULES,
                 *STATUS,
+                *WHY,
                 SIMULATED,
             ],
             [*key, *dimensions],
             [
                 "obs_status <> 'Q' OR coalesce(value, se, ci_low, ci_high, deff, n_effective, cv) IS NULL",
                 "obs_status = 'Q' OR (value IS NOT NULL AND se IS NOT NULL AND df IS NOT NULL)",
+                "conf_status = 'F' OR (obs_status = 'Q' AND reason = 'confidential')",
                 "value IS NULL OR ci_low IS NULL OR (ci_low <= value + 1e-9 AND value <= ci_high + 1e-9)",
             ],
         ),
@@ -105,12 +109,14 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                 number("ratio_low", "Lower 95 % limit of ratio"),
                 number("ratio_high", "Upper 95 % limit of ratio"),
                 *STATUS,
+                *WHY,
                 SIMULATED,
             ],
             [*key, *others],
             [
                 "obs_status <> 'Q' OR coalesce(women, men, gap, se, ci_low, ci_high, p_value, p_adjusted, ratio) IS NULL",
                 "obs_status = 'Q' OR NOT (women IS NULL OR men IS NULL OR gap IS NULL OR se IS NULL OR df IS NULL)",
+                "conf_status = 'F' OR obs_status = 'Q'",
             ],
         ),
     ]
