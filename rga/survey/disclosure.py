@@ -82,7 +82,7 @@ def protect(cells: Cells, withheld: np.ndarray, se: np.ndarray, rules: Disclosur
         if not unsafe.any():
             break
         step = _next_step(part, own_rounded, error[chosen], rules)
-        given_up = _choice(part, unsafe, below, _prices(part, open_, step, error[chosen], rules))
+        given_up = _choice(part, unsafe, below, _prices(part, open_, own_rounded > 0, step, error[chosen], rules))
         rounded[chosen[given_up]] = step[given_up]
         hidden[chosen[given_up]] = step[given_up] == 0
         groups = np.zeros(int(cells.group.max()) + 1, dtype=bool)
@@ -126,12 +126,15 @@ def _next_step(cells: Cells, now: np.ndarray, error: np.ndarray, rules: Disclosu
     return found
 
 
-def _prices(cells: Cells, open_: np.ndarray, step: np.ndarray, error: np.ndarray, rules: DisclosureThresholds) -> np.ndarray:
-    """What it costs to give a cell up: up to 1 where it can be rounded (2 for women and men as such), else its cases; infinite
-    where it is hidden already."""
+def _prices(
+    cells: Cells, open_: np.ndarray, begun: np.ndarray, step: np.ndarray, error: np.ndarray, rules: DisclosureThresholds
+) -> np.ndarray:
+    """What it costs to give a cell up: up to 1 where it can be rounded (2 for women and men as such), least where that was
+    ``begun``, else its cases; infinite where it is hidden already."""
     useful = np.minimum(cells.count, cells.n - cells.count) >= rules.possible_values - 1
     hide = 10 + cells.n + np.where(useful, 0.0, LAST_RESORT)
     rounding = np.where(cells.depth == 0, 0.0, np.where(cells.depth == 1, 2.0, step / np.maximum(error, 1e-300)))
+    rounding = np.where(begun, rounding / 10, rounding)
     return np.where(open_, np.inf, np.where(step > 0, rounding, hide))
 
 
