@@ -60,7 +60,7 @@ def weighting_tables() -> list[Table]:
                 count("n", "Unweighted cases in the denominator"),
                 number(
                     "value",
-                    "Share under the weights after the step, per cent; null under 25 cases, or where estimates has it hidden or rounded",
+                    "Share under the weights after the step, per cent; null under 25 cases, or where estimates hides or rounds it",
                     check="value BETWEEN 0 AND 100",
                 ),
                 SIMULATED,
