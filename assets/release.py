@@ -24,6 +24,7 @@ from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
 from rga.warehouse import release as releases
+from rga.warehouse.disclosure_audit import exposed_by
 from rga.warehouse.staging import Staging
 from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
@@ -66,7 +67,7 @@ def release(
     if not surveys:
         raise dg.Failure("There is no survey to publish: none could be read so far.", allow_retries=False)
     content = content_hash(root, staging, surveys)
-    live = releases.live_release(warehouse)
+    live, exposed = releases.live_release(warehouse), 0
     if live and releases.release_facts(warehouse, live)["fingerprint"] == content:
         context.log.info(f"Nothing changed: release {live} stands")
         path, new = releases.release_path(warehouse, live), False
@@ -82,9 +83,19 @@ def release(
         except ReleaseError as error:
             yield dg.AssetCheckResult(check_name="release_verified", passed=False, metadata={"problem": str(error)})
             raise dg.Failure(f"No release was made; the live one stands. {error}", allow_retries=False) from None
+        exposed = _exposed(warehouse, live, built.path)
+        if exposed:
+            context.log.warning(f"{exposed:,} cells that this release hides can be had with the help of the release before, {live}")
         live, path, new, rows, checks = built.id, built.path, True, built.rows, built.checks
-    yield dg.MaterializeResult(metadata=_metadata(live, path, new, rows), data_version=dg.DataVersion(content))
+    facts = _metadata(live, path, new, rows) | {"exposed_by_the_release_before": exposed}
+    yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(content))
     yield _verified(checks)
+
+
+def _exposed(warehouse: Path, before: str | None, path: Path) -> int:
+    """How many cells that the release at ``path`` hides can be had with the release ``before``: it cannot be taken back."""
+    older = releases.release_path(warehouse, before) if before else None
+    return len(exposed_by(older, path)) if older and older.is_file() else 0
 
 
 def publishable(staging: Staging) -> list[str]:

@@ -104,15 +104,16 @@ def cells_of(frame: pd.DataFrame, breakdowns: Sequence[tuple[str, ...]]) -> Cell
     return Cells(len(frame), table["group"], depth, table["n"], table["count"], weight / scale, weighted / scale, *links)
 
 
-def narrowed(cells: Cells, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def narrowed(cells: Cells, low: np.ndarray, high: np.ndarray, sweeps: int = 12) -> tuple[np.ndarray, np.ndarray]:
     """Limits of each cell's number after all that the sums say: exact where ``is_tree``, else no tighter than the truth.
 
     Parents lie between the sums of their children's limits, a child between what its parent and its siblings leave. Repeated
-    until nothing moves: on a tree, limits are then attained (and by whole numbers, if those given were whole).
+    until nothing moves: on a tree, limits are then attained (and by whole numbers, if those given were whole), after as many
+    ``sweeps`` as there are dimensions.
     """
     low, high = from_below(cells, low, high)
     parent, child, relation = cells.parent, cells.child, cells.relation
-    for _ in range(50):
+    for _ in range(sweeps):
         before = low.sum(), high.sum()
         least, most = (np.bincount(relation, limit[child], len(parent)) for limit in (low, high))
         np.maximum.at(low, parent, least)
