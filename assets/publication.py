@@ -15,7 +15,6 @@ from rga.microdata.publication_rules import PublicationRules
 from rga.survey import benjamini_hochberg, logit_interval, t_quantile
 from rga.survey.design import MEN, SEX, TOTAL, WOMEN
 from rga.survey.disclosure import Protection, protect
-from rga.survey.exact import unprotected
 from rga.survey.margins import cells_of
 from rga.survey.reliability import nchs
 
@@ -83,8 +82,6 @@ def protected(estimates: pd.DataFrame, withheld: np.ndarray, catalogue: Catalogu
         part = estimates.iloc[shares]
         cells = cells_of(part, catalogue.breakdowns)
         found = protect(cells, withheld[shares], part["se"].to_numpy(), rules.disclosure)
-        while not cells.is_tree and len(more := unprotected(cells, found, rules.disclosure)):
-            found = protect(cells, found.hidden | more, part["se"].to_numpy(), rules.disclosure)
         small[shares], hidden[shares], rounded[shares] = found.small, found.hidden, found.rounded_to
     return Protection(small, hidden, rounded)
 

@@ -14,6 +14,7 @@ import numpy as np
 from rga.survey.margins import SLACK, Cells, from_below, narrowed
 
 LAST_RESORT = 1e9
+THOROUGH = 12
 ROUNDING = 1e-11  # of floating point, in sums of weights
 
 
@@ -59,7 +60,7 @@ def protect(cells: Cells, withheld: np.ndarray, se: np.ndarray, rules: Disclosur
     ``possible_values`` values, or than its base allows where that is less; nor a hidden weighted sum to fewer respondents'
     worth. A cell that gives another away is rounded, to a step of at most its own standard error, where that suffices: the total
     first, then the cell for which the step is smallest beside its error. Otherwise it is hidden, small cells first. Where sums have
-    cycles (three-way crossings), a reader may know more than is seen here: `exact.unprotected` has the last word.
+    cycles (three-way crossings), a reader may know more than is seen here: `exact.unprotected` tells, but takes minutes.
     """
     published = np.arange(len(cells.n)) < cells.published
     small = published & small_counts(cells.count, cells.n, rules.small_count)
@@ -67,20 +68,24 @@ def protect(cells: Cells, withheld: np.ndarray, se: np.ndarray, rules: Disclosur
     hidden[: cells.published] |= withheld
     error[: cells.published] = 100 * np.nan_to_num(se)
     part, chosen = cells, np.arange(len(published))
+    sweeps = int(cells.depth.max(initial=0)) + 1  # enough on a tree; elsewhere most of what there is to see, and fast
     while len(chosen):
         own_hidden, own_rounded = hidden[chosen], rounded[chosen]
         open_ = own_hidden | (np.arange(len(chosen)) >= part.published)
         unsafe = np.zeros(len(chosen), dtype=bool)
         below = np.zeros(len(part.parent), dtype=bool)
         for limits in models(part, open_, own_rounded, rules.possible_values):
-            unsafe |= own_hidden & too_narrow(*narrowed(part, limits.low, limits.high), limits.need)
+            unsafe |= own_hidden & too_narrow(*narrowed(part, limits.low, limits.high, sweeps), limits.need)
             low, high = from_below(part, limits.low, limits.high)
             least, most = (np.bincount(part.relation, limit[part.child], len(part.parent)) for limit in (low, high))
             of_parent = limits.need[part.parent]
             least, most = np.maximum(least, 0), np.minimum(most, limits.high[part.parent])
             below |= own_hidden[part.parent] & too_narrow(least, most, of_parent)
         if not unsafe.any():
-            break
+            if cells.is_tree or sweeps == THOROUGH:
+                break
+            part, chosen, sweeps = cells, np.arange(len(published)), THOROUGH
+            continue
         step = _next_step(part, own_rounded, error[chosen], rules)
         given_up = _choice(part, unsafe, below, _prices(part, open_, own_rounded > 0, step, error[chosen], rules))
         rounded[chosen[given_up]] = step[given_up]
