@@ -19,11 +19,13 @@ import pandas as pd
 from assets import regional
 from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
+from assets.publication import without_given_away
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
 from rga.warehouse import release as releases
+from rga.warehouse.disclosure_audit import exposed_by
 from rga.warehouse.staging import Staging
 from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
@@ -34,6 +36,9 @@ STAGED = (
     *("weighting", "weighting_effects", "weighting_sensitivity", "margins"),
 )
 OF_ALL = (*regional.TABLES, "furthest_behind")  # one file for all surveys
+
+# Columns of tables with the same shares under other weights, and the sex that each is of.
+GIVEN_AWAY_BY = {"weighting_effects": {"value": "sex"}, "weighting_sensitivity": {"women": "F", "men": "M"}}
 
 
 @dg.asset(
@@ -68,7 +73,7 @@ def release(
     if not surveys:
         raise dg.Failure("There is no survey to publish: none could be read so far.", allow_retries=False)
     content = content_hash(root, staging, surveys)
-    live = releases.live_release(warehouse)
+    live, exposed = releases.live_release(warehouse), 0
     if live and releases.release_facts(warehouse, live)["fingerprint"] == content:
         context.log.info(f"Nothing changed: release {live} stands")
         path, new = releases.release_path(warehouse, live), False
@@ -84,9 +89,19 @@ def release(
         except ReleaseError as error:
             yield dg.AssetCheckResult(check_name="release_verified", passed=False, metadata={"problem": str(error)})
             raise dg.Failure(f"No release was made; the live one stands. {error}", allow_retries=False) from None
+        exposed = _exposed(warehouse, live, built.path)
+        if exposed:
+            context.log.warning(f"{exposed:,} cells that this release hides can be had with the help of the release before, {live}")
         live, path, new, rows, checks = built.id, built.path, True, built.rows, built.checks
-    yield dg.MaterializeResult(metadata=_metadata(live, path, new, rows), data_version=dg.DataVersion(content))
+    facts = _metadata(live, path, new, rows) | {"exposed_by_the_release_before": exposed}
+    yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(content))
     yield _verified(checks)
+
+
+def _exposed(warehouse: Path, before: str | None, path: Path) -> int:
+    """How many cells that the release at ``path`` hides can be had with the release ``before``: it cannot be taken back."""
+    older = releases.release_path(warehouse, before) if before else None
+    return len(exposed_by(older, path)) if older and older.is_file() else 0
 
 
 def publishable(staging: Staging) -> list[str]:
@@ -112,6 +127,9 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     catalogue = root.catalogue()
     found = {name: staging.read(name, surveys) for name in STAGED} | {"search_interest": staged_search_interest(staging)}
     found |= {name: staging.read(name, [ALL]) for name in OF_ALL}
+    for name, sides in GIVEN_AWAY_BY.items():
+        if len(found[name]):
+            found[name] = without_given_away(found[name], found["estimates"], sides)
     found["surveys"] = with_status(found["surveys"], staging.manifest())
     found |= described(root, catalogue, found["surveys"])
     simulated = found["surveys"]["simulated"]

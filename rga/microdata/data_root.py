@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rga.errors import InputError, Problem
 from rga.microdata.catalogue import Catalogue, load_catalogue
+from rga.microdata.publication_rules import PublicationRules, load_publication_rules
 from rga.microdata.readers import sha256
 from rga.microdata.specification import RoundSpecification, SurveySpecification
 from rga.microdata.yaml_file import load_yaml
@@ -58,6 +59,11 @@ class DataRoot:
     def catalogue(self) -> Catalogue:
         """The catalogue, read once. Raises InputError."""
         return self._catalogue
+
+    @cached_property
+    def publication_rules(self) -> PublicationRules:
+        """What may be printed, read once. Raises InputError."""
+        return load_publication_rules(self.path / "catalogue")
 
     def specification(self, survey_id: str) -> SurveySpecification:
         """The survey's specification. Raises InputError."""

@@ -15,7 +15,7 @@ from rga.survey.calibration import Calibration, Collapsed, calibrate, joint_cate
 from rga.survey.design import MISSING, OTHER, TOTAL, Design, LonelyPsu, Replicates
 from rga.survey.diagnostics import WeightDiagnostics, diagnose
 from rga.survey.gaps import benjamini_hochberg
-from rga.survey.intervals import korn_graubard, logit_interval, t_interval, wilson
+from rga.survey.intervals import korn_graubard, logit_interval, t_interval, t_quantile, wilson
 from rga.survey.joint import Joint, Result, jointly
 from rga.survey.regression import Regression, regress
 from rga.survey.reliability import FLAG_BELOW, SUPPRESS_BELOW, obs_status
@@ -67,6 +67,7 @@ __all__ = [
     "obs_status",
     "regress",
     "t_interval",
+    "t_quantile",
     "tabulate",
     "wilson",
 ]

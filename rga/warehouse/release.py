@@ -17,6 +17,7 @@ import pandas as pd
 
 from rga.errors import InputError, Problem, ReleaseError
 from rga.warehouse import change_tables
+from rga.warehouse.publication_columns import PUBLICATION_TYPES
 from rga.warehouse.schema import Table, literal
 from rga.warehouse.staging import sync_folder
 from rga.warehouse.tables import tables
@@ -27,8 +28,9 @@ KEPT = 10
 TYPES = {
     "statistic": ("share", "mean", "median", "total"),
     "obs_status": ("A", "U", "Q"),
-    "conf_status": ("F", "A", "D"),
+    "conf_status": ("F", "C", "A", "D"),
     "verdict": ("women worse", "men worse", "women higher", "men higher", "no clear gap", "too few cases"),
+    **PUBLICATION_TYPES,
     "sample_type": ("probability", "non_probability"),
     "survey_status": ("current", "stale"),
     "coverage_status": ("asked", "not_asked", "altered"),

@@ -29,6 +29,7 @@ from rga.warehouse.columns import (
 )
 from rga.warehouse.descriptive_tables import descriptive_tables
 from rga.warehouse.furthest_behind_table import furthest_behind_table
+from rga.warehouse.publication_columns import RULES, WHY
 from rga.warehouse.regional_tables import regional_tables
 from rga.warehouse.schema import Column, Table
 from rga.warehouse.weighting_tables import weighting_tables
@@ -88,13 +89,16 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                     "none of the group say yes",
                     check="se_from_total >= 0",
                 ),
+                *RULES,
                 *STATUS,
+                *WHY,
                 *OF_SURVEY,
             ],
             [*key, *dimensions],
             [
                 "obs_status <> 'Q' OR coalesce(value, se, ci_low, ci_high, deff, n_effective, cv, se_from_total) IS NULL",
                 "obs_status = 'Q' OR (value IS NOT NULL AND se IS NOT NULL AND df IS NOT NULL)",
+                "conf_status = 'F' OR (obs_status = 'Q' AND reason = 'confidential')",
                 "value IS NULL OR ci_low IS NULL OR (ci_low <= value + 1e-9 AND value <= ci_high + 1e-9)",
             ],
         ),
@@ -126,12 +130,14 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                     "Who is worse off, where p_adjusted <= 0.05 and the indicator has a direction; otherwise who has more",
                 ),
                 *STATUS,
+                *WHY,
                 *OF_SURVEY,
             ],
             [*key, *others],
             [
                 "obs_status <> 'Q' OR coalesce(women, men, gap, se, ci_low, ci_high, p_value, p_adjusted, ratio) IS NULL",
                 "obs_status = 'Q' OR NOT (women IS NULL OR men IS NULL OR gap IS NULL OR se IS NULL OR df IS NULL)",
+                "conf_status = 'F' OR obs_status = 'Q'",
             ],
         ),
     ]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 
+from rga.warehouse.disclosure_audit import computable
 from rga.warehouse.schema import Table
 
 FORBIDDEN = ("respondent_id", "respid", "panel_id", "weight", "base_weight", "psu", "stratum")
@@ -73,6 +74,7 @@ def verify(path: Path, tables: list[Table], rows: dict[str, int]) -> list[Check]
                 "WHERE s.survey_id IS NULL OR s.simulated <> c.simulated",
             ),
             none("changes are between numbers that are published", _changes_disagree(tables)),
+            _hidden(connection),
         ]
         for table in tables:
             key = ", ".join(f'"{name}"' for name in table.key)
@@ -80,6 +82,12 @@ def verify(path: Path, tables: list[Table], rows: dict[str, int]) -> list[Check]
                 none(f"{table.name}: keys are unique", f"SELECT {key} FROM {table.name} GROUP BY {key} HAVING count(*) > 1")
             )
         return checks
+
+
+def _hidden(connection: duckdb.DuckDBPyConnection) -> Check:
+    found = computable(connection)
+    cells = [" ".join(row) for row in found[["survey_id", "indicator", "breakdown"]].head(5).to_numpy()]
+    return Check("no hidden share can be computed from those shown", found.empty, "; ".join(cells))
 
 
 def _gaps_disagree(tables: list[Table]) -> str:
