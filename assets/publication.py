@@ -6,6 +6,8 @@ tables made beside them. Not here: the rules (``rga.survey.reliability``, ``rga.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 import numpy as np
 import pandas as pd
 from scipy.special import stdtr
@@ -27,6 +29,10 @@ HIDDEN = {
     "estimates": [*PER_CENT["estimates"], "deff", "n_effective", "cv"],
     "gender_gaps": [*PER_CENT["gender_gaps"], "p_value", "p_adjusted", "ratio", "ratio_low", "ratio_high"],
 }
+ADJUSTED = [
+    *("gap", "adjusted_gap", "se", "ci_low", "ci_high", "p_value", "p_adjusted"),
+    *("composition", "composition_se", "composition_low", "composition_high"),
+]
 VERDICTS = ["dhs_rule", "nchs_rule", "nchs_review", "rounded_to", "obs_status", "conf_status", "reason"]
 
 
@@ -42,8 +48,8 @@ def published(
     shown = _estimates(estimates, verdicts)
     differences = _gaps(gaps, shown, women, men)
     direction = differences["indicator"].map({code: item.direction for code, item in catalogue.indicators.items()}).to_numpy()
-    numbers = [differences[name].to_numpy() for name in ("gap", "p_adjusted")]
-    differences["verdict"] = in_words(*numbers, direction, (differences["obs_status"] != "Q").to_numpy())
+    gap, p_adjusted = differences["gap"].to_numpy(), differences["p_adjusted"].to_numpy()
+    differences["verdict"] = in_words(gap, p_adjusted, direction, (differences["obs_status"] != "Q").to_numpy())
     tables = {"estimates": shown.drop(columns="numerator_n"), "gender_gaps": differences}
     for name, frame in tables.items():
         frame[PER_CENT[name]] *= 100
@@ -185,6 +191,37 @@ def without_given_away(frame: pd.DataFrame, estimates: pd.DataFrame, sides: dict
         gone = [key in taken for key in zip(frame["survey_id"], frame["indicator"], of, strict=True)]
         frame.loc[gone, [column, "gap"] if "gap" in frame else [column]] = np.nan
     return frame
+
+
+def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`adjusted_gaps` and `gap_decomposition` with the gap that `gender_gaps` shows: hidden with it, and where it is rounded, the
+    composition and its part `nonlinearity` are what then remains, so that nothing leads back to the exact gap."""
+    key = ["survey_id", "indicator"]
+    shown = gaps[(gaps["breakdown"] == SEX) & (gaps["category"] == TOTAL)].set_index(key)
+    shown = shown.reindex(pd.MultiIndex.from_frame(adjusted[key]))
+    adjusted = adjusted.reset_index(drop=True)
+    hidden = (shown["obs_status"].fillna("Q") == "Q").to_numpy() & (adjusted["obs_status"] != "Q").to_numpy()
+    inexact = shown["rounded_to"].notna().to_numpy() & ~hidden & (adjusted["obs_status"] != "Q").to_numpy()
+    off = np.where(inexact, shown["gap"].to_numpy(np.float64) - adjusted["gap"].to_numpy(np.float64), 0.0)
+    for name in ("gap", "composition", "composition_low", "composition_high"):
+        adjusted[name] += off
+    adjusted.loc[hidden, ADJUSTED] = np.nan
+    adjusted.loc[hidden, "obs_status"] = "Q"
+    adjusted.loc[hidden, "conf_status"] = shown["conf_status"].fillna("F").to_numpy()[hidden]
+    moved = pd.Series(off, index=pd.MultiIndex.from_frame(adjusted[key]))
+    gone = pd.Series(hidden, index=moved.index)
+    parts = parts[~gone.reindex(pd.MultiIndex.from_frame(parts[key])).to_numpy(dtype=bool)].reset_index(drop=True)
+    remainder = moved.reindex(pd.MultiIndex.from_frame(parts[key])).to_numpy() * (parts["variable"] == "nonlinearity")
+    return adjusted, parts.assign(**{name: parts[name] + remainder for name in ("composition", "ci_low", "ci_high")})
+
+
+def codebook_as_published(codebook: pd.DataFrame, estimates: pd.DataFrame, uses: Mapping[str, Collection[str]]) -> pd.DataFrame:
+    """`codebook` without counts of answers to questions of which an indicator is hidden or rounded for everybody: they would give it
+    away. ``uses``: the harmonised columns that each indicator is made of; a column that no indicator uses keeps its counts."""
+    total = estimates[(estimates["breakdown"] == "total") & ((estimates["obs_status"] == "Q") | estimates["rounded_to"].notna())]
+    taken = {(survey, column) for survey, code in zip(total["survey_id"], total["indicator"], strict=True) for column in uses[code]}
+    gone = np.array([pair in taken for pair in zip(codebook["survey_id"], codebook["variable"], strict=True)], dtype=bool)
+    return codebook.assign(n=codebook["n"].mask(gone & (codebook["kind"] == "answered").to_numpy()))
 
 
 def _p_value(gap: np.ndarray, se: np.ndarray, df: np.ndarray) -> np.ndarray:

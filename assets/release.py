@@ -19,7 +19,7 @@ import pandas as pd
 from assets import regional
 from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
-from assets.publication import without_given_away
+from assets.publication import adjusted_as_published, codebook_as_published, without_given_away
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
@@ -130,6 +130,11 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     for name, sides in GIVEN_AWAY_BY.items():
         if len(found[name]):
             found[name] = without_given_away(found[name], found["estimates"], sides)
+    found["adjusted_gaps"], found["gap_decomposition"] = adjusted_as_published(
+        found["adjusted_gaps"], found["gap_decomposition"], found["gender_gaps"]
+    )
+    uses = {code: catalogue.uses(code) | catalogue.reads(code) for code in catalogue.indicators}
+    found["codebook"] = codebook_as_published(found["codebook"], found["estimates"], uses)
     found["surveys"] = with_status(found["surveys"], staging.manifest())
     found |= described(root, catalogue, found["surveys"])
     simulated = found["surveys"]["simulated"]

@@ -19,7 +19,7 @@ from rga.survey.design import MISSING, SEX, TOTAL
 from rga.survey.reliability import SUPPRESS_BELOW
 
 NUMBERS = ["earlier", "later", "change", "se", "ci_low", "ci_high", "p_value", "p_adjusted"]
-STATUSES = {"obs_status": ["A", "U", "Q"], "conf_status": ["F", "A", "D"]}  # from the best to the worst
+STATUSES = {"obs_status": ["A", "U", "Q"], "conf_status": ["F", "C"]}  # from the best to the worst
 SIDE = ["value", "se", "df", "n", *STATUSES]
 
 

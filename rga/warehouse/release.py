@@ -28,7 +28,7 @@ KEPT = 10
 TYPES = {
     "statistic": ("share", "mean", "median", "total"),
     "obs_status": ("A", "U", "Q"),
-    "conf_status": ("F", "C", "A", "D"),
+    "conf_status": ("F", "C"),
     "verdict": ("women worse", "men worse", "women higher", "men higher", "no clear gap", "too few cases"),
     **PUBLICATION_TYPES,
     "sample_type": ("probability", "non_probability"),

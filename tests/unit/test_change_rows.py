@@ -64,11 +64,11 @@ def test_what_either_round_withholds_is_withheld_and_the_weaker_status_counts() 
     for frame, at, status in ((earlier.estimates, 1, "Q"), (later.estimates, 2, "U")):
         frame.loc[at, "obs_status"] = status
     earlier.estimates.loc[1, ["value", "se"]] = np.nan
-    later.estimates.loc[0, "conf_status"] = "D"
+    later.estimates.loc[0, "conf_status"] = "C"
     later.estimates.loc[0, ["value", "se"]] = np.nan
     found = rows(earlier, later)
     of_a = found[(found["indicator"] == "A") & (found["measure"] == "level") & found["comparable"]].set_index("sex")
-    assert of_a["obs_status"].to_dict() == {"_T": "Q", "F": "Q", "M": "U"} and of_a.loc["_T", "conf_status"] == "D"
+    assert of_a["obs_status"].to_dict() == {"_T": "Q", "F": "Q", "M": "U"} and of_a.loc["_T", "conf_status"] == "C"
     assert of_a.loc[["_T", "F"], ["earlier", "later", "change", "se", "p_value", "p_adjusted"]].isna().all(axis=None)
     assert (of_a["n_earlier"] == 100).all()
 
