@@ -16,9 +16,9 @@ from rga.microdata.catalogue import Catalogue
 from rga.microdata.publication_rules import PublicationRules
 from rga.survey import benjamini_hochberg, logit_interval, t_quantile
 from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN
-from rga.survey.disclosure import Protection, protect
+from rga.survey.disclosure import Protection, coarsest_step, protect
 from rga.survey.gaps import verdicts as in_words
-from rga.survey.margins import cells_of
+from rga.survey.margins import GROUP, cells_of
 from rga.survey.reliability import nchs
 
 PER_CENT = {
@@ -33,6 +33,7 @@ ADJUSTED = [
     *("gap", "adjusted_gap", "se", "ci_low", "ci_high", "p_value", "p_adjusted"),
     *("composition", "composition_se", "composition_low", "composition_high"),
 ]
+THREE = 3
 VERDICTS = ["dhs_rule", "nchs_rule", "nchs_review", "rounded_to", "obs_status", "conf_status", "reason"]
 
 
@@ -57,7 +58,12 @@ def published(
             if dimension in frame:
                 frame[dimension] = frame[dimension].replace(catalogue.columns[dimension].sdmx)
     unknown = _unknown_in_three_ways(tables["estimates"], catalogue.dimensions)
-    return tables | {"estimates": tables["estimates"][~unknown]}
+    exposed = set(estimates.loc[protection.exposed, GROUP].itertuples(index=False, name=None))
+    for name, frame in tables.items():
+        three = frame["breakdown"].str.count(r"\*") >= THREE - 1
+        of_exposed = np.array([key in exposed for key in frame[GROUP].itertuples(index=False, name=None)], dtype=bool)
+        tables[name] = frame[~(three & of_exposed) & ~(unknown if name == "estimates" else False)]
+    return tables
 
 
 def _unknown_in_three_ways(frame: pd.DataFrame, dimensions: list[str]) -> pd.Series:
@@ -96,16 +102,24 @@ def judged(estimates: pd.DataFrame, rules: PublicationRules) -> pd.DataFrame:
 
 def protected(estimates: pd.DataFrame, withheld: np.ndarray, catalogue: Catalogue, rules: PublicationRules) -> Protection:
     """What is hidden or rounded so that no answer can be had, where ``withheld`` cells are hidden for other reasons; of means and
-    totals, only those of few respondents."""
+    totals, only those of few respondents. Cells of one and two dimensions come first: those of three do not cost any of them, and
+    are not published where they would (``exposed``)."""
+    few = [by for by in catalogue.breakdowns if len(by) < THREE]
     small = np.array(estimates["n"] <= rules.disclosure.small_count)
-    hidden, rounded = withheld | small, np.zeros(len(estimates))
-    shares = np.flatnonzero(estimates["statistic"] == "share")
-    if len(shares):
-        part = estimates.iloc[shares]
-        cells = cells_of(part, catalogue.breakdowns)
-        found = protect(cells, withheld[shares], part["se"].to_numpy(), rules.disclosure)
-        small[shares], hidden[shares], rounded[shares] = found.small, found.hidden, found.rounded_to
-    return Protection(small, hidden, rounded)
+    hidden, rounded, exposed = withheld | small, np.zeros(len(estimates)), np.zeros(len(estimates), dtype=bool)
+    shares, crossed = (estimates["statistic"] == "share").to_numpy(), estimates["breakdown"].str.count(r"\*").to_numpy()
+    settled = np.zeros(len(estimates), dtype=bool)
+    for breakdowns in (few, catalogue.breakdowns):
+        rows = np.flatnonzero(shares & (crossed < max(map(len, breakdowns))))
+        if len(rows) and len(rows) > settled.sum():
+            cells = cells_of(estimates.iloc[rows], breakdowns)
+            se = estimates["se"].to_numpy()[rows]
+            if settled.any():  # their sums have cycles, of which a reader could make more than is seen
+                rounded[rows] = np.where(settled[rows], rounded[rows], coarsest_step(cells, 100 * se, rules.disclosure))
+            found = protect(cells, hidden[rows], se, rules.disclosure, rounded[rows], settled[rows])
+            small[rows], hidden[rows], rounded[rows], exposed[rows] = found.small, found.hidden, found.rounded_to, found.exposed
+            settled[rows] = True
+    return Protection(small, hidden, rounded, exposed)
 
 
 def _with_protection(verdicts: pd.DataFrame, protection: Protection) -> pd.DataFrame:
@@ -216,8 +230,8 @@ def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.
 
 
 def codebook_as_published(codebook: pd.DataFrame, estimates: pd.DataFrame, uses: Mapping[str, Collection[str]]) -> pd.DataFrame:
-    """`codebook` without counts of answers to questions of which an indicator is hidden or rounded for everybody: they would give it
-    away. ``uses``: the harmonised columns that each indicator is made of; a column that no indicator uses keeps its counts."""
+    """`codebook` without counts of answers to questions of which an indicator is hidden or rounded for everybody: they would give
+    it away. ``uses``: the harmonised columns that each indicator is made of; a column that no indicator uses keeps its counts."""
     total = estimates[(estimates["breakdown"] == "total") & ((estimates["obs_status"] == "Q") | estimates["rounded_to"].notna())]
     taken = {(survey, column) for survey, code in zip(total["survey_id"], total["indicator"], strict=True) for column in uses[code]}
     gone = np.array([pair in taken for pair in zip(codebook["survey_id"], codebook["variable"], strict=True)], dtype=bool)

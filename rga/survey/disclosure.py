@@ -15,6 +15,7 @@ from rga.survey.margins import SLACK, Cells, from_below, narrowed
 
 LAST_RESORT = 1e9
 THOROUGH = 12
+SPARE = 1  # values more than are asked for, where sums have cycles
 ROUNDING = 1e-11  # of floating point, in sums of weights
 
 
@@ -31,11 +32,15 @@ class DisclosureThresholds(Protocol):
 
 @dataclass(frozen=True)
 class Protection:
-    """By published cell: ``small`` counts, which are ``hidden`` in all, and ``rounded_to`` (percentage points; 0: exact)."""
+    """By published cell: ``small`` counts, which are ``hidden`` in all, and ``rounded_to`` (percentage points; 0: exact).
+
+    ``exposed``: hidden cells that cannot be protected by giving up what may be given up.
+    """
 
     small: np.ndarray
     hidden: np.ndarray
     rounded_to: np.ndarray
+    exposed: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -52,21 +57,35 @@ def small_counts(count: np.ndarray, n: np.ndarray, small: int) -> np.ndarray:
     return ((count >= 1) & (count <= small)) | ((n - count >= 1) & (n - count <= small))
 
 
-def protect(cells: Cells, withheld: np.ndarray, se: np.ndarray, rules: DisclosureThresholds) -> Protection:
+def protect(
+    cells: Cells,
+    withheld: np.ndarray,
+    se: np.ndarray,
+    rules: DisclosureThresholds,
+    rounded_to: np.ndarray | None = None,
+    settled: np.ndarray | None = None,
+) -> Protection:
     """Hide small counts, and what gives a hidden number away, of ``cells``.
 
-    ``withheld`` (by published cell) are hidden already; ``se`` is the standard error of each share, of 1. The reader is thought to
-    know the count of every cell shown, as with equal weights, and its weighted sum. No hidden count may be narrowed to fewer than
-    ``possible_values`` values, or than its base allows where that is less; nor a hidden weighted sum to fewer respondents'
-    worth. A cell that gives another away is rounded, to a step of at most its own standard error, where that suffices: the total
-    first, then the cell for which the step is smallest beside its error. Otherwise it is hidden, small cells first. Where sums have
-    cycles (three-way crossings), a reader may know more than is seen here: `exact.unprotected` tells, but takes minutes.
+    ``withheld`` (by published cell) are hidden already, others ``rounded_to`` a step; ``settled`` ones stay as they are. ``se``
+    is the standard error of each share, of 1. The reader is thought to know the count of every cell shown, as with equal
+    weights, and its weighted sum. No hidden count may be narrowed to fewer than ``possible_values`` values, or than its base
+    allows where that is less; nor a hidden weighted sum to fewer respondents' worth. A cell that gives another away is rounded,
+    to a step of at most its own standard error, where that suffices: the total first, then the cell for which the step is
+    smallest beside its error. Otherwise it is hidden, small cells first. Where sums have cycles (three-way crossings), a reader
+    may know more than is seen here: `exact.unprotected` tells, but takes minutes.
     """
     published = np.arange(len(cells.n)) < cells.published
     small = published & small_counts(cells.count, cells.n, rules.small_count)
     hidden, rounded, error = small.copy(), np.zeros(len(published)), np.zeros(len(published))
+    fixed, exposed = np.zeros(len(published), dtype=bool), np.zeros(len(published), dtype=bool)
     hidden[: cells.published] |= withheld
+    rounded[: cells.published] = 0.0 if rounded_to is None else rounded_to
+    fixed[: cells.published] = False if settled is None else settled
     error[: cells.published] = 100 * np.nan_to_num(se)
+    values = np.full(len(published), rules.possible_values)
+    if not cells.is_tree:  # a reader may narrow further what is not settled than is seen here
+        values[~fixed] += SPARE
     part, chosen = cells, np.arange(len(published))
     sweeps = int(cells.depth.max(initial=0)) + 1  # enough on a tree; elsewhere most of what there is to see, and fast
     while len(chosen):
@@ -74,7 +93,7 @@ def protect(cells: Cells, withheld: np.ndarray, se: np.ndarray, rules: Disclosur
         open_ = own_hidden | (np.arange(len(chosen)) >= part.published)
         unsafe = np.zeros(len(chosen), dtype=bool)
         below = np.zeros(len(part.parent), dtype=bool)
-        for limits in models(part, open_, own_rounded, rules.possible_values):
+        for limits in models(part, open_, own_rounded, values[chosen]):
             unsafe |= own_hidden & too_narrow(*narrowed(part, limits.low, limits.high, sweeps), limits.need)
             low, high = from_below(part, limits.low, limits.high)
             least, most = (np.bincount(part.relation, limit[part.child], len(part.parent)) for limit in (low, high))
@@ -84,19 +103,23 @@ def protect(cells: Cells, withheld: np.ndarray, se: np.ndarray, rules: Disclosur
         if not unsafe.any():
             if cells.is_tree or sweeps == THOROUGH:
                 break
-            part, chosen, sweeps = cells, np.arange(len(published)), THOROUGH
+            given_up_on = np.zeros(int(cells.group.max()) + 1, dtype=bool)
+            given_up_on[cells.group[exposed]] = True
+            (part, chosen), sweeps = cells.part(~given_up_on[cells.group]), THOROUGH
             continue
         step = _next_step(part, own_rounded, error[chosen], rules)
-        given_up = _choice(part, unsafe, below, _prices(part, open_, own_rounded > 0, step, error[chosen], rules))
+        price = _prices(part, open_, own_rounded > 0, step, error[chosen], rules)
+        given_up = _choice(part, unsafe, below, np.where(fixed[chosen], np.inf, price))
         rounded[chosen[given_up]] = step[given_up]
         hidden[chosen[given_up]] = step[given_up] == 0
-        groups = np.zeros(int(cells.group.max()) + 1, dtype=bool)
-        groups[part.group[unsafe]] = True
-        part, chosen = cells.part(groups[cells.group])
-    return Protection(small[: cells.published], hidden[: cells.published], rounded[: cells.published])
+        groups, helped = np.zeros((2, int(cells.group.max()) + 1), dtype=bool)
+        groups[part.group[unsafe]], helped[part.group[given_up]] = True, True
+        exposed[chosen[unsafe & ~helped[part.group]]] = True
+        part, chosen = cells.part((groups & helped)[cells.group])
+    return Protection(*(found[: cells.published] for found in (small, hidden, rounded, exposed)))
 
 
-def models(cells: Cells, hidden: np.ndarray, rounded_to: np.ndarray, values: int) -> tuple[Limits, Limits]:
+def models(cells: Cells, hidden: np.ndarray, rounded_to: np.ndarray, values: int | np.ndarray) -> tuple[Limits, Limits]:
     """Of counts and of weighted sums: known where shown, within rounding where rounded, from none to all where ``hidden``."""
     need = np.where(hidden, np.minimum(values - 1, cells.n), 0.0)
     per_person = np.divide(cells.weight, cells.n, out=np.zeros(len(cells.n)), where=cells.n > 0)
@@ -128,6 +151,15 @@ def _next_step(cells: Cells, now: np.ndarray, error: np.ndarray, rules: Disclosu
     for step in sorted(rules.round_to, reverse=True):
         inside = (share > step) & (share < 100 - step) & (cells.n * step >= 100 * (rules.possible_values - 1))
         found[inside & (step > now) & (step <= error)] = step
+    return found
+
+
+def coarsest_step(cells: Cells, error: np.ndarray, rules: DisclosureThresholds) -> np.ndarray:
+    """The largest step (percentage points) that each published cell can be rounded to: at most its standard ``error``; 0: none."""
+    share = 100 * np.divide(cells.weighted, cells.weight, out=np.zeros(len(cells.n)), where=cells.weight > 0)[: cells.published]
+    found = np.zeros(len(share))
+    for step in sorted(rules.round_to):
+        found[(share > step) & (share < 100 - step) & (step <= error)] = step
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rga.survey.disclosure import Protection, models, protect, too_narrow
+from rga.survey.disclosure import models, protect, too_narrow
 from rga.survey.exact import attack, unprotected
 from rga.survey.margins import cells_of, narrowed
 
@@ -50,7 +51,7 @@ def test_no_hidden_count_of_random_tables_can_be_narrowed(seed: int, rules: Simp
     found = protect(cells, withheld, frame["se"].to_numpy(), rules)
     assert found.hidden[withheld].all() and found.hidden[found.small].all()
     assert len(unprotected(cells, found, rules)) == 0
-    assert len(unprotected(cells, Protection(found.small, withheld | found.small, np.zeros(len(frame))), rules)) > 0
+    assert len(unprotected(cells, replace(found, hidden=withheld | found.small, rounded_to=np.zeros(len(frame))), rules)) > 0
 
 
 @pytest.mark.parametrize("seed", range(6))
