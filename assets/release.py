@@ -18,6 +18,7 @@ import pandas as pd
 
 from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
+from assets.quality import staged_findings
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
@@ -35,7 +36,7 @@ STAGED = (
 
 @dg.asset(
     backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
-    deps=["estimates", "gender_gaps", "search_interest"],
+    deps=["estimates", "gender_gaps", "data_quality", "search_interest"],
     group_name=RELEASE,
     kinds={"duckdb"},
     owners=["team:data"],
@@ -104,6 +105,7 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     """The release's rows by table."""
     catalogue = root.catalogue()
     found = {name: staging.read(name, surveys) for name in STAGED} | {"search_interest": staged_search_interest(staging)}
+    found["data_quality"] = staged_findings(staging, surveys)
     found["surveys"] = with_status(found["surveys"], staging.manifest())
     found |= described(root, catalogue, found["surveys"])
     simulated = found["surveys"]["simulated"]

@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from assets.quality import OWN, own_findings
 from assets.weighting_effects import effect_tables
 from assets.weighting_tables import margin_rows, weighting_rows
 from assets.weights import Weights, weigh
@@ -19,10 +20,11 @@ from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents, prepare
 from rga.microdata.specification import SurveySpecification
 from rga.publish.weights_picture import weights_svg
+from rga.quality import finding_rows
 from rga.survey.weight_bins import weight_bins
 from rga.warehouse.staging import Staging
 
-TABLES = ("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins", "coverage", "item_nonresponse")
+TABLES = ("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins", "coverage", "item_nonresponse", OWN)
 
 
 def is_staged(staging: Staging, survey_id: str) -> bool:
@@ -39,14 +41,16 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writin
     respondents = prepare(root, survey_id)
     weights = weigh(root, survey_id, respondents)
     effects, sensitivity = effect_tables(root, survey_id, respondents, weights)
+    margins = margin_rows(survey_id, weights)
     tables = {
         "surveys": survey_row(root, survey_id, respondents, weights),
         "weighting": weighting_rows(survey_id, respondents, weights),
         "weighting_effects": effects,
         "weighting_sensitivity": sensitivity,
-        "margins": margin_rows(survey_id, weights),
+        "margins": margins,
         "coverage": coverage_rows(survey_id, root.catalogue(), root.specification(survey_id)),
         "item_nonresponse": nonresponse_rows(survey_id, respondents),
+        OWN: finding_rows(survey_id, own_findings(root, survey_id, respondents, margins)),
     }
     before_writing()
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))

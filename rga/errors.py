@@ -21,6 +21,7 @@ class Problem:
     variable: str | None = None
     code: str | None = None
     rows: int | None = None
+    check: str = ""  # which check of ``rga.quality`` it belongs to
 
     def __str__(self) -> str:
         where = [

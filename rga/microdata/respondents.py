@@ -18,7 +18,8 @@ from rga.errors import InputError, Problem
 from rga.microdata.catalogue import Catalogue, Variable
 from rga.microdata.codes import canonical_code
 from rga.microdata.data_root import DataRoot, split_survey_id
-from rga.microdata.harmonise import as_number, harmonise, is_blank
+from rga.microdata.harmonise import as_number, code_counts, harmonise, is_blank
+from rga.microdata.interviews import interviews
 from rga.microdata.readers import one_row_per_respondent, sha256
 from rga.microdata.sample import ELIGIBLE, RESPONDED, auxiliary, misused_names, names_used, responded
 from rga.microdata.specification import MissingKind, Source, SurveySpecification
@@ -31,6 +32,9 @@ class Respondents:
     ``frame`` has survey_id, respondent_id, panel_id, stratum, psu, base_weight and every column of the catalogue (null:
     missing or not asked). ``item_nonresponse`` has variable, kind, n. ``excluded`` counts people outside the population.
 
+    For checks: ``kinds`` has the kind of each answer, a row per row of ``frame``; ``interviews`` minutes, interviewed and no_date
+    of the same; ``code_counts`` column, code, n of all rows of the file.
+
     ``sample``, for weighting only: everybody the file has but those known to be outside the population and not to have answered. It
     has `responded`, `eligible` (not known to be outside), stratum, psu, base_weight and the variables that weighting steps name;
     those who responded and are eligible are the rows of ``frame``, in its order.
@@ -41,6 +45,9 @@ class Respondents:
     excluded: int
     source_files: dict[str, str]
     sample: pd.DataFrame
+    kinds: pd.DataFrame
+    interviews: pd.DataFrame
+    code_counts: pd.DataFrame
 
 
 def prepare(root: DataRoot, survey_id: str) -> Respondents:
@@ -96,6 +103,9 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
         excluded=int((answered & ~inside).sum()),
         source_files={paths[name].name: digest for name, digest in hashes.items()},
         sample=sample[answered | inside].reset_index(drop=True),
+        kinds=kinds[kept].reset_index(drop=True),
+        interviews=interviews(source, specification)[kept].reset_index(drop=True),
+        code_counts=code_counts(source, specification.variables),
     )
 
 
@@ -161,6 +171,7 @@ def _design(
                 file=file,
                 variable=specification.id,
                 rows=int(twice.size),
+                check="duplicate_ids",
             )
         )
     frame = pd.DataFrame({"survey_id": pd.Series(survey_id, index=source.index, dtype="string"), "respondent_id": keys})
@@ -170,7 +181,8 @@ def _design(
         frame["panel_id"] = panel.mask(is_blank(panel)).map(canonical_code, na_action="ignore").astype("string")
         if rows := int((frame["panel_id"].duplicated(keep=False) & frame["panel_id"].notna()).sum()):
             remedy = "leave `panel_id` empty for those outside the panel, and have the file corrected"
-            problems.append(Problem("panel ids appear more than once", remedy, file, specification.panel_id, rows=rows))
+            what = "panel ids appear more than once"
+            problems.append(Problem(what, remedy, file, specification.panel_id, rows=rows, check="duplicate_ids"))
     if design.stratum:
         frame["stratum"] = reduce(lambda left, right: left + "*" + right, (_label(source[c]) for c in design.stratum))
     else:
@@ -189,7 +201,7 @@ def _design(
         ):
             if rows:
                 remedy = "leave such rows out with `respondents:`, or ask the producer"
-                problems.append(Problem(what, remedy, file, design.weight, rows=rows))
+                problems.append(Problem(what, remedy, file, design.weight, rows=rows, check="impossible_values"))
         frame["base_weight"] = weight
         if not problems and not (weight > 0).any():
             problems.append(Problem("every weight is zero", "name the right column", file, design.weight))

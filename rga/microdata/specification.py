@@ -120,6 +120,23 @@ class Auxiliary(StrictModel):
         return self
 
 
+class Duration(StrictModel):
+    """How long interviews took: ``column`` in ``unit``; ``shortest``, in the same, is what an honest one takes at least."""
+
+    column: Column
+    unit: Literal["minutes", "seconds", "hours"] = "minutes"
+    shortest: float | None = Field(default=None, gt=0)
+
+    @property
+    def per_minute(self) -> float:
+        """Units in a minute."""
+        return {"minutes": 1.0, "seconds": 60.0, "hours": 1 / 60}[self.unit]
+
+    @property
+    def shortest_minutes(self) -> float:
+        return (self.shortest or 0.0) / self.per_minute
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
 
@@ -127,6 +144,7 @@ class SurveySpecification(StrictModel):
     """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file.
 
     ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
+    ``duration`` and ``interviewed`` (a column with the date of the interview) serve checks only.
     """
 
     title: str
@@ -145,6 +163,8 @@ class SurveySpecification(StrictModel):
     panel_id: Column | None = None
     design: Design = Design()
     response: Response | None = None
+    duration: Duration | None = None
+    interviewed: Column | None = None
     auxiliary: dict[Name, Auxiliary] = {}
     weighting: list[WeightingStep]
     variables: dict[str, Source]
@@ -224,6 +244,7 @@ class SurveySpecification(StrictModel):
     def design_columns(self) -> list[str]:
         """Identifiers and the columns that describe the sample, those for weighting only included."""
         design = [self.id, self.panel_id, self.design.weight, self.design.psu, *self.design.stratum]
+        design += [self.duration.column if self.duration else None, self.interviewed]
         design += [self.response.column if self.response else None, *(source.column for source in self.auxiliary.values())]
         return [column for column in design if column]
 

@@ -23,6 +23,7 @@ from rga.warehouse.columns import (
     text,
 )
 from rga.warehouse.descriptive_tables import descriptive_tables
+from rga.warehouse.quality_tables import DATA_QUALITY
 from rga.warehouse.schema import Column, Table
 from rga.warehouse.weighting_tables import weighting_tables
 
@@ -45,7 +46,7 @@ SEARCH_INTEREST = Table(
 def tables(dimensions: Sequence[str]) -> list[Table]:
     """All tables of a release whose catalogue breaks estimates down by ``dimensions``."""
     others = [name for name in dimensions if name != "sex"]
-    return [*descriptive_tables(), *_estimates(dimensions, others), *_diagnostics(), SEARCH_INTEREST]
+    return [*descriptive_tables(), *_estimates(dimensions, others), *_diagnostics(), DATA_QUALITY, SEARCH_INTEREST]
 
 
 def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
