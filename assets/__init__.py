@@ -7,6 +7,7 @@ import warnings
 
 from dagster import BetaWarning, PreviewWarning
 
-# `backfill_policy` of @asset is marked beta, partitions of a check a preview; the pin of Dagster's release in pyproject.toml is our answer to that.
+# `backfill_policy` of @asset is marked beta, partitions of a check a preview;
+# the pin of Dagster's release in pyproject.toml is our answer to that.
 warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=BetaWarning)
 warnings.filterwarnings("ignore", message=".*partitions_def on an AssetCheckSpec.*", category=PreviewWarning)

@@ -21,7 +21,6 @@ from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents
 from rga.quality import CHECKS, Finding, Subject, Thresholds, finding_rows, load_thresholds
 from rga.quality.changes import changed_shares, previous_rounds
-from rga.quality.checks import findings_of
 from rga.survey import Share, aggregate, estimate
 from rga.survey.aggregation import STAGED
 from rga.warehouse.staging import Staging
@@ -36,11 +35,11 @@ def thresholds(root: DataRoot) -> Thresholds:
     return load_thresholds(root.path / "catalogue")
 
 
-def own_findings(root: DataRoot, survey_id: str, respondents: Respondents, margins: pd.DataFrame) -> list[Finding]:
-    """What the survey shows by itself. Raises InputError."""
+def subject_of(root: DataRoot, survey_id: str, respondents: Respondents, margins: pd.DataFrame) -> Subject:
+    """The survey as its checks want it. Raises InputError."""
     year = root.round(split_survey_id(survey_id)[0]).year
     columns, limits = account(root, survey_id), thresholds(root)
-    return findings_of(Subject(root.catalogue(), root.specification(survey_id), respondents, columns, margins, limits, year))
+    return Subject(root.catalogue(), root.specification(survey_id), respondents, columns, margins, limits, year)
 
 
 def totals(root: DataRoot, survey_id: str, respondents: Respondents, weights: Weights, asked: list[str]) -> pd.DataFrame:

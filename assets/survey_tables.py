@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from assets.quality import OWN, own_findings
+from assets.quality import OWN, subject_of
 from assets.weighting_effects import effect_tables
 from assets.weighting_tables import margin_rows, weighting_rows
 from assets.weights import Weights, weigh
@@ -21,6 +21,7 @@ from rga.microdata.respondents import Respondents, prepare
 from rga.microdata.specification import SurveySpecification
 from rga.publish.weights_picture import weights_svg
 from rga.quality import finding_rows
+from rga.quality.checks import findings_of
 from rga.survey.weight_bins import weight_bins
 from rga.warehouse.staging import Staging
 
@@ -50,7 +51,7 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writin
         "margins": margins,
         "coverage": coverage_rows(survey_id, root.catalogue(), root.specification(survey_id)),
         "item_nonresponse": nonresponse_rows(survey_id, respondents),
-        OWN: finding_rows(survey_id, own_findings(root, survey_id, respondents, margins)),
+        OWN: finding_rows(survey_id, findings_of(subject_of(root, survey_id, respondents, margins))),
     }
     before_writing()
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))

@@ -86,11 +86,12 @@ def straight_lining(subject: Subject) -> list[Finding]:
         columns = [f"{name}_{item}" for item in variable.items if f"{name}_{item}" in subject.respondents.kinds]
         if len(columns) < limits.least_items or name in limits.exempt:
             continue
-        answers = frame[columns].dropna()
-        if answers.empty:
+        codes = np.column_stack([pd.Categorical(frame[column], categories=list(variable.codes)).codes for column in columns])
+        answers = codes[(codes >= 0).all(axis=1)]  # of those who answered every item
+        if not len(answers):
             continue
-        same = answers.eq(answers.iloc[:, 0], axis=0).all(axis=1).to_numpy(dtype=bool)
-        share, chance = 100 * float(same.mean()), 100 * _by_chance(answers, list(variable.codes))
+        same = (answers == answers[:, :1]).all(axis=1)
+        share, chance = 100 * float(same.mean()), 100 * _by_chance(answers, len(variable.codes))
         if share - chance > limits.largest_excess:
             message = (
                 f"one answer to all {len(columns)} items from {same.sum():,} of {len(answers):,} ({share:.1f} %; "
@@ -101,5 +102,5 @@ def straight_lining(subject: Subject) -> list[Finding]:
     return findings
 
 
-def _by_chance(answers: pd.DataFrame, codes: list[str]) -> float:
-    return float(sum(np.prod([(answers[column] == code).mean() for column in answers]) for code in codes))
+def _by_chance(answers: np.ndarray, codes: int) -> float:
+    return float(sum(np.prod((answers == code).mean(axis=0)) for code in range(codes)))

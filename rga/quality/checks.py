@@ -27,6 +27,18 @@ OF_ONE_SURVEY: list[Callable[[Subject], list[Finding]]] = [
 ]
 
 
+def not_possible(subject: Subject) -> dict[str, str]:
+    """Checks that have nothing to go by in this survey, and why."""
+    said = {}
+    if subject.specification.duration is None:
+        said["interview_duration"] = "survey.yaml names no `duration:`"
+    if subject.margins.empty:
+        said["sample_composition"] = "the survey is not calibrated to a benchmark"
+    if subject.due.empty:
+        said["skip_violated"] = said["skipped_though_due"] = "no question of the survey has `asked_of:` in the catalogue"
+    return said
+
+
 def findings_of(subject: Subject) -> list[Finding]:
     """What every check of one survey finds; changes between rounds take two (``changes``)."""
     return [finding for check in OF_ONE_SURVEY for finding in check(subject)]

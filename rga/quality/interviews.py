@@ -17,8 +17,11 @@ def duplicate_interviews(subject: Subject) -> list[Finding]:
     """Respondents whose every answer, missing ones included, is that of another, though their ids differ."""
     kinds = subject.respondents.kinds
     enough = (kinds == "answered").sum(axis=1) >= subject.thresholds.duplicate_interviews.least_answers
-    answers = subject.respondents.frame[list(kinds)].astype("string").fillna(kinds)[enough]
-    rows = int(pd.util.hash_pandas_object(answers, index=False).duplicated(keep=False).sum()) if len(answers) else 0
+    rows = 0
+    if enough.any():
+        answers, missing = subject.respondents.frame.loc[enough, list(kinds)], kinds[enough]
+        hashes = pd.DataFrame({n: pd.util.hash_pandas_object(part, index=False) for n, part in enumerate((answers, missing))})
+        rows = int(hashes.duplicated(keep=False).sum())
     if not rows:
         return []
     message = f"{rows:,} respondents gave the same answers to all {len(kinds.columns)} questions as another"

@@ -35,16 +35,27 @@ def sample_composition(subject: Subject) -> list[Finding]:
         far = (ratio > limits.largest_ratio) | (ratio < 1 / limits.largest_ratio)
         if dissimilarity <= limits.largest_dissimilarity and not far.any():
             continue
-        message = f"{dissimilarity:.0f} % of the sample would have to be other people to match the population: " + _furthest(
-            frame["category"], sample, population, far
-        )
+        furthest = _furthest(_in_words(subject, str(margin), frame["category"]), sample, population, far)
+        message = f"{dissimilarity:.0f} % would have to be other people: {furthest}"
         remedy = "weights adjust for it, at a price in precision (`weight_deff`); recruit those who are missing next time"
         findings.append(Finding("sample_composition", "flag", message, remedy, str(margin), None, None, dissimilarity))
     return findings
 
 
 def _furthest(category: pd.Series, sample: pd.Series, population: pd.Series, far: pd.Series) -> str:
-    """The categories with most too many and most too few, and those far off by ratio."""
+    """Those of whom there are most too many and most too few, and those far off by ratio."""
     off = sample - population
     places = dict.fromkeys([off.idxmax(), off.idxmin(), *far[far].index])
-    return ", ".join(f"{category[p]} {sample[p]:.1f} % instead of {population[p]:.1f} %" for p in list(places)[:4])
+    return "; ".join(f"{category[p]} {sample[p]:.1f} % for {population[p]:.1f} %" for p in list(places)[:4])
+
+
+def _in_words(subject: Subject, margin: str, categories: pd.Series) -> pd.Series:
+    """Categories such as `M*Y18T24` as `Men, 18 to 24`, where the margin's variables are the catalogue's."""
+    labels = [subject.catalogue.columns[name].codes if name in subject.catalogue.columns else {} for name in margin.split("*")]
+
+    def said(category: str) -> str:
+        parts = str(category).split("*")
+        words = [of.get(part, part) for of, part in zip(labels, parts, strict=False)]
+        return ", ".join(word[:1].lower() + word[1:] for word in words) if len(parts) == len(labels) else str(category)
+
+    return categories.map(said)
