@@ -18,7 +18,9 @@ from rga.errors import InputError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
-MAX_BYTES = 2_000_000
+MAX_BYTES = 500_000
+DEEPEST = 30  # brackets within brackets: the time the scanner takes grows with the square of their number
+MOST_PROBLEMS = 50  # that are looked up in the file
 
 
 class StrictModel(BaseModel):
@@ -38,6 +40,11 @@ class _Loader(yaml.SafeLoader):
             mark = self.peek_event().start_mark
             raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not allowed here", mark)
         return super().compose_node(parent, index)
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        if self.flow_level >= DEEPEST:
+            raise yaml.scanner.ScannerError(None, None, "nested too deeply", self.get_mark())
+        super().fetch_flow_collection_start(TokenClass)  # type: ignore[no-untyped-call]
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
@@ -102,7 +109,7 @@ def _parsed(text: str, model: type[BaseModel], name: str) -> BaseModel:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise InputError([_problem(dict(item), node, model, name) for item in error.errors()]) from None
+        raise InputError([_problem(dict(item), node, model, name) for item in error.errors()[:MOST_PROBLEMS]]) from None
 
 
 def _problem(error: dict[str, Any], node: Any, model: type[BaseModel], name: str) -> Problem:

@@ -36,7 +36,7 @@ def sample_composition(subject: Subject) -> list[Finding]:
         if dissimilarity <= limits.largest_dissimilarity and not far.any():
             continue
         furthest = _furthest(_in_words(subject, str(margin), frame["category"]), sample, population, far)
-        message = f"{dissimilarity:.0f} % would have to be other people: {furthest}"
+        message = f"{dissimilarity:.0f} % of the sample would have to be other people: {furthest}"
         remedy = "weights adjust for it, at a price in precision (`weight_deff`); recruit those who are missing next time"
         findings.append(Finding("sample_composition", "flag", message, remedy, str(margin), None, None, dissimilarity))
     return findings
@@ -46,7 +46,7 @@ def _furthest(category: pd.Series, sample: pd.Series, population: pd.Series, far
     """Those of whom there are most too many and most too few, and those far off by ratio."""
     off = sample - population
     places = dict.fromkeys([off.idxmax(), off.idxmin(), *far[far].index])
-    return "; ".join(f"{category[p]} {sample[p]:.1f} % for {population[p]:.1f} %" for p in list(places)[:4])
+    return "; ".join(f"{category[p]}: {sample[p]:.1f} % (population {population[p]:.1f} %)" for p in list(places)[:4])
 
 
 def _in_words(subject: Subject, margin: str, categories: pd.Series) -> pd.Series:

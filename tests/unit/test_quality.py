@@ -182,8 +182,8 @@ def test_a_sample_unlike_the_population_is_found_by_all_of_it_or_by_one_small_gr
     )
     whole, one = (findings_of(subject(tmp_path / str(n), answers(), margins=margins)) for n, margins in enumerate((far, groups)))
     assert [f.check for f in whole] == [f.check for f in one] == ["sample_composition"]
-    assert whole[0].share == pytest.approx(34.3, abs=0.1) and "men 83.3 % for 49.0 %" in whole[0].message
-    assert "women 0.5 % for 3.0 %" in one[0].message
+    assert whole[0].share == pytest.approx(34.3, abs=0.1) and "men: 83.3 % (population 49.0 %)" in whole[0].message
+    assert "women: 0.5 % (population 3.0 %)" in one[0].message
 
 
 def test_a_battery_that_is_naturally_the_same_is_left_alone_where_its_items_explain_it_or_it_is_exempt(tmp_path: Path) -> None:
