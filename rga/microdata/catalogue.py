@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from rga.errors import InputError, Problem
 from rga.microdata.expressions import check_expression
-from rga.microdata.yaml_file import StrictModel, load_yaml
+from rga.microdata.yaml_file import Label, StrictModel, load_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
@@ -34,11 +34,11 @@ class Variable(StrictModel):
     is for (everybody without it).
     """
 
-    label: str
-    module: str
-    question: str = ""
-    codes: dict[Code, str] = {}
-    items: dict[Name, str] = {}
+    label: Label
+    module: Label
+    question: Label = ""
+    codes: dict[Code, Label] = {}
+    items: dict[Name, Label] = {}
     minimum: float | None = None
     maximum: float | None = None
     derived: str | None = None
@@ -65,8 +65,8 @@ class Variable(StrictModel):
 class Indicator(StrictModel):
     """A share: those for whom ``numerator`` is true among those who are in the ``universe`` and answered."""
 
-    title: str
-    module: str
+    title: Label
+    module: Label
     universe: str = "TRUE"
     numerator: str
     unit: Literal["percent"] = "percent"

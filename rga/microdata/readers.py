@@ -10,6 +10,7 @@ import codecs
 import csv
 import hashlib
 import re
+import threading
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -36,6 +37,12 @@ _STATISTICAL: dict[str, Callable] = {
     ".xpt": partial(parser_entry_point, parser_format="xport"),
 }
 _LETTERS = {".dta", ".sas7bdat", ".xpt"}  # formats whose missing values are letters
+_SHUT_IN: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+    "memory_limit": "4GB",
+}
+LONGEST_STATEMENT = 120  # seconds: a join of a million rows takes one
 FORMATS = {*_STATISTICAL, ".csv", ".xlsx", ".parquet"}
 
 
@@ -200,15 +207,22 @@ def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted
     except ValueError as error:
         raise InputError(Problem(f"respondents: {error}", "correct `respondents:`", file="survey.yaml")) from None
     needed = set(wanted) | named
-    with duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"}) as connection:
+    with duckdb.connect(config=_SHUT_IN) as connection:
         for name, path in files.items():
             connection.register(name, read_columns(path, needed))
+        clock = threading.Timer(LONGEST_STATEMENT, connection.interrupt)
+        clock.start()
         try:
             frame = connection.execute(statement).df()
+        except duckdb.InterruptException:
+            what = f"respondents: was stopped after {LONGEST_STATEMENT} seconds"
+            raise InputError(Problem(what, "does it join every row with every other?", file="survey.yaml")) from None
         except duckdb.Error as error:
             raise InputError(
                 Problem(f"respondents: {_without_values(error)}", "correct the SQL in `respondents:`", file="survey.yaml")
             ) from None
+        finally:
+            clock.cancel()
     _complain_of_missing(wanted, list(frame.columns), "the result of `respondents:`")
     return frame[wanted]
 

@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from rga.microdata.codes import canonical_code, canonical_keys
 from rga.microdata.weighting_steps import Calibrate, Nonresponse, Normalise, Selection, WeightingStep
-from rga.microdata.yaml_file import StrictModel
+from rga.microdata.yaml_file import Label, StrictModel
 
 LonelyPsu = Literal["adjust", "fail", "remove", "average", "certainty"]
 MissingKind = Literal["dont_know", "refused", "not_applicable", "missing"]
@@ -147,10 +147,10 @@ class SurveySpecification(StrictModel):
     ``duration`` and ``interviewed`` (a column with the date of the interview) serve checks only.
     """
 
-    title: str
-    producer: str
-    citation: str
-    licence: str
+    title: Label
+    producer: Label
+    citation: Label
+    licence: Label
     simulated: bool
     fieldwork: Fieldwork
     mode: Literal["sms", "web", "cati", "ivr", "capi", "mixed"]
@@ -262,7 +262,7 @@ def _last(steps: list[str], step: str) -> int:
 
 
 class RoundSpecification(StrictModel):
-    title: str
+    title: Label
     year: int = Field(ge=1990, le=2100)
     publication: str = ""
     notes: str = ""

@@ -142,7 +142,8 @@ def test_ten_thousand_columns_are_read_or_missed_in_one_screen(tmp_path: Path) -
 
 @pytest.mark.parametrize(("name", "weights"), [
     ("data.csv", [1, 2, -3, 1]), ("data.sav", [1.0, 2.0, -0.001, 1.0]), ("data.csv", [1, 2, "-inf", 1]),
-    ("data.csv", [1, "many", 1, 1]), ("data.dta", [1.0, -2.0, -3.0, 1.0]), ("data.csv", [0, 0, 0, 0]), ("data.csv", [1, None, 1, 1]),
+    ("data.csv", [1, "many", 1, 1]), ("data.dta", [1.0, -2.0, -3.0, 1.0]), ("data.csv", [0, 0, 0, 0]),
+    ("data.csv", [1, None, 1, 1]),
 ])  # fmt: skip
 def test_weights_that_are_none(tmp_path: Path, name: str, weights: list) -> None:
     told(place(tmp_path, rows().assign(w=weights), file=name), name, "variable w", "weight")
@@ -168,7 +169,7 @@ YAML = {
     "nested without end": ("a: " + "[" * 20_000, "nested too deeply"),
     "nested and closed": ("a: " + "[" * 5_000 + "]" * 5_000, "nested too deeply"),
     "two megabytes and more": ("notes: |\n" + "  text\n" * 400_000, "larger than"),
-    "nearly as large as is read": ("".join(f"key{n}: {{a: [1, 2]}}\n" for n in range(20_000)), "survey.yaml"),
+    "nearly as large as is read": ("".join(f"key{n}: {{a: [1, 2]}}\n" for n in range(10_000)), "survey.yaml"),
     "a Python object": ("title: !!python/object/apply:os.system ['true']\n", "could not determine a constructor"),
     "a number without end": ("title: " + "9" * 100_000, "survey.yaml"),
     "no text": (b"\xff\xfe\x00\x01", "UTF-8"),
@@ -216,16 +217,19 @@ def test_a_path_that_leads_out_of_the_root_or_nowhere(tmp_path: Path, path: str 
     [
         "SELECT * FROM read_csv('/etc/passwd')", "SELECT * FROM read_parquet('x')", "SELECT * FROM '/etc/passwd'",
         "SELECT * FROM glob('/*')", "COPY respondents TO 'x'", "COPY (SELECT 1) TO 'x'", "ATTACH 'x.db'", "INSTALL httpfs",
-        "LOAD httpfs", "PRAGMA database_list", "SET enable_external_access = true", "EXPORT DATABASE 'x'", "CREATE TABLE x AS SELECT 1",
+        "LOAD httpfs", "PRAGMA database_list", "SET enable_external_access = true", "EXPORT DATABASE 'x'",
+        "CREATE TABLE x AS SELECT 1",
         "SELECT *, getenv('HOME') AS sex FROM respondents", "SELECT * FROM respondents; SELECT 1", "CALL pragma_version()",
         "SELECT * FROM respondents WHERE (SELECT count(*) FROM read_text('/etc/passwd')) > 0",
         "WITH x AS (SELECT * FROM read_blob('/etc/passwd')) SELECT * FROM x", "SELECT * FROM duckdb_settings()",
         "SELECT * FROM information_schema.tables", "SELECT * FROM duckdb_secrets()", "SELECT * FROM range(1000000000000)",
         "SELECT * FROM respondents, generate_series(1, 1000000000000)", "SELECT * FROM respondents a, range(10000000) b",
         "SELECT * FROM sniff_csv('/etc/passwd')", "SELECT * FROM query('SELECT 1')", "SELECT * FROM query_table('respondents')",
-        "FROM read_csv('/etc/passwd')", "SELECT content FROM read_text('/etc/passwd')", "DESCRIBE respondents", "SUMMARIZE respondents",
+        "FROM read_csv('/etc/passwd')", "SELECT content FROM read_text('/etc/passwd')", "DESCRIBE respondents",
+        "SUMMARIZE respondents",
         "SELECT * FROM respondents ORDER BY read_text('x')", "SELECT * FROM postgres_scan('a', 'b', 'c')", "DROP TABLE respondents",
-        "SELECT * FROM respondents CROSS JOIN UNNEST(range(100000000000))", "SELECT repeat('x', 10000000000) AS ID FROM respondents",
+        "SELECT * FROM respondents CROSS JOIN UNNEST(range(100000000000))",
+        "SELECT repeat('x', 10000000000) AS ID FROM respondents",
         "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT n AS ID FROM t",
     ],
 )  # fmt: skip
@@ -242,7 +246,8 @@ def test_respondents_sql_that_reaches_out_or_has_no_end(tmp_path: Path, sql: str
 @pytest.mark.parametrize(
     "sql",
     ["read_text('x') = 'a'", "getenv('HOME') IS NULL", "(SELECT 1) = 1", "EXISTS (FROM read_csv('x'))", "sex = 'F'; COPY x TO 'y'",
-     "sex IN (SELECT content FROM read_text('x'))", "sex SIMILAR TO '(a+)+'", "repeat(sex, 1000000000) = 'F'", "(" * 3000 + "TRUE" + ")" * 3000],
+     "sex IN (SELECT content FROM read_text('x'))", "sex SIMILAR TO '(a+)+'", "repeat(sex, 1000000000) = 'F'",
+     "(" * 3000 + "TRUE" + ")" * 3000],
 )  # fmt: skip
 @pytest.mark.parametrize("where", ["universe", "numerator", "asked_of", "derived"])
 def test_sql_of_the_catalogue_that_reaches_out(tmp_path: Path, sql: str, where: str) -> None:
@@ -258,3 +263,20 @@ def test_sql_of_the_catalogue_that_reaches_out(tmp_path: Path, sql: str, where: 
     with pytest.raises(InputError) as error:
         DataRoot(broken.raw_data).catalogue()
     assert f"catalogue/{file}" in str(error.value) and len(str(error.value)) < 2000
+
+
+@pytest.mark.parametrize("label", ["=cmd|' /C calc'!A0", "@SUM(1+1)", "+1", "<img src=x onerror=alert(1)>", "Women</td><script>"])
+@pytest.mark.parametrize("where", ["title", "label", "code"])
+def test_formulas_and_html_in_labels(tmp_path: Path, label: str, where: str) -> None:
+    broken = place(tmp_path)
+    quoted = '"' + label + '"'
+    if where == "title":
+        broken.edit("2020-r1_BGD", "^title: Test", "title: " + quoted)
+        told(broken, "2020-r1/BGD/survey.yaml", "line 2", "title")
+        return
+    file = broken.raw_data / "catalogue/variables.yaml"
+    old = "label: Sex" if where == "label" else "F: Women"
+    file.write_text(file.read_text().replace(old, old.split(":")[0] + ": " + quoted, 1))
+    result = broken.rga("check")
+    assert result.exit_code == 2 and "catalogue/variables.yaml" in result.output and "sex" in result.output
+    assert "Traceback" not in result.output and len(result.output.splitlines()) < SCREEN
