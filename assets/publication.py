@@ -40,7 +40,11 @@ VERDICTS = ["dhs_rule", "nchs_rule", "nchs_review", "rounded_to", "obs_status", 
 def published(
     estimates: pd.DataFrame, gaps: pd.DataFrame, catalogue: Catalogue, rules: PublicationRules
 ) -> dict[str, pd.DataFrame]:
-    """Rows of `estimates` and `gender_gaps` as they are printed, from the library's tables (shares 0..1, harmonised codes)."""
+    """Rows of `estimates` and `gender_gaps` as they are printed, from the library's tables (shares 0..1, harmonised codes).
+
+    A thin or confidential cell keeps its row and its n; but of three dimensions there are only cells of known categories with cases
+    enough, of indicators whose hidden cells they do not narrow.
+    """
     estimates, gaps = estimates.reset_index(drop=True), gaps.reset_index(drop=True)
     verdicts = judged(estimates, rules)
     protection = protected(estimates, verdicts["obs_status"].to_numpy() == "Q", catalogue, rules)
@@ -57,20 +61,19 @@ def published(
         for dimension in catalogue.dimensions:
             if dimension in frame:
                 frame[dimension] = frame[dimension].replace(catalogue.columns[dimension].sdmx)
-    unknown = _unknown_in_three_ways(tables["estimates"], catalogue.dimensions)
     exposed = set(estimates.loc[protection.exposed, GROUP].itertuples(index=False, name=None))
     for name, frame in tables.items():
-        three = frame["breakdown"].str.count(r"\*") >= THREE - 1
-        of_exposed = np.array([key in exposed for key in frame[GROUP].itertuples(index=False, name=None)], dtype=bool)
-        tables[name] = frame[~(three & of_exposed) & ~(unknown if name == "estimates" else False)]
+        n = frame["n"] if name == "estimates" else frame[["n_women", "n_men"]].min(axis=1)
+        left_out = (n < rules.dhs.suppress_below) | _unknown(frame, catalogue.dimensions)
+        left_out |= np.array([key in exposed for key in frame[GROUP].itertuples(index=False, name=None)], dtype=bool)
+        tables[name] = frame[~(left_out & (frame["breakdown"].str.count(r"\*") >= THREE - 1))]
     return tables
 
 
-def _unknown_in_three_ways(frame: pd.DataFrame, dimensions: list[str]) -> pd.Series:
-    """Cells of three dimensions, of which one is unknown or other: nobody asks for them, and nearly all are too thin. Cells of two
-    dimensions have these, so that they add up."""
-    unknown = pd.concat([frame[name].isin([MISSING, OTHER]) for name in dimensions], axis=1).any(axis=1)
-    return unknown & (frame["breakdown"].str.count(r"\*") >= 2)
+def _unknown(frame: pd.DataFrame, dimensions: list[str]) -> pd.Series:
+    """Cells of which a dimension is unknown or other."""
+    given = [name for name in dimensions if name in frame]
+    return pd.concat([frame[name].isin([MISSING, OTHER]) for name in given], axis=1).any(axis=1)
 
 
 def judged(estimates: pd.DataFrame, rules: PublicationRules) -> pd.DataFrame:

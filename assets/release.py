@@ -20,6 +20,7 @@ from assets import regional
 from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
 from assets.publication import adjusted_as_published, codebook_as_published, without_given_away
+from assets.quality import staged_findings
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
@@ -45,7 +46,7 @@ GIVEN_AWAY_BY = {"weighting_effects": {"value": "sex"}, "weighting_sensitivity":
     backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
     deps=[
         *("estimates", "gender_gaps", "changes", "adjusted_gaps", "gap_decomposition"),
-        *("furthest_behind", *regional.TABLES, "search_interest"),
+        *("furthest_behind", *regional.TABLES, "data_quality", "search_interest"),
     ],
     group_name=RELEASE,
     kinds={"duckdb"},
@@ -135,6 +136,7 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     )
     uses = {code: catalogue.uses(code) | catalogue.reads(code) for code in catalogue.indicators}
     found["codebook"] = codebook_as_published(found["codebook"], found["estimates"], uses)
+    found["data_quality"] = staged_findings(staging, surveys)
     found["surveys"] = with_status(found["surveys"], staging.manifest())
     found |= described(root, catalogue, found["surveys"])
     simulated = found["surveys"]["simulated"]

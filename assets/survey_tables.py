@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from assets.quality import OWN, subject_of
 from assets.weighting_effects import effect_tables
 from assets.weighting_tables import margin_rows, weighting_rows
 from assets.weights import Weights, weigh
@@ -20,12 +21,14 @@ from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents, prepare
 from rga.microdata.specification import SurveySpecification
 from rga.publish.weights_picture import weights_svg
+from rga.quality import finding_rows
+from rga.quality.checks import findings_of
 from rga.survey.weight_bins import weight_bins
 from rga.warehouse.staging import Staging
 
 TABLES = (
     *("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins"),
-    *("coverage", "item_nonresponse", "codebook", "specification"),
+    *("coverage", "item_nonresponse", "codebook", "specification", OWN),
 )
 
 
@@ -43,16 +46,18 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writin
     respondents = prepare(root, survey_id)
     weights = weigh(root, survey_id, respondents)
     effects, sensitivity = effect_tables(root, survey_id, respondents, weights)
+    margins = margin_rows(survey_id, weights)
     tables = {
         "surveys": survey_row(root, survey_id, respondents, weights),
         "weighting": weighting_rows(survey_id, respondents, weights),
         "weighting_effects": effects,
         "weighting_sensitivity": sensitivity,
-        "margins": margin_rows(survey_id, weights),
+        "margins": margins,
         "coverage": coverage_rows(survey_id, root.catalogue(), root.specification(survey_id)),
         "item_nonresponse": nonresponse_rows(survey_id, respondents),
         "codebook": with_small_counts_hidden(respondents.codebook, root.catalogue().dimensions).assign(survey_id=survey_id),
         "specification": specification_row(root, survey_id),
+        OWN: finding_rows(survey_id, findings_of(subject_of(root, survey_id, respondents, margins))),
     }
     before_writing()
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))

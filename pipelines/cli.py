@@ -122,25 +122,28 @@ def init(folder: Path, debug: bool) -> None:
 @main.command()
 @survey_option
 @raw_data_option
+@click.option("--html", type=FOLDER, metavar="DIR", help="Write one HTML page per survey here: findings only, no respondents.")
 @debug_option
-def check(surveys: tuple[str, ...], raw_data: Path | None, debug: bool) -> None:
-    """Check every specification against its file. Nothing is written."""
+def check(surveys: tuple[str, ...], raw_data: Path | None, html: Path | None, debug: bool) -> None:
+    """Check every specification against its file, and every file for what deserves a look.
+
+    Nothing is written but, with --html, a page per survey to send to whoever made the file.
+    """
     from pipelines.resources import ProgressBar, paths
 
     root = paths(raw_data).data_root()
     root.catalogue()
     keys = _survey_ids(root, surveys) or root.survey_ids()
-    from assets.survey_check import check_survey
-    from pipelines.check_report import report
+    from assets.survey_check import check_surveys
+    from pipelines.check_report import report, write_pages
     from rga.microdata.benchmark_use import unused_benchmarks
 
-    checks = []
     with ProgressBar() as progress:
         progress.begin("checking", len(keys))
-        for key in keys:
-            progress.step(key)
-            checks.append(check_survey(root, key))
+        checks = check_surveys(root, keys, progress.step)
     report(checks, unused_benchmarks(root) if not surveys else [])
+    if html:
+        click.echo(f"\n{write_pages(root, checks, html)} pages in {html}")
     misnamed = _told(root.misnamed())
     failed = sum(check.facts is None for check in checks)
     sys.exit(DONE if not failed and not misnamed else SOME_FAILED if failed < len(keys) else NOTHING_DONE)

@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from rga.errors import InputError, Problem
 from rga.microdata.expressions import check_expression
-from rga.microdata.yaml_file import StrictModel, load_yaml
+from rga.microdata.yaml_file import Label, StrictModel, load_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
@@ -30,17 +30,19 @@ RESERVED = {"survey_id", "respondent_id", "panel_id", "stratum", "psu", "base_we
 class Variable(StrictModel):
     """A harmonised variable: categorical (``codes``), numeric (neither), a battery (``items``) or derived by SQL.
 
-    ``sdmx`` gives the published spelling of a code where it differs from ours.
+    ``sdmx`` gives the published spelling of a code where it differs from ours; ``asked_of`` is an SQL condition: whom the question
+    is for (everybody without it).
     """
 
-    label: str
-    module: str
-    question: str = ""
-    codes: dict[Code, str] = {}
-    items: dict[Name, str] = {}
+    label: Label
+    module: Label
+    question: Label = ""
+    codes: dict[Code, Label] = {}
+    items: dict[Name, Label] = {}
     minimum: float | None = None
     maximum: float | None = None
     derived: str | None = None
+    asked_of: str | None = None
     sdmx: dict[str, str] = {}
 
     @property
@@ -53,6 +55,8 @@ class Variable(StrictModel):
             raise ValueError("a battery (`items`) needs `codes` that its items share")
         if self.items and self.derived:
             raise ValueError("a battery cannot be `derived`")
+        if self.derived and self.asked_of:
+            raise ValueError("what is `derived` is asked of nobody: give `asked_of` to what it is derived from")
         if unknown := sorted(set(self.sdmx) - set(self.codes)):
             raise ValueError(f"`sdmx` renames codes that do not exist: {', '.join(unknown)}")
         return self
@@ -61,8 +65,8 @@ class Variable(StrictModel):
 class Indicator(StrictModel):
     """A share: those for whom ``numerator`` is true among those who are in the ``universe`` and answered."""
 
-    title: str
-    module: str
+    title: Label
+    module: Label
     universe: str = "TRUE"
     numerator: str
     unit: Literal["percent"] = "percent"
@@ -157,6 +161,8 @@ def load_catalogue(folder: Path) -> Catalogue:
     for name, variable in variables.items():
         if variable.derived:
             problems += _checked(catalogue, variable.derived, where + "variables.yaml", f"{name}.derived")
+        if variable.asked_of:
+            problems += _checked(catalogue, variable.asked_of, where + "variables.yaml", f"{name}.asked_of")
     for code, indicator in indicators.items():
         for part in ("universe", "numerator"):
             problems += _checked(catalogue, getattr(indicator, part), where + "indicators.yaml", f"{code}.{part}")

@@ -65,6 +65,8 @@ def check_select(text: str, tables: set[str]) -> tuple[set[str], set[str]]:
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
         raise ValueError("must be one SELECT statement")
     tree = trees[0]
+    if any(part.args.get("recursive") for part in tree.find_all(exp.With)):
+        raise ValueError("WITH RECURSIVE is not allowed: it may have no end")
     ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier) or table.db or table.name not in tables | ctes:

@@ -159,6 +159,22 @@ def _as_written(value: object) -> str:
     return value.strip() if isinstance(value, str) else canonical_code(value)
 
 
+def code_counts(source: pd.DataFrame, variables: Mapping[str, Source]) -> pd.DataFrame:
+    """How many rows of ``source`` have each code that ``variables`` speak of: column, code, n; codes in no row are left out."""
+    rows: dict[tuple[str, str], int] = {}
+    for mapping in variables.values():
+        known = {*mapping.codes, *mapping.missing}
+        for column in [mapping.column] if mapping.column else mapping.columns.values():
+            place, codes = numbered(source[column])
+            numbers = np.bincount(place[place >= 0], minlength=len(codes))
+            counted: Counter[str] = Counter()
+            for code, n in zip(codes, numbers, strict=True):
+                parts = code.split(mapping.separator) if mapping.separator and code not in known else [code]
+                counted.update({part: int(n) for part in {canonical_code(part) for part in parts} & known})
+            rows |= {(column, code): counted[code] for code in known if counted[code]}
+    return pd.DataFrame([(*key, n) for key, n in rows.items()], columns=["column", "code", "n"])
+
+
 def is_blank(values: pd.Series) -> pd.Series:
     """Where nothing is written: null, or only spaces."""
     return values.isna() | (values.astype("string").str.strip() == "").fillna(True).astype(bool)
@@ -194,7 +210,10 @@ def _unknown(rows: Mapping[str, int], targets: list[str]) -> list[Problem]:
         what = f"{len(rows):,} different values are neither mapped nor declared missing"
         return [
             Problem(
-                what, "is this the right column? Its values are not shown, as they may identify people", rows=sum(rows.values())
+                what,
+                "is this the right column? Its values are not shown, as they may identify people",
+                rows=sum(rows.values()),
+                check="unknown_codes",
             )
         ]
     return [_unmapped(code, count, targets) for code, count in sorted(rows.items())]
@@ -211,6 +230,7 @@ def _unmapped(code: str, rows: int, targets: list[str]) -> Problem:
         f"map it under `codes:` (to {', '.join(targets)}) or list it under `missing:`",
         code=code,
         rows=rows,
+        check="unknown_codes",
     )
 
 
@@ -222,7 +242,9 @@ def _numeric(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd
     problems = []
     if unread.any():
         examples = _examples(codes[unread].map(repr))
-        problems.append(Problem(f"not numbers{examples}", "list such codes under `missing:`", rows=int(unread.sum())))
+        problems.append(
+            Problem(f"not numbers{examples}", "list such codes under `missing:`", rows=int(unread.sum()), check="unknown_codes")
+        )
     low = -float("inf") if variable.minimum is None else variable.minimum
     high = float("inf") if variable.maximum is None else variable.maximum
     outside = (numbers < low) | (numbers > high)
@@ -232,6 +254,7 @@ def _numeric(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd
                 f"outside {low:g} to {high:g}{_examples(codes[outside])}",
                 "list codes that mean missing under `missing:`, or have the file corrected",
                 rows=int(outside.sum()),
+                check="impossible_values",
             )
         )
     return numbers, kinds.mask(numbers.notna(), ANSWERED), problems

@@ -21,7 +21,8 @@ from rga.microdata.catalogue import Catalogue, Variable
 from rga.microdata.codebook import codebook
 from rga.microdata.codes import canonical_code
 from rga.microdata.data_root import DataRoot, split_survey_id
-from rga.microdata.harmonise import as_number, harmonise, is_blank, is_number
+from rga.microdata.harmonise import as_number, code_counts, harmonise, is_blank, is_number
+from rga.microdata.interviews import interviews
 from rga.microdata.readers import file_labels, one_row_per_respondent, sha256
 from rga.microdata.sample import ELIGIBLE, RESPONDED, auxiliary, misused_names, names_used, responded
 from rga.microdata.specification import MissingKind, Source, SurveySpecification
@@ -35,6 +36,9 @@ class Respondents:
     missing or not asked). ``item_nonresponse`` has variable, kind, n; ``codebook`` is that of `rga.microdata.codebook`, every count
     shown. ``excluded`` counts people outside the population.
 
+    For checks: ``kinds`` has the kind of each answer, a row per row of ``frame``; ``interviews`` minutes, interviewed and no_date
+    of the same; ``code_counts`` column, code, n of all rows of the file.
+
     ``sample``, for weighting only: everybody the file has but those known to be outside the population and not to have answered. It
     has `responded`, `eligible` (not known to be outside), stratum, psu, base_weight and the variables that weighting steps name;
     those who responded and are eligible are the rows of ``frame``, in its order.
@@ -46,6 +50,9 @@ class Respondents:
     excluded: int
     source_files: dict[str, str]
     sample: pd.DataFrame
+    kinds: pd.DataFrame
+    interviews: pd.DataFrame
+    code_counts: pd.DataFrame
 
 
 def prepare(root: DataRoot, survey_id: str) -> Respondents:
@@ -102,6 +109,9 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
         excluded=int((answered & ~inside).sum()),
         source_files={paths[name].name: digest for name, digest in hashes.items()},
         sample=sample[answered | inside].reset_index(drop=True),
+        kinds=kinds[kept].reset_index(drop=True),
+        interviews=interviews(source, specification)[kept].reset_index(drop=True),
+        code_counts=code_counts(source, specification.variables),
     )
 
 
@@ -191,6 +201,7 @@ def _design(
                 file=file,
                 variable=specification.id,
                 rows=int(twice.size),
+                check="duplicate_ids",
             )
         )
     frame = pd.DataFrame({"survey_id": pd.Series(survey_id, index=source.index, dtype="string"), "respondent_id": keys})
@@ -200,7 +211,8 @@ def _design(
         frame["panel_id"] = panel.mask(is_blank(panel)).map(canonical_code, na_action="ignore").astype("string")
         if rows := int((frame["panel_id"].duplicated(keep=False) & frame["panel_id"].notna()).sum()):
             remedy = "leave `panel_id` empty for those outside the panel, and have the file corrected"
-            problems.append(Problem("panel ids appear more than once", remedy, file, specification.panel_id, rows=rows))
+            what = "panel ids appear more than once"
+            problems.append(Problem(what, remedy, file, specification.panel_id, rows=rows, check="duplicate_ids"))
     if design.stratum:
         frame["stratum"] = reduce(lambda left, right: left + "*" + right, (_label(source[c]) for c in design.stratum))
     else:
@@ -219,7 +231,7 @@ def _design(
         ):
             if rows:
                 remedy = "leave such rows out with `respondents:`, or ask the producer"
-                problems.append(Problem(what, remedy, file, design.weight, rows=rows))
+                problems.append(Problem(what, remedy, file, design.weight, rows=rows, check="impossible_values"))
         frame["base_weight"] = weight
         if not problems and not (weight > 0).any():
             problems.append(Problem("every weight is zero", "name the right column", file, design.weight))

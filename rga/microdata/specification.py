@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from rga.microdata.codes import canonical_code, canonical_keys
 from rga.microdata.weighting_steps import Calibrate, Nonresponse, Normalise, Selection, WeightingStep
-from rga.microdata.yaml_file import StrictModel
+from rga.microdata.yaml_file import Label, StrictModel
 
 LonelyPsu = Literal["adjust", "fail", "remove", "average", "certainty"]
 MissingKind = Literal["dont_know", "refused", "not_applicable", "missing"]
@@ -143,6 +143,23 @@ class Auxiliary(StrictModel):
         return self
 
 
+class Duration(StrictModel):
+    """How long interviews took: ``column`` in ``unit``; ``shortest``, in the same, is what an honest one takes at least."""
+
+    column: Column
+    unit: Literal["minutes", "seconds", "hours"] = "minutes"
+    shortest: float | None = Field(default=None, gt=0)
+
+    @property
+    def per_minute(self) -> float:
+        """Units in a minute."""
+        return {"minutes": 1.0, "seconds": 60.0, "hours": 1 / 60}[self.unit]
+
+    @property
+    def shortest_minutes(self) -> float:
+        return (self.shortest or 0.0) / self.per_minute
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
 
@@ -150,12 +167,13 @@ class SurveySpecification(StrictModel):
     """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file.
 
     ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
+    ``duration`` and ``interviewed`` (a column with the date of the interview) serve checks only.
     """
 
-    title: str
-    producer: str
-    citation: str
-    licence: str
+    title: Label
+    producer: Label
+    citation: Label
+    licence: Label
     simulated: bool
     fieldwork: Fieldwork
     mode: Literal["sms", "web", "cati", "ivr", "capi", "mixed"]
@@ -168,6 +186,8 @@ class SurveySpecification(StrictModel):
     panel_id: Column | None = None
     design: Design = Design()
     response: Response | None = None
+    duration: Duration | None = None
+    interviewed: Column | None = None
     auxiliary: dict[Name, Auxiliary] = {}
     weighting: list[WeightingStep]
     variables: dict[str, Source]
@@ -248,6 +268,7 @@ class SurveySpecification(StrictModel):
     def design_columns(self) -> list[str]:
         """Identifiers and the columns that describe the sample, those for weighting only included."""
         design = [self.id, self.panel_id, self.design.weight, self.design.psu, *self.design.stratum]
+        design += [self.duration.column if self.duration else None, self.interviewed]
         design += [self.response.column if self.response else None, *(source.column for source in self.auxiliary.values())]
         design += [source.shown_to.column for source in self.variables.values() if source.shown_to]
         return [column for column in design if column]
@@ -266,7 +287,7 @@ def _last(steps: list[str], step: str) -> int:
 
 
 class RoundSpecification(StrictModel):
-    title: str
+    title: Label
     year: int = Field(ge=1990, le=2100)
     publication: str = ""
     notes: str = ""

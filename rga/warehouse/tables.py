@@ -30,6 +30,7 @@ from rga.warehouse.columns import (
 from rga.warehouse.descriptive_tables import descriptive_tables
 from rga.warehouse.furthest_behind_table import furthest_behind_table
 from rga.warehouse.publication_columns import RULES, WHY
+from rga.warehouse.quality_tables import DATA_QUALITY
 from rga.warehouse.regional_tables import regional_tables
 from rga.warehouse.schema import Column, Table
 from rga.warehouse.weighting_tables import weighting_tables
@@ -56,7 +57,8 @@ def tables(dimensions: Sequence[str]) -> list[Table]:
     """All tables of a release whose catalogue breaks estimates down by ``dimensions``."""
     others = [name for name in dimensions if name != "sex"]
     compared = [*change_tables(dimensions), *adjusted_tables(), furthest_behind_table(dimensions), *regional_tables()]
-    return [*descriptive_tables(), *_estimates(dimensions, others), *compared, *_diagnostics(), SEARCH_INTEREST]
+    about = [*_diagnostics(), DATA_QUALITY, SEARCH_INTEREST]
+    return [*descriptive_tables(), *_estimates(dimensions, others), *compared, *about]
 
 
 def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:

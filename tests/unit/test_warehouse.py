@@ -22,7 +22,7 @@ FILLED = {"VARCHAR": "x", "DOUBLE": 1.0, "BIGINT": 1, "INTEGER": 1, "BOOLEAN": T
 SPECIAL = {
     "survey_id": "2020-r1_BGD", "statistic": "share", "obs_status": "A", "conf_status": "F", "status": "current",
     "sample_type": "probability", "verdict": "no clear gap", "aggregation": "simple_mean", "countries": 2,
-    "dhs_rule": "show", "nchs_rule": "passed", "reason": "none",
+    "dhs_rule": "show", "nchs_rule": "passed", "reason": "none", "severity": "flag",
     "sex": "F", "ci_low": 0.5, "ci_high": 2.0, "women": 3.0, "men": 1.0, "gap": 2.0, "p_value": 0.5, "p_adjusted": 0.5,
 }  # fmt: skip
 DIMENSIONS = ["sex", "residence"]
