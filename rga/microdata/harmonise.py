@@ -194,7 +194,7 @@ def _categorical(values: pd.Series, variable: Variable, mapping: Source) -> tupl
 def numbered(values: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Where each answer stands among the distinct ones, and these as codes, the last of them blank: answers repeat, and to look
     at each once is many times as fast."""
-    if pd.api.types.infer_dtype(values, skipna=True).startswith("mixed"):  # True and 1 are equal to pandas, though not to us
+    if values.dtype == object and any(isinstance(value, bool) for value in values):  # to pandas True and 1 are equal, not to us
         values = values.map(canonical_code, na_action="ignore")
     place, distinct = pd.factorize(values)
     return place, [*map(canonical_code, distinct), ""]
