@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pandas as pd
@@ -21,6 +22,7 @@ from pyreadstat.pyreadstat import parser_entry_point
 from python_calamine import CalamineError
 
 from rga.errors import InputError, Problem
+from rga.microdata.codes import canonical_code
 from rga.microdata.expressions import check_select
 
 _STATISTICAL: dict[str, Callable] = {
@@ -99,6 +101,18 @@ def _read(path: Path, columns: list[str] | None) -> pd.DataFrame:
 
 def _statistical(path: Path, columns: list[str] | None) -> pd.DataFrame:
     suffix = path.suffix.lower()
+    frame, meta = _opened(path, columns)
+    if columns is None:
+        return pd.DataFrame(columns=meta.column_names)
+    if suffix in _LETTERS:
+        for name, letters in (meta.missing_user_values or {}).items():
+            frame[name] = frame[name].map(lambda v, known=set(letters): f".{v.lower()}" if v in known else v)
+    return frame
+
+
+def _opened(path: Path, columns: list[str] | None) -> tuple[pd.DataFrame, Any]:
+    """A statistical file and its metadata; None: no rows."""
+    suffix = path.suffix.lower()
     if suffix == ".xpt" and path.stat().st_size % 80:  # the format has no count of rows, but a fixed length of records
         raise ValueError("it ends in the middle of a record")
     read = partial(
@@ -110,18 +124,29 @@ def _statistical(path: Path, columns: list[str] | None) -> pd.DataFrame:
         disable_datetime_conversion=True,
     )
     try:
-        frame, meta = read()
+        return read()
     except (pyreadstat.ReadstatError, UnicodeDecodeError) as error:
         if "encoding" not in str(error) and not isinstance(error, UnicodeDecodeError):
             raise
         # Programs older than UTF-8 often declare no encoding or a wrong one; Windows' is what nearly all of them wrote.
-        frame, meta = read(encoding="WINDOWS-1252")
-    if columns is None:
-        return pd.DataFrame(columns=meta.column_names)
-    if suffix in _LETTERS:
-        for name, letters in (meta.missing_user_values or {}).items():
-            frame[name] = frame[name].map(lambda v, known=set(letters): f".{v.lower()}" if v in known else v)
-    return frame
+        return read(encoding="WINDOWS-1252")
+
+
+def file_labels(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Labels of columns, and of their values by code, as far as the format holds any. Raises InputError."""
+    column_names(path)  # says why a file cannot be read
+    if path.suffix.lower() not in _STATISTICAL:
+        return {}, {}
+    _, meta = _opened(path, None)
+    letters = path.suffix.lower() in _LETTERS
+    values = {
+        name: {
+            f".{code.lower()}" if letters and isinstance(code, str) and len(code) == 1 else canonical_code(code): str(label)
+            for code, label in given.items()
+        }
+        for name, given in meta.variable_value_labels.items()
+    }
+    return {name: str(label) for name, label in meta.column_names_to_labels.items() if label}, values
 
 
 def _with_duckdb(path: Path, columns: list[str] | None) -> pd.DataFrame:

@@ -1,0 +1,170 @@
+"""What the codes of a column mean: by their labels, by the convention for missing answers, or only by their order.
+
+Belongs here: one column's codes against one variable's. Not here: which variable a column is (``matching``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from scipy.optimize import linear_sum_assignment
+
+from rga.microdata.catalogue import Variable
+from rga.onboarding.file_facts import Column
+from rga.onboarding.text import alike, normal, plain_value_label
+from rga.onboarding.vocabulary import general, missing_texts
+
+SAME = 0.72  # likeness from which a value label is taken for a code's
+SURELY = 0.88
+MOST_CODES = 40
+
+
+@dataclass(frozen=True)
+class CodeMatch:
+    """``codes`` and ``missing`` as survey.yaml has them; ``unknown``: codes of the file that nothing was found for.
+
+    ``how``: by labels, by the order of the codes alone, or as numbers. ``score`` is the mean likeness of the labels, 0 to 1.
+    """
+
+    codes: dict[str, str] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    how: Literal["labels", "order", "number", "nothing"] = "nothing"
+    score: float = 0.0
+    notes: list[str] = field(default_factory=list)
+
+
+def labels_of(column: Column) -> dict[str, str]:
+    """Value labels by code; codes that are words themselves, where the file has no labels for them, are their own label."""
+    found = {code: plain_value_label(label, code) for code, label in column.values.items()}
+    if not column.private:
+        words = {code: code for code in column.counts if code not in found and not _number(code) and not code.startswith(".")}
+        found |= {code: word.replace("_", " ") for code, word in words.items()}
+    return found
+
+
+def match_codes(labels: Mapping[str, str], counts: Mapping[str, int], texts: Mapping[str, list[str]]) -> CodeMatch:
+    """Codes by the labels they have, against ``texts`` of each code of a variable; without usable labels by their order."""
+    missing, left = missing_by_label(labels, texts)
+    unlabelled = [code for code in counts if code not in labels]
+    if len(labels) > MOST_CODES or len(counts) > 3 * MOST_CODES:
+        return CodeMatch()
+    codes, score = _assigned(left, texts)
+    used = {code: label for code, label in left.items() if code in counts or code in codes}
+    unknown = [code for code in used if code not in codes]
+    if codes:
+        by_convention = conventional(unlabelled, [*codes])
+        unknown += [code for code in unlabelled if code not in by_convention]
+        return CodeMatch(codes, missing | by_convention, unknown, "labels", score * len(codes) / (len(codes) + len(unknown)))
+    if left:
+        return CodeMatch(missing=missing, unknown=[*unknown, *unlabelled])
+    return by_order([code for code in counts if code not in missing], missing, list(texts))
+
+
+def _assigned(labels: Mapping[str, str], texts: Mapping[str, list[str]]) -> tuple[dict[str, str], float]:
+    """Each label to the target it is most like, first one to one (Hungarian method), then what is left where it is surely the same;
+    and the mean likeness."""
+    codes, targets = list(labels), list(texts)
+    if not codes or not targets:
+        return {}, 0.0
+    like = np.array([[max(alike(normal(labels[code]), text) for text in texts[target]) for target in targets] for code in codes])
+    rows, columns = linear_sum_assignment(like, maximize=True)
+    pairs = {(r, c) for r, c in zip(rows, columns, strict=True) if like[r, c] >= SAME}
+    taken = {r for r, _ in pairs}
+    pairs |= {(r, int(like[r].argmax())) for r in range(len(codes)) if r not in taken and like[r].max() >= SURELY}
+    found = {codes[r]: targets[c] for r, c in sorted(pairs)}
+    return found, float(np.mean([like[pair] for pair in pairs])) if pairs else 0.0
+
+
+def missing_by_label(
+    labels: Mapping[str, str], texts: Mapping[str, list[str]] | None = None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Codes whose label says that an answer is missing, by kind, and the labels of all others. What is more like one of ``texts``
+    is an answer."""
+    missing, left = {}, {}
+    words = missing_texts()
+    for code, label in labels.items():
+        text = normal(label)
+        kind, likeness = max(((k, max(alike(text, w) for w in given)) for k, given in words.items()), key=lambda pair: pair[1])
+        answer = max((alike(text, other) for given in (texts or {}).values() for other in given), default=0.0)
+        starts = next((k for k, given in words.items() if any(len(w) > 6 and text.startswith(w) for w in given)), None)
+        if likeness >= SURELY and likeness > answer:
+            missing[code] = kind
+        elif starts and answer < SAME:
+            missing[code] = starts
+        else:
+            left[code] = label
+    return missing, left
+
+
+def conventional(codes: list[str], answers: list[str]) -> dict[str, str]:
+    """Codes without a label that mean missing by convention: letters, and numbers well outside of the ``answers``."""
+    numbers = sorted(value for code in answers if (value := _number(code)) is not None)
+    step = min((b - a for a, b in zip(numbers, numbers[1:], strict=False)), default=1.0)
+    found = {}
+    for code in codes:
+        kind, value = general().kind_of_code(code), _number(code)
+        outside = value is None or not numbers or value < numbers[0] - step or value > numbers[-1] + 2 * step or value < 0 <= numbers[0]
+        if kind and outside:
+            found[code] = str(kind)
+    return found
+
+
+def by_order(codes: list[str], missing: dict[str, str], targets: list[str]) -> CodeMatch:
+    """Evenly spaced codes, as many as the variable has, taken in the catalogue's order: a guess that somebody must confirm.
+
+    0 and 1 are taken for no and yes. At most one code, the last, may not occur.
+    """
+    numbers = sorted((value, code) for code in codes if (value := _number(code)) is not None)
+    kinds = {code: str(kind) for code in codes if (kind := general().kind_of_code(code))}
+    for size in range(len(numbers), 1, -1):
+        answers = numbers[:size] if numbers[0][0] >= 0 else [pair for pair in numbers if pair[0] >= 0][:size]
+        rest = [code for code in codes if code not in {code for _, code in answers}]
+        steps = {round(b[0] - a[0], 9) for a, b in zip(answers, answers[1:], strict=False)}
+        if not set(rest) <= set(kinds) or len(answers) < 2 or len(steps) != 1:
+            continue
+        if len(answers) not in {len(targets), len(targets) - 1} or (len(answers) == 1):
+            return CodeMatch(missing=missing)
+        order = [code for _, code in answers]
+        if targets == ["yes", "no"] and order == ["0", "1"]:
+            order = ["1", "0"]
+        note = "codes have no labels: taken in the catalogue's order"
+        return CodeMatch(
+            dict(zip(order, targets, strict=False)), missing | {c: kinds[c] for c in rest}, [], "order", 0.5, [note]
+        )
+    return CodeMatch(missing=missing)
+
+
+def match_numbers(column: Column, variable: Variable) -> CodeMatch:
+    """A column of numbers: which of its values mean missing, and how much of the rest is in the variable's range."""
+    missing, left = missing_by_label(labels_of(column))
+    low = -np.inf if variable.minimum is None else variable.minimum
+    high = np.inf if variable.maximum is None else variable.maximum
+    inside = outside = 0
+    unknown = []
+    for code, rows in column.counts.items():
+        value = _number(code)
+        if code in missing:
+            continue
+        if value is not None and low <= value <= high:
+            inside += rows
+        elif kind := general().kind_of_code(code):
+            missing[code] = str(kind)
+        else:
+            outside += rows
+            unknown.append(code)
+    if not column.numeric or not inside:
+        return CodeMatch()
+    notes = [f"{code} reads {label!r} and is kept as a number" for code, label in left.items() if _number(code) is not None][:3]
+    return CodeMatch({}, missing, unknown, "number", inside / (inside + outside), notes)
+
+
+def _number(code: str) -> float | None:
+    try:
+        value = float(code)
+    except ValueError:
+        return None
+    return value if np.isfinite(value) else None
