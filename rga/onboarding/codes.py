@@ -19,6 +19,7 @@ from rga.onboarding.vocabulary import general, missing_texts
 
 SAME = 0.72  # likeness from which a value label is taken for a code's
 SURELY = 0.88
+ELIMINATED = 0.5  # the likeness of what was left over
 MOST_CODES = 40
 
 
@@ -26,7 +27,7 @@ MOST_CODES = 40
 class CodeMatch:
     """``codes`` and ``missing`` as survey.yaml has them; ``unknown``: codes of the file that nothing was found for.
 
-    ``how``: by labels, by the order of the codes alone, or as numbers. ``score`` is the mean likeness of the labels, 0 to 1.
+    ``how``: by labels, by the order of the codes alone, or as numbers. ``score`` is the mean likeness of the labels, 0 to 1, ``weakest`` the least.
     """
 
     codes: dict[str, str] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class CodeMatch:
     unknown: list[str] = field(default_factory=list)
     how: Literal["labels", "order", "number", "nothing"] = "nothing"
     score: float = 0.0
+    weakest: float = 1.0
     notes: list[str] = field(default_factory=list)
 
 
@@ -52,31 +54,48 @@ def match_codes(labels: Mapping[str, str], counts: Mapping[str, int], texts: Map
     unlabelled = [code for code in counts if code not in labels]
     if len(labels) > MOST_CODES or len(counts) > 3 * MOST_CODES:
         return CodeMatch()
-    codes, score = _assigned(left, texts)
+    codes, score, weakest = _assigned(left, texts)
     used = {code: label for code, label in left.items() if code in counts or code in codes}
     unknown = [code for code in used if code not in codes]
     if codes:
         by_convention = conventional(unlabelled, [*codes])
         unknown += [code for code in unlabelled if code not in by_convention]
-        return CodeMatch(codes, missing | by_convention, unknown, "labels", score * len(codes) / (len(codes) + len(unknown)))
+        score *= len(codes) / (len(codes) + len(unknown))
+        notes = ["one code by elimination"] if weakest == ELIMINATED else []
+        return CodeMatch(codes, missing | by_convention, unknown, "labels", score, weakest, notes)
     if left:
         return CodeMatch(missing=missing, unknown=[*unknown, *unlabelled])
     return by_order([code for code in counts if code not in missing], missing, list(texts))
 
 
-def _assigned(labels: Mapping[str, str], texts: Mapping[str, list[str]]) -> tuple[dict[str, str], float]:
-    """Each label to the target it is most like, first one to one (Hungarian method), then what is left where it is surely the same;
-    and the mean likeness."""
+def _assigned(labels: Mapping[str, str], texts: Mapping[str, list[str]]) -> tuple[dict[str, str], float, float]:
+    """Each label to the target it is most like, and the mean and the least likeness.
+
+    First one to one (Hungarian method), then what is left where it is surely the same; where in the end a single label and a single
+    target are left of three or more, they are taken for each other.
+    """
     codes, targets = list(labels), list(texts)
     if not codes or not targets:
-        return {}, 0.0
+        return {}, 0.0, 0.0
     like = np.array([[max(alike(normal(labels[code]), text) for text in texts[target]) for target in targets] for code in codes])
     rows, columns = linear_sum_assignment(like, maximize=True)
     pairs = {(r, c) for r, c in zip(rows, columns, strict=True) if like[r, c] >= SAME}
     taken = {r for r, _ in pairs}
     pairs |= {(r, int(like[r].argmax())) for r in range(len(codes)) if r not in taken and like[r].max() >= SURELY}
+    scores = [min(float(like[pair]), _unrivalled(like, *pair)) for pair in pairs]
+    rows_left, targets_left = set(range(len(codes))) - {r for r, _ in pairs}, set(range(len(targets))) - {c for _, c in pairs}
+    if len(rows_left) == len(targets_left) == 1 and len(pairs) >= 2:
+        pairs |= {(rows_left.pop(), targets_left.pop())}
+        scores.append(ELIMINATED)
     found = {codes[r]: targets[c] for r, c in sorted(pairs)}
-    return found, float(np.mean([like[pair] for pair in pairs])) if pairs else 0.0
+    return (found, float(np.mean(scores)), min(scores)) if pairs else ({}, 0.0, 0.0)
+
+
+def _unrivalled(like: np.ndarray, row: int, column: int) -> float:
+    """1, or what an uncertain likeness is lowered to where the label is nearly as like another target."""
+    others = np.delete(like[row], column)
+    close = others.size and like[row, column] < 0.95 and like[row, column] - others.max() < 0.06
+    return SAME if close else 1.0
 
 
 def missing_by_label(
@@ -133,7 +152,7 @@ def by_order(codes: list[str], missing: dict[str, str], targets: list[str]) -> C
             order = ["1", "0"]
         note = "codes have no labels: taken in the catalogue's order"
         return CodeMatch(
-            dict(zip(order, targets, strict=False)), missing | {c: kinds[c] for c in rest}, [], "order", 0.5, [note]
+            dict(zip(order, targets, strict=False)), missing | {c: kinds[c] for c in rest}, [], "order", 0.5, 0.5, [note]
         )
     return CodeMatch(missing=missing)
 
@@ -159,7 +178,7 @@ def match_numbers(column: Column, variable: Variable) -> CodeMatch:
     if not column.numeric or not inside:
         return CodeMatch()
     notes = [f"{code} reads {label!r} and is kept as a number" for code, label in left.items() if _number(code) is not None][:3]
-    return CodeMatch({}, missing, unknown, "number", inside / (inside + outside), notes)
+    return CodeMatch({}, missing, unknown, "number", inside / (inside + outside), 1.0, notes)
 
 
 def _number(code: str) -> float | None:

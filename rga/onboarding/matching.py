@@ -24,6 +24,7 @@ from rga.onboarding.vocabulary import code_texts, general, item_texts, label_tex
 
 LEAST = 0.42  # a lower score is no proposal
 MEDIUM, HIGH = 0.6, 0.76
+SOUND_CODE, SOUND_ITEM = 0.76, 0.45  # likeness that the worst code and item need for it
 CLEAR = 0.12  # lead over the next best that a high confidence needs
 EARLIER = re.compile(r"\b(first|previous|last|earlier|prior) (round|wave|interview|survey)\b|\bbaseline\b|^r\d+ ")
 _PREFIX = re.compile(r"^(?:[a-z]{0,2}\d+[a-z]?|[a-z])_")
@@ -46,12 +47,14 @@ class Guess:
     separator: str | None = None
     blank: str | None = None
     lead: float = 1.0
+    weakest: float = 1.0  # of a battery: the least likeness of an item to its column
 
     @property
     def confidence(self) -> str:
         if self.match.how == "order":
             return "low"
-        if self.score >= HIGH and self.lead >= CLEAR and not self.match.unknown:
+        sound = not self.match.unknown and self.match.weakest >= SOUND_CODE and self.weakest >= SOUND_ITEM
+        if self.score >= HIGH and self.lead >= CLEAR and sound:
             return "high"
         return "medium" if self.score >= MEDIUM else "low"
 
@@ -94,7 +97,7 @@ class Matcher:
             evidence = [f'label "{column.label}"'] if label > 0.25 else []
             evidence += [f"name {column.name}"] if own > 0.25 else []
             score = 1 - (1 - label) * (1 - 0.9 * own)
-            found[name] = score * (0.5 if earlier else 1), " and ".join(evidence) or "label"
+            found[name] = score * (0.3 if earlier else 1), " and ".join(evidence) or "label"
         return found
 
     def _by_name(self, name: str) -> dict[str, float]:
@@ -164,6 +167,10 @@ class Matcher:
                 pairs = [(r, c) for r, c in zip(rows, places, strict=True) if like[r, c] >= 0.3]
                 if len(pairs) < 2:
                     continue
+                scores = [float(like[pair]) for pair in pairs]
+                over = set(range(len(own))) - {r for r, _ in pairs}, set(range(like.shape[1])) - {c for _, c in pairs}
+                if len(over[0]) == len(over[1]) == 1:
+                    pairs, scores = [*pairs, (over[0].pop(), over[1].pop())], [*scores, 0.2]
                 items = list(self._items[name])
                 match = match_codes(labels_of(most), counts, self._codes[name])
                 blank = None
@@ -172,7 +179,7 @@ class Matcher:
                 elif len(match.codes) == 1 or not match.codes:
                     continue
                 stem = max(stems.get(name, 0.0), by_stem.get(name, 0.0))
-                mean = float(np.mean([like[pair] for pair in pairs])) * len(pairs) / len(own)
+                mean = float(np.mean(scores)) * len(pairs) / len(own)
                 identity = 0.45 * stem + 0.55 * mean if stem else 0.8 * mean
                 if score := _scored(identity, match):
                     chosen = {items[c]: group.columns[r].name for r, c in sorted(pairs, key=lambda pair: pair[1])}
@@ -180,7 +187,8 @@ class Matcher:
                     guess = self._guess(name, chosen, match, score, [text])
                     left = [group.columns[i].name for i in range(len(own)) if i not in dict(pairs)]
                     doubts = guess.doubts + ([f"no item found for {', '.join(left)}"] if left else [])
-                    yield replace(guess, blank=blank, doubts=doubts)
+                    doubts += ["one item by elimination"] if 0.2 in scores else []
+                    yield replace(guess, blank=blank, doubts=doubts, weakest=0.0 if left else min(scores))
 
     def _item_row(self, name: str, phrases: Phrases, own: frozenset[str], part: str) -> list[float]:
         """How like each item of a battery one column is, by its own part of the label or of the name."""
@@ -221,14 +229,15 @@ class Matcher:
     def _with_blanks(self, taken: list[Guess], columns: list[Column]) -> list[Guess]:
         """Questions that many respondents were not asked, told by empty cells where other questions have none."""
         by_name = {column.name: column for column in columns}
-        fewest = min((by_name[c].blank for guess in taken for c in guess.columns.values()), default=0)
+        # most questions are put to everybody who answered; rows of people who did not answer are empty everywhere
+        usual = int(np.median([by_name[c].blank for guess in taken for c in guess.columns.values()] or [0]))
 
         def completed(guess: Guess) -> Guess:
             blanks = min(by_name[c].blank for c in guess.columns.values())
             rows = by_name[next(iter(guess.columns.values()))].rows
-            if guess.blank or "not_applicable" in guess.match.missing.values() or blanks - fewest <= 0.02 * rows or guess.separator:
+            if guess.blank or "not_applicable" in guess.match.missing.values() or blanks - usual <= 0.02 * rows or guess.separator:
                 return guess
-            text = f"{blanks - fewest:,} respondents have an empty cell here: taken for a question they were not asked"
+            text = f"{blanks - usual:,} respondents have an empty cell here: taken for a question they were not asked"
             return replace(guess, blank="not_applicable", doubts=[*guess.doubts, text])
 
         return [completed(guess) for guess in taken]

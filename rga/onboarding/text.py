@@ -5,6 +5,7 @@ Belongs here: spelling and similarity. Not here: what is compared (``vocabulary`
 
 from __future__ import annotations
 
+import os.path
 import re
 import unicodedata
 from functools import lru_cache
@@ -54,14 +55,32 @@ def alike(one: str, other: str) -> float:
     words, others = one.split(), other.split()
     if len(words) == len(others) == 1:
         whole = ratio(one, other) / 100
-        return whole if len(short) > 5 and whole > SAME_WORD / 100 else 0.0
-    paired = sum(max(len(w) if ratio(w, o) >= SAME_WORD else 0 for o in others) for w in words)
-    back = sum(max(len(o) if ratio(w, o) >= SAME_WORD else 0 for w in words) for o in others)
+        return whole if len(short) > 5 and whole > SAME_WORD / 100 else _contained(one, other)
+    paired = sum(len(w) for w in words if any(_same_word(w, o) for o in others))
+    back = sum(len(o) for o in others if any(_same_word(w, o) for w in words))
     total = sum(map(len, words)) + sum(map(len, others))
-    by_words = (paired + back) / total
-    unspaced = max(map(len, words + others)) > 14 and max(map(ord, short)) > 0x0E00
-    by_letters = Indel.normalized_similarity(one, other) if unspaced else 0.0
-    return min(0.99, max(by_words, by_letters))
+    by_letters = Indel.normalized_similarity(one, other) if _unspaced(one) and _unspaced(other) else 0.0
+    return min(0.99, max((paired + back) / total, by_letters, _contained(one, other)))
+
+
+def _same_word(one: str, other: str) -> bool:
+    """Whether two words are forms of one: nearly the same letters, or the same beginning but for an ending."""
+    if ratio(one, other) >= SAME_WORD:
+        return True
+    begin = len(os.path.commonprefix([one, other]))
+    return begin >= 4 and begin >= 0.7 * min(len(one), len(other)) and begin >= 0.6 * max(len(one), len(other))
+
+
+def _unspaced(text: str) -> bool:
+    """Whether ``text`` is of a script without spaces between words: Thai, Lao, Tibetan, Burmese, Khmer, Chinese, Japanese."""
+    return any("\u0e00" <= c <= "\u109f" or "\u1780" <= c <= "\u17ff" or "\u3000" <= c <= "\u9fff" for c in text)
+
+
+def _contained(one: str, other: str) -> float:
+    """Likeness of a text that holds all of the other: `internet and social media` of `internet`."""
+    short, long = sorted((one, other), key=len)
+    inside = short in long and len(short) >= 3 if _unspaced(short) else len(short) >= 2 and f" {short} " in f" {long} "
+    return 0.74 + 0.24 * len(short) / len(long) if inside else 0.0
 
 
 class Phrases:
