@@ -175,7 +175,8 @@ def match_numbers(column: Column, variable: Variable) -> CodeMatch:
         else:
             outside += rows
             unknown.append(code)
-    if not column.numeric or not inside:
+    labelled = sum(column.counts.get(code, 0) for code in left)
+    if not column.numeric or not inside or labelled > 0.5 * inside:
         return CodeMatch()
     notes = [f"{code} reads {label!r} and is kept as a number" for code, label in left.items() if _number(code) is not None][:3]
     return CodeMatch({}, missing, unknown, "number", inside / (inside + outside), 1.0, notes)

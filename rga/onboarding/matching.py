@@ -116,7 +116,7 @@ class Matcher:
         return found
 
     def _singles(self, columns: list[Column]) -> Iterable[Guess]:
-        for column in columns:
+        for column in (column for column in columns if column.distinct):
             labels = labels_of(column)
             for name, (identity, evidence) in self._identity(column).items():
                 variable = self.variables[name]
@@ -220,7 +220,8 @@ class Matcher:
                 if match.how != "labels":
                     continue
                 identity, evidence = self._identity(column).get(name, (0.0, "its choices"))
-                if score := _scored(max(identity, 0.6 * match.score), match):
+                score = 0.6 * max(identity, 0.6 * match.score) + 0.4 * match.score
+                if match.score > 0.5:
                     text = f"answers hold several choices, between {split.separator!r}"
                     yield replace(
                         self._guess(name, {"": column.name}, match, score, [evidence, text]), separator=split.separator
@@ -244,7 +245,10 @@ class Matcher:
 
 
 def _scored(identity: float, match: CodeMatch) -> float:
-    """A proposal's score from what it is called and how its codes fit; 0 where it is none."""
+    """A proposal's score from what it is called and how its codes fit; 0 where it is none. That answers are yes and no tells
+    nothing of what was asked."""
+    if match.how == "labels" and set(match.codes.values()) <= {"yes", "no"}:
+        return 0.85 * identity + 0.15 * match.score if identity > 0.5 and match.score > 0.5 else 0.0
     if match.how == "labels":
         return 0.6 * identity + 0.4 * match.score if identity > 0.3 and match.score > 0.5 else 0.0
     return 0.8 * identity if match.how == "order" and identity > 0.55 else 0.0
