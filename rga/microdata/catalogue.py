@@ -190,7 +190,7 @@ def load_catalogue(folder: Path) -> Catalogue:
 
 
 def load_synonyms(folder: Path, catalogue: Catalogue) -> Synonyms:
-    """Read ``folder``/synonyms.yaml; none where there is no such file. Raises InputError where it names what ``catalogue`` lacks."""
+    """Read ``folder``/synonyms.yaml; none without that file. Raises InputError where it names what ``catalogue`` lacks."""
     path, where = folder / "synonyms.yaml", f"{folder.name}/synonyms.yaml"
     if not path.is_file():
         return Synonyms()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from rga.microdata.codes import canonical_code, canonical_keys
 from rga.microdata.weighting_steps import Calibrate, Nonresponse, Normalise, Selection, WeightingStep
@@ -19,6 +19,18 @@ MissingKind = Literal["dont_know", "refused", "not_applicable", "missing"]
 SampleType = Literal["probability", "non_probability"]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+
+
+TODO = "TODO"  # how `rga new-survey` marks what a draft cannot know
+
+
+def _filled_in(value: str) -> str:
+    if value.lstrip().startswith(TODO):
+        raise ValueError("is still to be filled in: only you know it")
+    return value
+
+
+Told = Annotated[str, AfterValidator(_filled_in)]
 
 
 def _missing_kinds(value: Any) -> Any:
@@ -77,7 +89,7 @@ class Fieldwork(StrictModel):
 class Population(StrictModel):
     """Who the estimates speak for; respondents younger than ``age_min`` are left out, and counted."""
 
-    description: str
+    description: Told
     age_min: int | None = None
     benchmark: str | None = None
 
@@ -129,10 +141,10 @@ class SurveySpecification(StrictModel):
     ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
     """
 
-    title: str
-    producer: str
-    citation: str
-    licence: str
+    title: Told
+    producer: Told
+    citation: Told
+    licence: Told
     simulated: bool
     fieldwork: Fieldwork
     mode: Literal["sms", "web", "cati", "ivr", "capi", "mixed"]
@@ -153,9 +165,13 @@ class SurveySpecification(StrictModel):
     altered: dict[str, str] = {}
     notes: str = ""
     caution: str = ""
+    unconfirmed: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> SurveySpecification:
+        if self.unconfirmed:
+            names = ", ".join(self.unconfirmed)
+            raise ValueError(f"`unconfirmed`: compare with the questionnaire, then delete these lines from the page: {names}")
         if self.respondents is None and len(self.files) > 1:
             raise ValueError("several files need `respondents: |` with the SELECT that joins them")
         if not self.weighting and self.design.weight is None:

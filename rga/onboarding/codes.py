@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Literal
 
 import numpy as np
@@ -27,7 +28,8 @@ MOST_CODES = 40
 class CodeMatch:
     """``codes`` and ``missing`` as survey.yaml has them; ``unknown``: codes of the file that nothing was found for.
 
-    ``how``: by labels, by the order of the codes alone, or as numbers. ``score`` is the mean likeness of the labels, 0 to 1, ``weakest`` the least.
+    ``how``: by labels, by the order of the codes alone, or as numbers.
+    ``score`` is the mean likeness of the labels, 0 to 1, ``weakest`` the least.
     """
 
     codes: dict[str, str] = field(default_factory=dict)
@@ -103,7 +105,8 @@ def missing_by_label(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """Codes whose label says that an answer is missing, by kind, and the labels of all others. What is more like one of ``texts``
     is an answer."""
-    missing, left = {}, {}
+    missing: dict[str, str] = {}
+    left: dict[str, str] = {}
     words = missing_texts()
     for code, label in labels.items():
         text = normal(label)
@@ -122,11 +125,13 @@ def missing_by_label(
 def conventional(codes: list[str], answers: list[str]) -> dict[str, str]:
     """Codes without a label that mean missing by convention: letters, and numbers well outside of the ``answers``."""
     numbers = sorted(value for code in answers if (value := _number(code)) is not None)
-    step = min((b - a for a, b in zip(numbers, numbers[1:], strict=False)), default=1.0)
+    step = min((b - a for a, b in pairwise(numbers)), default=1.0)
     found = {}
     for code in codes:
         kind, value = general().kind_of_code(code), _number(code)
-        outside = value is None or not numbers or value < numbers[0] - step or value > numbers[-1] + 2 * step or value < 0 <= numbers[0]
+        outside = (
+            value is None or not numbers or value < numbers[0] - step or value > numbers[-1] + 2 * step or value < 0 <= numbers[0]
+        )
         if kind and outside:
             found[code] = str(kind)
     return found
@@ -142,7 +147,7 @@ def by_order(codes: list[str], missing: dict[str, str], targets: list[str]) -> C
     for size in range(len(numbers), 1, -1):
         answers = numbers[:size] if numbers[0][0] >= 0 else [pair for pair in numbers if pair[0] >= 0][:size]
         rest = [code for code in codes if code not in {code for _, code in answers}]
-        steps = {round(b[0] - a[0], 9) for a, b in zip(answers, answers[1:], strict=False)}
+        steps = {round(b[0] - a[0], 9) for a, b in pairwise(answers)}
         if not set(rest) <= set(kinds) or len(answers) < 2 or len(steps) != 1:
             continue
         if len(answers) not in {len(targets), len(targets) - 1} or (len(answers) == 1):
@@ -178,7 +183,11 @@ def match_numbers(column: Column, variable: Variable) -> CodeMatch:
     labelled = sum(column.counts.get(code, 0) for code in left)
     if not column.numeric or not inside or labelled > 0.5 * inside:
         return CodeMatch()
-    notes = [f"{code} reads {label!r} and is kept as a number" for code, label in left.items() if _number(code) is not None][:3]
+    notes = [
+        f"{code} reads {label!r} and is kept as a number"
+        for code, label in left.items()
+        if _number(code) not in {None, _number(label)}
+    ][:3]
     return CodeMatch({}, missing, unknown, "number", inside / (inside + outside), 1.0, notes)
 
 

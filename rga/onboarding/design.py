@@ -81,7 +81,9 @@ def guess_design(columns: list[Column], round_number: int | None = None) -> Desi
     weight = ranked("weight", weights)
     return DesignGuess(
         id=identifier,
-        panel_id=ranked("panel_id", {c.name: 1.0 for c in columns if c.distinct > 1 and not (identifier and c.name == identifier.column)}),
+        panel_id=ranked(
+            "panel_id", {c.name: 1.0 for c in columns if c.distinct > 1 and not (identifier and c.name == identifier.column)}
+        ),
         weight=weight,
         stratum=[stratum] if stratum else [],
         psu=psu,

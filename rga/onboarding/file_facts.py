@@ -1,12 +1,11 @@
 """What a microdata file says of itself: columns with labels, value labels, how often each code occurs.
 
-Belongs here: facts. Not here: what they may mean (``matching``, ``design``). A column that identifies people by its name or label is not
-read; values are kept where they are few enough to be codes, and of all others only counts.
+Belongs here: facts. Not here: what they may mean (``matching``, ``design``). A column that identifies people by its name or label
+is not read; values are kept where they are few enough to be codes, and of all others only counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from rga.errors import InputError, Problem
 from rga.microdata.codes import canonical_code
 from rga.microdata.harmonise import are_private, as_number
 from rga.microdata.readers import column_names, file_labels, read_columns
+from rga.onboarding.forms import Form
 from rga.onboarding.identifiers import identifier_by_content, identifier_by_name
 
 MOST_VALUES = 2000  # different values that are counted one by one
@@ -26,8 +26,8 @@ LIKE_CODES = 0.95
 @dataclass(frozen=True)
 class Column:
     """One column of a file. ``values`` are its value labels by code; ``counts`` rows by code (empty where there are too many
-    different values); ``low``, ``high`` and ``whole`` (share of whole numbers) are of a column of numbers; ``identifies`` says which
-    direct identifier it is; ``unique`` that no two rows share a value."""
+    different values); ``low``, ``high`` and ``whole`` (share of whole numbers) are of a column of numbers; ``identifies`` says
+    which direct identifier it is; ``unique`` that no two rows share a value."""
 
     name: str
     file: str
@@ -57,22 +57,28 @@ class Column:
 
 @dataclass(frozen=True)
 class FileFacts:
+    """A file: ``title`` is what it calls itself."""
+
     path: Path
     rows: int
     columns: list[Column]
+    title: str = ""
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
 
 
-def read_facts(path: Path, key: str = "respondents") -> FileFacts:
-    """Facts of every column of ``path``. Raises InputError where it cannot be read or has no rows."""
+def read_facts(path: Path, key: str = "respondents", form: Form | None = None) -> FileFacts:
+    """Facts of every column of ``path``, with the labels of its ``form``. Raises InputError: unreadable, or no rows."""
     names = column_names(path)
-    labels, values = file_labels(path)
+    title, labels, values = file_labels(path)
+    of_form = form.identifiers(names) if form else {}
     columns: dict[str, Column] = {}
     for place, name in enumerate(names):
         label = " ".join((labels.get(name) or "").split())
-        column = Column(name, key, place, label, values.get(name, {}), {}, identifies=identifier_by_name(name, label))
+        column = Column(
+            name, key, place, label, values.get(name, {}), {}, identifies=of_form.get(name) or identifier_by_name(name, label)
+        )
         columns[name] = column
     read = [name for name, column in columns.items() if not column.identifies]
     rows = 0
@@ -84,7 +90,7 @@ def read_facts(path: Path, key: str = "respondents") -> FileFacts:
             columns[str(name)] = _counted(columns[str(name)], frame[name])
     if read and not rows:
         raise InputError(Problem("has no rows", "ask the producer for the file with its respondents", file=path.name))
-    return FileFacts(path, rows, [replace(column, rows=rows) for column in columns.values()])
+    return FileFacts(path, rows, [replace(_with_form(column, form), rows=rows) for column in columns.values()], title)
 
 
 def _counted(column: Column, given: pd.Series) -> Column:
@@ -112,20 +118,9 @@ def _counted(column: Column, given: pd.Series) -> Column:
     return replace(facts, counts=counts if len(counts) <= MOST_VALUES else {})
 
 
-def with_labels(facts: FileFacts, labels: dict[str, str], values: dict[str, dict[str, str]]) -> FileFacts:
-    """``facts`` with labels that come from elsewhere, such as the form; the file's own stand where it has any."""
-
-    def completed(column: Column) -> Column:
-        return replace(
-            column,
-            label=column.label or labels.get(column.name, ""),
-            values=column.values or values.get(column.name, {}),
-        )
-
-    return replace(facts, columns=[completed(column) for column in facts.columns])
-
-
-def shown(names: Iterable[str], most: int = 6) -> str:
-    """The first of ``names``, and how many more there are."""
-    names = list(names)
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+def _with_form(column: Column, form: Form | None) -> Column:
+    """``column`` with the form's labels where the file has none of its own."""
+    if form is None or column.identifies:
+        return column
+    label, values = form.labels(column.name, list(column.counts))
+    return replace(column, label=column.label or label, values=column.values or values)

@@ -13,16 +13,17 @@ from rga.onboarding.text import normal
 
 # by words of a column's name or label; `\b` does not end before `_`, so names are split into words first
 BY_NAME = {
-    "telephone number": r"msisdn|(tele)?phone (number|no|num)|(mobile|cell) ?(phone)? ?(number|no|num)|phone|telephone|mobile|hp|whatsapp"
-    r"|(nomor|no) (telepon|hp|handphone)|ফোন নম্বর|फोन नम्बर|หมายเลขโทรศัพท์|เบอร์โทรศัพท์",
+    "telephone number": r"msisdn|(tele)?phone (number|no|num)|(mobile|cell) ?(phone)? ?(number|no|num)|phone|telephone|mobile|hp"
+    r"|whatsapp|(nomor|no) (telepon|hp|handphone)|ফোন নম্বর|फोन नम्बर|หมายเลขโทรศัพท์|เบอร์โทรศัพท์",
     "e-mail address": r"e ?mail( address)?|alamat email|ইমেইল|इमेल|อีเมล",
-    "name": r"(resp|respondent|respondents|full|first|last|family|sur|given|contact|head|hh head|interviewee)s? ?name|name of (the )?"
-    r"(respondent|interviewee|head|household head)|surname|name|nama( lengkap| responden)?|নাম|नाम|ชื่อ",
+    "name": r"(resp|respondent|respondents|full|first|last|family|sur|given|contact|head|hh head|interviewee)s? ?name"
+    r"|name of (the )?(respondent|interviewee|head|household head)|surname|name|nama( lengkap| responden)?|নাম|नाम|ชื่อ",
     "coordinates": r"gps.*|(geo ?)?(latitude|longitude)|geo ?point|lat|lon|lng|coordinates|koordinat",
     "internet address": r"ip( ?addr(ess)?)?",
     "device": r"device ?id|imei|sim ?serial|subscriber ?id|mac address",
     "postal address": r"(home |postal |street |house )?address|street|alamat( rumah)?|ঠিকানা|ठेगाना|ที่อยู่",
-    "document number": r"(national|passport|tax|voter|social security) ?(id|number|no|card)?( number)?|nid|nik|ssn|cnic|aadhaar|passport",
+    "document number": r"(national|passport|tax|voter|social security) ?(id|number|no|card)?( number)?"
+    r"|nid|nik|ssn|cnic|aadhaar|passport",
     "date of birth": r"dob|date of birth|birth ?date|tanggal lahir|জন্ম তারিখ|जन्म मिति|วันเกิด",
 }
 _BY_NAME = {kind: re.compile(rf"^(?:{pattern})$") for kind, pattern in BY_NAME.items()}

@@ -9,13 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property
 
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from rga.microdata.catalogue import Catalogue, Synonyms
-from rga.onboarding.batteries import Group, groups, several
+from rga.onboarding.batteries import groups, several
 from rga.onboarding.codes import CodeMatch, labels_of, match_codes, match_numbers
 from rga.onboarding.file_facts import Column
 from rga.onboarding.identifiers import words_of
@@ -58,6 +57,11 @@ class Guess:
             return "high"
         return "medium" if self.score >= MEDIUM else "low"
 
+    @property
+    def proposed(self) -> bool:
+        """Whether a draft maps it; what is less sure is only mentioned."""
+        return self.confidence != "low" or self.match.how == "order"
+
 
 class Matcher:
     """The catalogue's words, made ready once, against the columns of a file."""
@@ -73,10 +77,16 @@ class Matcher:
         self._items = {n: item_texts(n, v, synonyms) for n, v in self.variables.items() if v.items}
         self._item_phrases = {n: Phrases(texts, noise) for n, texts in self._items.items()}
 
+    def code_texts(self, name: str, choices: bool = False) -> dict[str, list[str]]:
+        """What each code of a variable may be called, or each item where a column holds several choices."""
+        if choices:
+            return {item: [normal(text) for text in given] for item, given in self._items.get(name, {}).items()}
+        return self._codes.get(name, {})
+
     def guesses(self, columns: list[Column]) -> list[Guess]:
         """The best proposals, no column and no variable twice, in the order of the catalogue."""
         proposals = [*self._batteries(columns), *self._singles(columns), *self._splits(columns)]
-        taken = _chosen(proposals)
+        taken = _chosen(list(proposals))
         order = list(self.catalogue.variables)
         return sorted(self._with_blanks(taken, columns), key=lambda guess: order.index(guess.variable))
 
@@ -212,20 +222,17 @@ class Matcher:
                 for choice in split.choices
                 if choice in column.values or not choice.lstrip("-").isdigit()
             }
-            for name, texts in self._items.items():
+            for name in self._items:
                 if set(self._codes[name]) != {"yes", "no"}:
                     continue
-                spelled = {item: [normal(text) for text in given] for item, given in texts.items()}
-                match = match_codes(labels, split.choices, spelled)
+                match = match_codes(labels, split.choices, self.code_texts(name, choices=True))
                 if match.how != "labels":
                     continue
                 identity, evidence = self._identity(column).get(name, (0.0, "its choices"))
                 score = 0.6 * max(identity, 0.6 * match.score) + 0.4 * match.score
                 if match.score > 0.5:
                     text = f"answers hold several choices, between {split.separator!r}"
-                    yield replace(
-                        self._guess(name, {"": column.name}, match, score, [evidence, text]), separator=split.separator
-                    )
+                    yield replace(self._guess(name, {"": column.name}, match, score, [evidence, text]), separator=split.separator)
 
     def _with_blanks(self, taken: list[Guess], columns: list[Column]) -> list[Guess]:
         """Questions that many respondents were not asked, told by empty cells where other questions have none."""

@@ -5,13 +5,12 @@ Belongs here: spelling and similarity. Not here: what is compared (``vocabulary`
 
 from __future__ import annotations
 
-import os.path
 import re
 import unicodedata
 from functools import lru_cache
 
 import numpy as np
-from rapidfuzz.distance import Indel
+from rapidfuzz.distance import Indel, Prefix
 from rapidfuzz.fuzz import ratio
 
 LONGEST = 400  # characters of a label that are compared: the rest of a hostile one costs nothing
@@ -67,7 +66,7 @@ def _same_word(one: str, other: str) -> bool:
     """Whether two words are forms of one: nearly the same letters, or the same beginning but for an ending."""
     if ratio(one, other) >= SAME_WORD:
         return True
-    begin = len(os.path.commonprefix([one, other]))
+    begin = Prefix.similarity(one, other)
     return begin >= 4 and begin >= 0.7 * min(len(one), len(other)) and begin >= 0.6 * max(len(one), len(other))
 
 

@@ -1,6 +1,7 @@
 """The words that labels are compared with: the catalogue's, its synonyms, and those of every survey file.
 
-Belongs here: which words mean what. Not here: comparing (``text``), or the words themselves (`vocabulary.yaml`, `catalogue/synonyms.yaml`).
+Belongs here: which words mean what. Not here: comparing (``text``), or the words themselves (`vocabulary.yaml`,
+`catalogue/synonyms.yaml`).
 """
 
 from __future__ import annotations

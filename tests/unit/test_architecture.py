@@ -17,6 +17,7 @@ ALLOWED = {
     "rga.survey": {"rga.survey"},
     "rga.microdata": {"rga.microdata"},
     "rga.simulate": {"rga.simulate", "rga.microdata"},
+    "rga.onboarding": {"rga.onboarding", "rga.microdata"},
 }
 SOURCES = sorted(p for folder in ("rga", "assets", "pipelines") for p in (ROOT / folder).rglob("*.py"))
 NAMES = [str(p.relative_to(ROOT)) for p in SOURCES]
