@@ -28,14 +28,14 @@ MOST_CODES = 40
 class CodeMatch:
     """``codes`` and ``missing`` as survey.yaml has them; ``unknown``: codes of the file that nothing was found for.
 
-    ``how``: by labels, by the order of the codes alone, or as numbers.
+    ``how``: by labels, by the order of the codes alone, as numbers, or only partly, the rest being left to a person.
     ``score`` is the mean likeness of the labels, 0 to 1, ``weakest`` the least.
     """
 
     codes: dict[str, str] = field(default_factory=dict)
     missing: dict[str, str] = field(default_factory=dict)
     unknown: list[str] = field(default_factory=list)
-    how: Literal["labels", "order", "number", "nothing"] = "nothing"
+    how: Literal["labels", "order", "number", "partly", "nothing"] = "nothing"
     score: float = 0.0
     weakest: float = 1.0
     notes: list[str] = field(default_factory=list)

@@ -44,7 +44,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Request:
-    """What to draft: ``files``, the main one first, for which survey; and what helps: a ``form``, last round's survey (``like``)."""
+    """What to draft: ``files``, the main one first, for which survey; what helps: a ``form``, last round's survey (``like``)."""
 
     files: Sequence[Path]
     country: str
@@ -141,8 +141,8 @@ def _lines(
     population = {"description": f"{TODO}: who the estimates speak for, such as Adults aged 18 and over"}
     lines = [
         page.comment(f"Drafted by `rga new-survey` from {', '.join(f.path.name for f in all_facts)}: {main.rows:,} rows."),
-        "# Complete every TODO; `rga check` says which are left. Each guess has its confidence and evidence above it: high ones rest",
-        "# on labels that leave no doubt; the others stand under `unconfirmed:` too, for you to compare with the questionnaire.",
+        "# Complete every TODO; `rga check` says which are left. Each guess has its confidence and evidence above it: high",
+        "# ones rest on labels that leave no doubt; the others stand under `unconfirmed:` too: compare them with the questionnaire.",
         f'title: "{TODO}: such as Rapid gender assessment survey, {request.country}, {request.round_id[:4]}"',
         f"producer: {page.scalar(kept.specification.producer if kept else f'{TODO}: who collected the data')}",
         f'citation: "{TODO}: how to cite them"',

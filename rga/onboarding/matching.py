@@ -23,7 +23,9 @@ from rga.onboarding.vocabulary import code_texts, general, item_texts, label_tex
 
 LEAST = 0.42  # a lower score is no proposal
 MEDIUM, HIGH = 0.6, 0.76
+UNMISTAKABLE = 0.85  # likeness of name or label from which a column is proposed though its codes are strange
 SOUND_CODE, SOUND_ITEM = 0.76, 0.45  # likeness that the worst code and item need for it
+ENOUGH = 5  # mapped columns that tell how many empty cells are usual
 CLEAR = 0.12  # lead over the next best that a high confidence needs
 EARLIER = re.compile(r"\b(first|previous|last|earlier|prior) (round|wave|interview|survey)\b|\bbaseline\b|^r\d+ ")
 _PREFIX = re.compile(r"^(?:[a-z]{0,2}\d+[a-z]?|[a-z])_")
@@ -50,7 +52,7 @@ class Guess:
 
     @property
     def confidence(self) -> str:
-        if self.match.how == "order":
+        if self.match.how in {"order", "partly"}:
             return "low"
         sound = not self.match.unknown and self.match.weakest >= SOUND_CODE and self.weakest >= SOUND_ITEM
         if self.score >= HIGH and self.lead >= CLEAR and sound:
@@ -60,7 +62,7 @@ class Guess:
     @property
     def proposed(self) -> bool:
         """Whether a draft maps it; what is less sure is only mentioned."""
-        return self.confidence != "low" or self.match.how == "order"
+        return self.confidence != "low" or self.match.how in {"order", "partly"}
 
 
 class Matcher:
@@ -140,6 +142,10 @@ class Matcher:
                 match = match_codes(labels, column.counts, self._codes[name])
                 if score := _scored(identity, match):
                     yield self._guess(name, {"": column.name}, match, score, [evidence])
+                elif identity >= UNMISTAKABLE and column.values:
+                    left = [c for c in dict.fromkeys([*column.values, *column.counts]) if c not in match.codes | match.missing]
+                    match = CodeMatch(match.codes, match.missing, left, "partly")
+                    yield self._guess(name, {"": column.name}, match, 0.5 * identity, [evidence])
             yield from self._by_codes_alone(column, labels)
 
     def _by_codes_alone(self, column: Column, labels: dict[str, str]) -> Iterable[Guess]:
@@ -161,7 +167,12 @@ class Matcher:
                 yield self._guess(name, {"": column.name}, match, 0.3 * identity + 0.5 * match.score, ["its codes alone"])
 
     def _guess(self, name: str, columns: dict[str, str], match: CodeMatch, score: float, evidence: list[str]) -> Guess:
-        how = {"labels": "codes by their labels", "order": "codes by their order only", "number": "numbers in range"}
+        how = {
+            "labels": "codes by their labels",
+            "order": "codes by their order only",
+            "number": "numbers in range",
+            "partly": "codes are yours to map",
+        }
         return Guess(name, columns, match, min(score, 1.0), [*evidence, how.get(match.how, "")], list(match.notes))
 
     def _batteries(self, columns: list[Column]) -> Iterable[Guess]:
@@ -237,12 +248,16 @@ class Matcher:
     def _with_blanks(self, taken: list[Guess], columns: list[Column]) -> list[Guess]:
         """Questions that many respondents were not asked, told by empty cells where other questions have none."""
         by_name = {column.name: column for column in columns}
+        asked: dict[str, list[int]] = {}
+        for column in (by_name[c] for guess in taken for c in guess.columns.values()):
+            asked.setdefault(column.file, []).append(column.blank)
         # most questions are put to everybody who answered; rows of people who did not answer are empty everywhere
-        usual = int(np.median([by_name[c].blank for guess in taken for c in guess.columns.values()] or [0]))
+        usually = {file: int(np.median(blanks)) for file, blanks in asked.items() if len(blanks) >= ENOUGH}
 
         def completed(guess: Guess) -> Guess:
             blanks = min(by_name[c].blank for c in guess.columns.values())
-            rows = by_name[next(iter(guess.columns.values()))].rows
+            first = by_name[next(iter(guess.columns.values()))]
+            rows, usual = first.rows, usually.get(first.file, blanks)
             if guess.blank or "not_applicable" in guess.match.missing.values() or blanks - usual <= 0.02 * rows or guess.separator:
                 return guess
             text = f"{blanks - usual:,} respondents have an empty cell here: taken for a question they were not asked"
