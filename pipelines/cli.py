@@ -149,6 +149,32 @@ def check(surveys: tuple[str, ...], raw_data: Path | None, html: Path | None, de
     sys.exit(DONE if not failed and not misnamed else SOME_FAILED if failed < len(keys) else NOTHING_DONE)
 
 
+@main.command("new-survey")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--country", required=True, metavar="ISO3", help="Three-letter code, such as BGD.")
+@click.option("--round", "round_id", required=True, metavar="ID", help="Such as 2021-r2.")
+@click.option("--like", metavar="KEY", help="Start from this survey, such as last round's: 2020-r1/BGD.")
+@click.option(
+    "--form", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="XLSForm that the answers were collected with."
+)
+@raw_data_option
+@debug_option
+def new_survey(
+    files: tuple[Path, ...], country: str, round_id: str, like: str | None, form: Path | None, raw_data: Path | None, debug: bool
+) -> None:
+    """Draft survey.yaml for FILE from its own labels, matched to the catalogue.
+
+    Several files: the one with a row per respondent or household first. Files are copied beside the page; nothing is overwritten.
+    """
+    from rga.microdata.data_root import DataRoot
+    from rga.onboarding.draft import Request, write_draft
+    from rga.onboarding.summary import summary
+
+    root = DataRoot(_raw_data(raw_data))
+    path, draft = write_draft(root, Request(files, country, round_id, form, like))
+    click.echo(summary(path, draft))
+
+
 def _told(problems: list[Problem]) -> int:
     """Print problems that belong to no survey; how many there are."""
     for problem in problems:

@@ -94,6 +94,24 @@ class _Breakdowns(StrictModel):
     breakdowns: list[str] = Field(min_length=1)
 
 
+Words = dict[str, list[str]]  # language -> words or phrases
+
+
+class VariableSynonyms(StrictModel):
+    """Other words for a variable: for its label, its battery's items, its codes."""
+
+    label: Words = {}
+    items: dict[Name, Words] = {}
+    codes: dict[Code, Words] = {}
+
+
+class Synonyms(StrictModel):
+    """`synonyms.yaml`: what else the catalogue's variables and codes are called, by language. It serves drafts only."""
+
+    codes: dict[Code, Words] = {}
+    variables: dict[Name, VariableSynonyms] = {}
+
+
 class Catalogue(StrictModel):
     """The three files, checked against each other."""
 
@@ -179,6 +197,23 @@ def load_catalogue(folder: Path) -> Catalogue:
     if problems:
         raise InputError(problems)
     return catalogue
+
+
+def load_synonyms(folder: Path, catalogue: Catalogue) -> Synonyms:
+    """Read ``folder``/synonyms.yaml; none without that file. Raises InputError where it names what ``catalogue`` lacks."""
+    path, where = folder / "synonyms.yaml", f"{folder.name}/synonyms.yaml"
+    if not path.is_file():
+        return Synonyms()
+    synonyms = load_yaml(path, Synonyms, where)
+    problems = []
+    for name, given in synonyms.variables.items():
+        variable = catalogue.variables.get(name)
+        known: set[str] = {*variable.codes, *variable.items} if variable else set()
+        if unknown := sorted({*given.codes, *given.items} - known) if variable else [name]:
+            problems.append(Problem(f"`{unknown[0]}` is not in variables.yaml", "correct the name, or remove it", where, name))
+    if problems:
+        raise InputError(problems)
+    return synonyms
 
 
 def _expanded(entries: dict[str, _Entry], variables: dict[str, Variable]) -> tuple[dict[str, Indicator], list[Problem]]:

@@ -186,11 +186,11 @@ def _opened(path: Path, columns: list[str] | None) -> tuple[pd.DataFrame, Any]:
         return read(encoding="WINDOWS-1252")
 
 
-def file_labels(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Labels of columns, and of their values by code, as far as the format holds any. Raises InputError."""
+def file_labels(path: Path) -> tuple[str, dict[str, str], dict[str, dict[str, str]]]:
+    """The file's own title, labels of columns, and of their values by code, as far as the format holds any. Raises InputError."""
     column_names(path)  # says why a file cannot be read
     if path.suffix.lower() not in _STATISTICAL:
-        return {}, {}
+        return "", {}, {}
     _, meta = _opened(path, None)
     letters = path.suffix.lower() in _LETTERS
     values = {
@@ -200,7 +200,7 @@ def file_labels(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         }
         for name, given in meta.variable_value_labels.items()
     }
-    return {name: str(label) for name, label in meta.column_names_to_labels.items() if label}, values
+    return meta.file_label or "", {name: str(label) for name, label in meta.column_names_to_labels.items() if label}, values
 
 
 def _with_duckdb(path: Path, columns: list[str] | None) -> pd.DataFrame:

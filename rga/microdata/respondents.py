@@ -119,7 +119,7 @@ def _labels(paths: Iterable[Path]) -> tuple[dict[str, str], dict[str, dict[str, 
     """Labels of columns and codes of all files; a column that several have has those of the first."""
     of_columns: dict[str, str] = {}
     of_codes: dict[str, dict[str, str]] = {}
-    for columns, codes in map(file_labels, paths):
+    for _, columns, codes in map(file_labels, paths):
         of_columns, of_codes = columns | of_columns, codes | of_codes
     return of_columns, of_codes
 

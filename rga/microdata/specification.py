@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from rga.microdata.codes import canonical_code, canonical_keys
 from rga.microdata.weighting_steps import Calibrate, Nonresponse, Normalise, Selection, WeightingStep
@@ -25,6 +25,18 @@ ORDER = (  # steps of a chain: which comes before which, and why
     ("selection", "calibrate", "which makes good for what chances of selection leave; margins would not be met after it"),
     ("multiplicity", "calibrate", "which makes good for what chances of selection leave; margins would not be met after it"),
 )
+
+
+TODO = "TODO"  # how `rga new-survey` marks what a draft cannot know
+
+
+def _filled_in(value: str) -> str:
+    if value.lstrip().startswith(TODO):
+        raise ValueError("is still to be filled in: only you know it")
+    return value
+
+
+Told = Annotated[Label, AfterValidator(_filled_in)]
 
 
 def _missing_kinds(value: Any) -> Any:
@@ -96,7 +108,7 @@ class Fieldwork(StrictModel):
 class Population(StrictModel):
     """Who the estimates speak for; respondents younger than ``age_min`` are left out, and counted."""
 
-    description: str
+    description: Told
     age_min: int | None = None
     benchmark: str | None = None
 
@@ -170,10 +182,10 @@ class SurveySpecification(StrictModel):
     ``duration`` and ``interviewed`` (a column with the date of the interview) serve checks only.
     """
 
-    title: Label
-    producer: Label
-    citation: Label
-    licence: Label
+    title: Told
+    producer: Told
+    citation: Told
+    licence: Told
     simulated: bool
     fieldwork: Fieldwork
     mode: Literal["sms", "web", "cati", "ivr", "capi", "mixed"]
@@ -196,9 +208,13 @@ class SurveySpecification(StrictModel):
     altered: dict[str, str] = {}
     notes: str = ""
     caution: str = ""
+    unconfirmed: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> SurveySpecification:
+        if self.unconfirmed:
+            names = ", ".join(self.unconfirmed)
+            raise ValueError(f"`unconfirmed`: compare with the questionnaire, then delete these lines from the page: {names}")
         if self.respondents is None and len(self.files) > 1:
             raise ValueError("several files need `respondents: |` with the SELECT that joins them")
         if not self.weighting and self.design.weight is None:

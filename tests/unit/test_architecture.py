@@ -18,6 +18,7 @@ ALLOWED = {
     "rga.microdata": {"rga.microdata"},
     "rga.quality": {"rga.quality", "rga.survey", "rga.microdata"},
     "rga.simulate": {"rga.simulate", "rga.microdata"},
+    "rga.onboarding": {"rga.onboarding", "rga.microdata"},
 }
 SOURCES = sorted(p for folder in ("rga", "assets", "pipelines") for p in (ROOT / folder).rglob("*.py"))
 NAMES = [str(p.relative_to(ROOT)) for p in SOURCES]
