@@ -30,9 +30,7 @@ def sums_of(staging: Staging, survey_ids: list[str], catalogue: Catalogue) -> Su
     """The one pass over the staged respondents and weights of ``survey_ids``."""
     shares = [Share(code, item.universe, item.numerator) for code, item in catalogue.indicators.items()]
     with duckdb.connect() as connection:
-        for name in ("respondents", "weights"):
-            files = [str(staging.restricted(name, key)) for key in survey_ids]
-            connection.read_parquet(files, union_by_name=True).create_view(name)
+        staging.restricted_views(connection, survey_ids)
         connection.execute(
             "CREATE VIEW weighted AS SELECT respondents.*, weights.* EXCLUDE (survey_id, respondent_id) "
             "FROM respondents JOIN weights USING (survey_id, respondent_id)"

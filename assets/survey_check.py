@@ -20,6 +20,8 @@ from rga.errors import InputError
 from rga.microdata.columns import Account
 from rga.microdata.data_root import DataRoot
 from rga.microdata.harmonise import ANSWERED
+from rga.microdata.identifiers import Identifier
+from rga.microdata.private_columns import unread_identifiers
 from rga.microdata.respondents import prepare
 from rga.quality import Finding, of_problems
 from rga.quality.changes import changed_shares, previous_rounds
@@ -34,7 +36,8 @@ class Facts:
     """A survey that can be built.
 
     ``indicators`` counts asked, altered and not_asked; ``worst`` is a variable and its item nonresponse, in per cent of those
-    asked; ``weighting`` is what its steps report; ``not_checked`` are checks that had nothing to go by, and why.
+    asked; ``weighting`` is what its steps report; ``not_checked`` are checks that had nothing to go by, and why; ``identifiers``
+    are columns that identify people and stay in the file.
     """
 
     respondents: int
@@ -44,6 +47,7 @@ class Facts:
     worst: tuple[str, float] | None
     weighting: list[str]
     not_checked: dict[str, str]
+    identifiers: list[Identifier]
 
 
 @dataclass(frozen=True)
@@ -106,6 +110,7 @@ def check_survey(root: DataRoot, survey_id: str, with_totals: bool = False) -> S
         coverage = coverage_rows(survey_id, catalogue, specification)
         asked = list(coverage.loc[coverage["status"] == "asked", "indicator"])
         shares = totals(root, survey_id, respondents, weights, asked) if with_totals and asked else None
+        identifiers = unread_identifiers(root, survey_id)
     except InputError as error:
         return SurveyCheck(survey_id, None, str(error), of_problems(error.problems))
     facts = Facts(
@@ -116,6 +121,7 @@ def check_survey(root: DataRoot, survey_id: str, with_totals: bool = False) -> S
         worst=worst_nonresponse(respondents.item_nonresponse),
         weighting=[f"step {number} ({step.action}): {note}" for number, step in enumerate(weights.steps) for note in step.notes],
         not_checked=not_possible(subject),
+        identifiers=identifiers,
     )
     return SurveyCheck(survey_id, facts, findings=findings_of(subject), totals=shares)
 

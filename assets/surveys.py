@@ -108,6 +108,12 @@ def survey_files(
         root.catalogue(), thresholds(root)
     except InputError as error:
         raise dg.Failure(f"The catalogue cannot be used; nothing was built.\n{error}", allow_retries=False) from None
+    try:
+        staging.protect()
+    except InputError as error:
+        raise dg.Failure(
+            f"Respondents of earlier builds cannot be opened; nothing was built.\n{error}", allow_retries=False
+        ) from None
     _forget_removed(root, staging, context)
     spanned = _spanned(context, root)
     keys = [key for key in spanned if not config.surveys or key in config.surveys]

@@ -38,6 +38,10 @@ def report(checks: list[SurveyCheck], of_none: list[str]) -> None:
         console.print("To look at (nothing is stopped by it; published in table data_quality):", soft_wrap=True)
         console.print(_findings(flags), "")
     notes = [(check.survey_id, f"weighting: {note}") for check in checks if check.facts for note in check.facts.weighting]
+    for check in checks:
+        if check.facts and check.facts.identifiers:
+            names = ", ".join(f"{one.column} ({one.kind})" for one in check.facts.identifiers)
+            notes.append((check.survey_id, f"identify people, and are never read: {names}"))
     if notes := notes + [("benchmarks", note) for note in of_none]:
         console.print("Notes:", soft_wrap=True)
         for survey_id, note in notes:

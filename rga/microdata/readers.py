@@ -107,8 +107,14 @@ def _header(path: Path) -> list[str]:
     return []
 
 
-def _read(path: Path, columns: list[str] | None) -> pd.DataFrame:
-    """``columns`` of a file; None: no rows, all names."""
+def read_head(path: Path, wanted: Iterable[str], rows: int) -> pd.DataFrame:
+    """As ``read_columns``, of the first ``rows`` rows only."""
+    names = set(wanted)
+    return _read(path, [name for name in column_names(path) if name in names], rows)
+
+
+def _read(path: Path, columns: list[str] | None, rows: int | None = None) -> pd.DataFrame:
+    """``columns`` of a file, all or its first ``rows``; None: no rows, all names."""
     suffix = path.suffix.lower()
     if suffix not in FORMATS:
         raise InputError(Problem(f"format {suffix or '(no ending)'} is not read", f"use {', '.join(sorted(FORMATS))}", path.name))
@@ -116,14 +122,14 @@ def _read(path: Path, columns: list[str] | None) -> pd.DataFrame:
         return pd.DataFrame()
     try:
         if suffix in _STATISTICAL:
-            return _statistical(path, columns)
+            return _statistical(path, columns, rows)
         if suffix == ".xlsx":
-            rows = 0 if columns is None else None
+            rows = 0 if columns is None else rows
             # An answer that reads None or NA is an answer; only an empty cell is blank.
             return pd.read_excel(
                 path, dtype=object, usecols=columns, nrows=rows, engine="calamine", keep_default_na=False, na_values=[""]
             )
-        return _with_duckdb(path, columns)
+        return _with_duckdb(path, columns, rows)
     except _UNREADABLE as error:
         if suffix == ".csv" and not _is_utf8(path):
             what, remedy = "is not UTF-8 text", "open it in the program that made it and save it as CSV in UTF-8"
@@ -153,9 +159,9 @@ def _is_utf8(path: Path) -> bool:
     return True
 
 
-def _statistical(path: Path, columns: list[str] | None) -> pd.DataFrame:
+def _statistical(path: Path, columns: list[str] | None, rows: int | None) -> pd.DataFrame:
     suffix = path.suffix.lower()
-    frame, meta = _opened(path, columns)
+    frame, meta = _opened(path, columns, rows)
     if columns is None:
         return pd.DataFrame(columns=meta.column_names)
     if suffix in _LETTERS:
@@ -164,7 +170,7 @@ def _statistical(path: Path, columns: list[str] | None) -> pd.DataFrame:
     return frame
 
 
-def _opened(path: Path, columns: list[str] | None) -> tuple[pd.DataFrame, Any]:
+def _opened(path: Path, columns: list[str] | None, rows: int | None = None) -> tuple[pd.DataFrame, Any]:
     """A statistical file and its metadata; None: no rows."""
     suffix = path.suffix.lower()
     if suffix == ".xpt" and path.stat().st_size % 80:  # the format has no count of rows, but a fixed length of records
@@ -174,6 +180,7 @@ def _opened(path: Path, columns: list[str] | None) -> tuple[pd.DataFrame, Any]:
         str(path),
         usecols=columns,
         metadataonly=columns is None,
+        row_limit=rows or 0,
         user_missing=True,
         disable_datetime_conversion=True,
     )
@@ -203,7 +210,7 @@ def file_labels(path: Path) -> tuple[str, dict[str, str], dict[str, dict[str, st
     return meta.file_label or "", {name: str(label) for name, label in meta.column_names_to_labels.items() if label}, values
 
 
-def _with_duckdb(path: Path, columns: list[str] | None) -> pd.DataFrame:
+def _with_duckdb(path: Path, columns: list[str] | None, rows: int | None) -> pd.DataFrame:
     with duckdb.connect() as connection:
         if path.suffix.lower() == ".csv":
             source = connection.read_csv(str(path), all_varchar=True, header=True, sample_size=-1)
@@ -212,7 +219,8 @@ def _with_duckdb(path: Path, columns: list[str] | None) -> pd.DataFrame:
         if columns is None:
             return pd.DataFrame(columns=source.columns)
         quoted = ['"' + name.replace('"', '""') + '"' for name in columns]
-        return source.project(", ".join(quoted)).df()
+        source = source.project(", ".join(quoted))
+        return (source if rows is None else source.limit(rows)).df()
 
 
 def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted: list[str]) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from rga.microdata.codes import canonical_code
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.harmonise import as_number, code_counts, harmonise, is_blank, is_number
 from rga.microdata.interviews import interviews
+from rga.microdata.private_columns import read_identifiers
 from rga.microdata.readers import file_labels, one_row_per_respondent, sha256
 from rga.microdata.sample import ELIGIBLE, RESPONDED, auxiliary, misused_names, names_used, responded
 from rga.microdata.specification import MissingKind, Source, SurveySpecification
@@ -78,6 +79,8 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
     shown = " + ".join(f"{folder}/{path.name}" for path in paths.values())
     if source.empty:
         raise InputError(Problem("has no respondents", "check the file and `respondents:`", file=shown, rows=0))
+    if identifying := read_identifiers(source, specification, paths, shown):
+        raise InputError(identifying)
     design, problems = _design(source, specification, survey_id, shown)
     harmonised, kinds, more = harmonise(source, catalogue, specification, shown)
     answered, unclear = responded(source, specification, shown)

@@ -178,8 +178,9 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length
 class SurveySpecification(StrictModel):
     """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file.
 
-    ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
-    ``duration`` and ``interviewed`` (a column with the date of the interview) serve checks only.
+        ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
+    ``duration`` and ``interviewed`` (a column with the date of the interview) serve checks only. ``not_identifiers`` gives reasons
+    why columns that look like direct identifiers are none.
     """
 
     title: Told
@@ -204,6 +205,7 @@ class SurveySpecification(StrictModel):
     weighting: list[WeightingStep]
     variables: dict[str, Source]
     unused: dict[Column, str] = {}
+    not_identifiers: dict[Column, Annotated[str, StringConstraints(strip_whitespace=True, min_length=10)]] = {}
     absent: dict[str, str] = {}
     altered: dict[str, str] = {}
     notes: str = ""

@@ -14,11 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rga.errors import InputError, Problem
+from rga.warehouse import restricted
 
 RESTRICTED = ("respondents", "weights")
 
@@ -39,14 +41,14 @@ class Staging:
 
     def write(self, frame: pd.DataFrame, path: Path) -> None:
         """Write whole or not at all: a temporary name beside it, fsync, then rename."""
-        secret = path.is_relative_to(self.warehouse / "restricted")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if secret:
-            for folder in (path.parent, path.parent.parent):
-                folder.chmod(0o700)
+        table = pa.Table.from_pandas(frame, preserve_index=False)
+        if path.is_relative_to(self.warehouse / "restricted"):
+            restricted.make_folders(path)
+            self._write_bytes(path, restricted.as_parquet(table, path), restricted.OWNER_ONLY_FILE)
+            return
         sink = io.BytesIO()
-        pq.write_table(pa.Table.from_pandas(frame, preserve_index=False), sink, compression="zstd")
-        self._write_bytes(path, sink.getvalue(), 0o600 if secret else 0o644)
+        pq.write_table(table, sink, compression="zstd")
+        self._write_bytes(path, sink.getvalue(), 0o644)
 
     def _write_bytes(self, path: Path, content: bytes, mode: int) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -54,6 +56,8 @@ class Staging:
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
+                if mode == restricted.OWNER_ONLY_FILE:
+                    os.fchmod(descriptor, mode)
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
@@ -67,6 +71,19 @@ class Staging:
         paths = [path for key in survey_ids if (path := self.table(name, key)).is_file()]
         frames = [frame for path in paths if len(frame := pd.read_parquet(path))]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+
+    def read_restricted(self, name: str, survey_id: str) -> pd.DataFrame:
+        """Respondents or weights of one survey. Raises InputError where they are encrypted and the key does not fit."""
+        return restricted.read_table(self.restricted(name, survey_id)).to_pandas()
+
+    def restricted_views(self, connection: duckdb.DuckDBPyConnection, survey_ids: Sequence[str]) -> None:
+        """Views `respondents` and `weights` of ``survey_ids``, encrypted or not. Raises InputError where a key does not fit."""
+        for name in RESTRICTED:
+            restricted.create_view(connection, name, [self.restricted(name, key) for key in survey_ids])
+
+    def protect(self) -> None:
+        """Respondents for the owner only. Raises InputError where they are encrypted and the key does not fit."""
+        restricted.protect(self.warehouse / "restricted")
 
     def remove(self, survey_id: str) -> None:
         """Remove all that is staged of a survey, respondents included, and its entry of the manifest."""
@@ -93,8 +110,9 @@ class Staging:
         self._write_bytes(self.manifest_path, json.dumps(kept, indent=1).encode(), 0o644)
 
     def is_complete(self, survey_id: str) -> bool:
-        """Whether the survey's respondents and weights are there."""
-        return all(self.restricted(name, survey_id).is_file() for name in RESTRICTED)
+        """Whether the survey's respondents and weights are there, and encrypted where there is a key."""
+        paths = [self.restricted(name, survey_id) for name in RESTRICTED]
+        return all(path.is_file() for path in paths) and (restricted.key() is None or all(map(restricted.is_encrypted, paths)))
 
     @contextmanager
     def lock(self) -> Iterator[None]:

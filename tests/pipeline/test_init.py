@@ -50,7 +50,8 @@ def test_the_template_filled_in_is_checked_and_built(place: Place) -> None:
     (folder / "small.csv").write_text("\n".join(["who,phone,q1,q2,q3,q4", *respondents()]))
     checked = place.rga("check")
     assert checked.exit_code == 0, checked.output
-    assert "phone" not in checked.output and "neither mapped nor under `absent:`: marital_status" in checked.output
+    assert "identify people, and are never read: phone (telephone number)" in checked.output
+    assert "neither mapped nor under `absent:`: marital_status" in checked.output
     built = place.rga("build")
     assert built.exit_code == 0, built.output
     assert place.ask("SELECT country, n, simulated FROM surveys").to_numpy().tolist() == [["BGD", 96, False]]
