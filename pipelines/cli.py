@@ -18,6 +18,7 @@ from rga.errors import InputError, Problem, ReleaseError
 
 if TYPE_CHECKING:
     from rga.microdata.data_root import DataRoot
+    from rga.privacy.research_file import Format
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 DONE, SOME_FAILED, NOTHING_DONE = 0, 1, 2
@@ -251,6 +252,51 @@ def parquet(target: Path | None, warehouse: Path | None) -> None:
         fail(f"There is no release in {folder}; `rga build` makes one.")
     written = export_parquet(folder / "rga.duckdb", target or folder / "exports" / "parquet")
     click.echo(f"{len(written)} tables in {written[0].parent}")
+
+
+@export.command()
+@survey_option
+@click.option("--format", "form", type=click.Choice(["sav", "dta", "parquet"]), default="sav", show_default=True)
+@click.option("--out", "target", type=FOLDER, required=True, metavar="DIR", help="Folder to write.")
+@click.option("--k", type=click.IntRange(2, 100), help="Respondents who look alike, at least; as privacy.yaml says by default.")
+@click.option("--replicates", type=click.IntRange(20, 2000), default=200, show_default=True, help="Replicate weights.")
+@raw_data_option
+@warehouse_option
+@debug_option
+def microdata(
+    surveys: tuple[str, ...],
+    form: Format,
+    target: Path,
+    k: int | None,
+    replicates: int,
+    raw_data: Path | None,
+    warehouse: Path | None,
+    debug: bool,
+) -> None:
+    """Anonymised research files, k-anonymous, with weights, replicate weights and a risk report.
+
+    From respondents that are built; a survey that cannot be made safe is refused, and says what to coarsen.
+    """
+    from pipelines.resources import paths
+
+    where = paths(raw_data, warehouse)
+    root, staging = where.data_root(), where.staging()
+    keys = _survey_ids(root, surveys) or root.survey_ids()
+    from assets.research_files import export_survey
+
+    failed = 0
+    staging.protect()
+    for key in keys:
+        try:
+            made = export_survey(root, staging, key, target, form, k, replicates)
+        except InputError as error:
+            failed += 1
+            click.echo(f"{key} is not released:\n{error}", err=True)
+            continue
+        share = 100 * made.affected / made.respondents
+        told = f"{made.respondents:,} respondents, k = {made.k}, {made.recoded} recodes, answers of {share:.1f} % suppressed"
+        click.echo(f"{made.path}  {told}")
+    sys.exit(DONE if not failed else SOME_FAILED if failed < len(keys) else NOTHING_DONE)
 
 
 @main.command()

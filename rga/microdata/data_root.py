@@ -102,7 +102,8 @@ class DataRoot:
         parts = [
             folder / "survey.yaml",
             folder.parent / "round.yaml",
-            *sorted((self.path / "catalogue").glob("*.yaml")),
+            # privacy.yaml is for research files: no estimate depends on it
+            *sorted(path for path in (self.path / "catalogue").glob("*.yaml") if path.name != "privacy.yaml"),
         ]
         try:
             specification = self.specification(survey_id)

@@ -17,6 +17,7 @@ ALLOWED = {
     "rga.survey": {"rga.survey"},
     "rga.microdata": {"rga.microdata"},
     "rga.quality": {"rga.quality", "rga.survey", "rga.microdata"},
+    "rga.privacy": {"rga.privacy", "rga.survey", "rga.microdata"},
     "rga.simulate": {"rga.simulate", "rga.microdata"},
     "rga.onboarding": {"rga.onboarding", "rga.microdata"},
 }

@@ -1,0 +1,99 @@
+"""Staged respondents and weights into research files, one per survey, with a risk report beside each.
+
+Belongs here: what is read and which files are written. Not here: anonymising, risk, formats (``rga.privacy``).
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from rga.errors import InputError, Problem
+from rga.microdata.data_root import DataRoot
+from rga.privacy.anonymise import anonymise
+from rga.privacy.replicate_weights import replicate_weights
+from rga.privacy.report import Account, as_data, as_markdown
+from rga.privacy.research_file import Format, assembled, write
+from rga.privacy.risk import diversity, risk
+from rga.privacy.rules import load_rules
+from rga.warehouse.staging import Staging
+
+REPLICATES = 200
+
+
+@dataclass(frozen=True)
+class ResearchFile:
+    """Where one survey's file is, and what there is to say of it in a line."""
+
+    path: Path
+    k: int
+    respondents: int
+    affected: int
+    recoded: int
+
+
+def export_survey(
+    root: DataRoot,
+    staging: Staging,
+    survey_id: str,
+    folder: Path,
+    form: Format,
+    k: int | None = None,
+    replicates: int = REPLICATES,
+    seed: int | None = None,
+) -> ResearchFile:
+    """Write one survey's file and report into ``folder``.
+
+    Ids, order, and numbers of strata and PSUs are random; ``seed`` is for tests. Raises InputError where the survey is not staged
+    whole, or is not k-anonymous, and then writes nothing.
+    """
+    entry = staging.manifest().get(survey_id, {})
+    if not staging.is_complete(survey_id) or not entry.get("fingerprint"):
+        raise InputError(Problem("has no respondents in the warehouse", "build it first: `rga build`", file=survey_id))
+    catalogue, specification = root.catalogue(), root.specification(survey_id)
+    rules = load_rules(root.path / "catalogue", catalogue)
+    k = k or rules.k
+    keys = ["survey_id", "respondent_id"]
+    frames = (staging.read_restricted(name, survey_id) for name in ("respondents", "weights"))
+    respondents, weights = frames
+    data = respondents.merge(weights, on=keys, validate="1:1").query("weight > 0").reset_index(drop=True)
+    done = anonymise(data, catalogue, rules, k, survey_id)
+    # who knew the seed could draw the replicates again, and see from them which PSU is which
+    drawn = secrets.randbits(64) if seed is None else seed
+    made = replicate_weights(data, specification.design.lonely_psu, replicates, drawn)
+    weight = data["weight"].to_numpy(dtype=float)
+    sensitive = [name for variable in rules.sensitive for name in _columns_of(variable, done.columns)]
+    told = Account(
+        survey_id=survey_id,
+        title=specification.title,
+        simulated=specification.simulated,
+        k=k,
+        anonymised=done,
+        before=risk(done.before, weight, k),
+        after=risk(done.known, weight, k),
+        diversity={name: diversity(done.known, done.columns[name].values) for name in sensitive},
+        replicates=replicates,
+        recalibrated=made.calibrated,
+        clustered=bool(data["psu"].notna().any()),
+        notes=[*made.notes, *_continuous(specification.weighting)],
+    )
+    if told.after.below:
+        raise AssertionError(f"{survey_id}: anonymised and yet {told.after.below} respondents in classes below {k}")
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{survey_id}.{form}"
+    columns = assembled(done.columns, data[["weight", "stratum", "psu"]], made.weights, specification.simulated, seed)
+    write(columns, path, specification.title, specification.simulated)
+    (folder / f"{survey_id}-risk.json").write_text(json.dumps(as_data(told), indent=1, ensure_ascii=False), encoding="utf-8")
+    (folder / f"{survey_id}-risk.md").write_text(as_markdown(told), encoding="utf-8")
+    return ResearchFile(path, told.after.k, len(data), done.affected, len(done.recoded))
+
+
+def _columns_of(variable: str, columns: dict) -> list[str]:
+    return [name for name in columns if name == variable or name.startswith(f"{variable}_")]
+
+
+def _continuous(steps: list) -> list[str]:
+    numbers = sorted({name for step in steps for name in getattr(step, "numbers", []) if step.step == "calibrate"})
+    return [f"replicates are not calibrated again to the mean of {', '.join(numbers)}"] if numbers else []
