@@ -46,7 +46,7 @@ def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.
     covariates = [name for name in COVARIATES if name in catalogue.columns]
     row = staging.read("surveys", [survey_id]).iloc[0]
     facts = {name: row[name] for name in FACTS}
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"threads": 1}) as connection:  # surveys are done two at a time, each is small
         for name in ("respondents", "weights"):
             connection.read_parquet(str(staging.restricted(name, survey_id))).create_view(name)
         connection.execute(
