@@ -34,6 +34,7 @@ from rga.warehouse.changes import Round, change_rows
 from rga.warehouse.staging import Staging
 
 TABLE = "changes"
+FAILED = "changes_failed"
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,9 @@ def changes(context: dg.AssetExecutionContext, workspace: Workspace, progress: d
 def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress, log: logging.Logger) -> list[str]:
     """Compute the pairs of rounds of which either survey was estimated anew; says which.
 
-    A survey's pairs with earlier rounds are one file, and its entry of the manifest says from which versions they were made. A
-    survey whose respondents are newer than its estimates, as these could not be made again, enters no new pair: pairs made of its
-    last good estimates stay for as long as the other survey is the same.
+    A survey's pairs with earlier rounds are one file, and its entry of the manifest says from which versions they were made, and
+    which failed. A survey whose respondents are newer than its estimates, as these could not be made again, enters no new pair:
+    pairs made of its last good estimates stay for as long as the other survey is the same.
     """
     manifest = staging.manifest()
     simulated = {key: bool(staging.read("surveys", [key])["simulated"].iloc[0]) for key in manifest if _is_estimated(staging, key)}
@@ -91,20 +92,26 @@ def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress,
     computed = []
     for later, (kept, new) in due.items():
         known = manifest[later].get(TABLE, {})
-        if not new and kept.keys() == known.keys():
+        if not new and kept.keys() == known.keys() and not manifest[later].get(FAILED):
             continue
         before = staging.read(TABLE, [later])
+        failed: dict[str, str] = {}
         frames = [before[before["earlier_round"].isin([split_survey_id(key)[0] for key in kept])]] if len(before) else []
         for earlier in new:
             progress.step(f"{later} since {split_survey_id(earlier)[0]}")
             for key in (earlier, later):
                 surveys[key] = surveys.get(key) or Survey.staged(staging, key)
-            frames.append(pair_rows(catalogue, staging, surveys[earlier], surveys[later]))
+            try:
+                frames.append(pair_rows(catalogue, staging, surveys[earlier], surveys[later]))
+            except Exception as error:  # one pair must not hold back the release; without a version it is tried again
+                log.error(f"{later}: changes since {earlier} failed", exc_info=True)
+                failed[earlier] = f"{type(error).__name__}: {error}"
+                continue
+            kept[earlier] = new[earlier]
             computed.append(f"{earlier} {later}")
-            log.info(f"{later}: compared with {earlier}, {frames[-1]['sample'].iloc[0] if len(frames[-1]) else 'nothing'}")
         if frames:
             staging.write(pd.concat(frames, ignore_index=True), staging.table(TABLE, later))
-        staging.update_manifest(later, staging.manifest()[later] | {TABLE: kept | new})
+        staging.update_manifest(later, staging.manifest()[later] | {TABLE: kept, FAILED: failed})
     return computed
 
 

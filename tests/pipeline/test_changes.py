@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from assets import changes
 from assets.changes import bring_up_to_date, earlier_rounds
 from assets.workspace import Progress
+from rga.microdata.catalogue import Catalogue
 from rga.survey import benjamini_hochberg
+from rga.warehouse.staging import Staging
 from tests.pipeline.place import Place
 
 PAIRS = ["2020-r1_BGD 2021-r2_BGD", "2020-r1_PAK 2021-r2_PAK"]
@@ -135,6 +138,26 @@ def test_an_altered_question_another_age_limit_and_a_broken_specification(built:
     built.edit("2021-r2_PAK", "^mode: .*", "mode: by pigeon")
     assert built.build().error is None, "the others are published"
     assert built.ask("SELECT count(*) FROM changes").iloc[0, 0] == published, "a broken specification keeps its last changes"
+
+
+def test_a_pair_that_fails_is_named_and_tried_again_and_holds_nothing_back(built: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    right = changes.pair_rows
+
+    def wrong(catalogue: Catalogue, staging: Staging, earlier: changes.Survey, later: changes.Survey) -> pd.DataFrame:
+        if later.key == "2021-r2_BGD":
+            raise ZeroDivisionError("nobody")
+        return right(catalogue, staging, earlier, later)
+
+    for key in ("2020-r1_BGD", "2020-r1_PAK"):
+        built.edit(key, "^mode: sms", "mode: web")
+    monkeypatch.setattr(changes, "pair_rows", wrong)
+    outcome = built.build()
+    assert outcome.error is None and outcome.new_release
+    assert outcome.other_problems == {"2021-r2_BGD since 2020-r1_BGD": "ZeroDivisionError: nobody"}
+    assert set(built.ask("SELECT DISTINCT country FROM changes")["country"]) == {"PAK"}
+    monkeypatch.undo()
+    assert built.build().other_problems == {}
+    assert set(built.ask("SELECT DISTINCT country FROM changes")["country"]) == {"BGD", "PAK"}
 
 
 def test_simulated_and_real_surveys_are_never_paired() -> None:

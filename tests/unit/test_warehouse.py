@@ -29,14 +29,16 @@ DIMENSIONS = ["sex", "residence"]
 
 
 def frames() -> dict[str, pd.DataFrame]:
-    """One plausible row for every published table; none of changes, as there is one round."""
+    """One plausible row for every published table."""
     found = {}
     for table in tables(DIMENSIONS):
         row = {c.name: SPECIAL.get(c.name, FILLED.get(c.type, "x")) for c in table.columns}
         found[table.name] = pd.DataFrame([row])
     found["coverage"] = found["coverage"].assign(status="asked")
     found["adjusted_gaps"] = found["adjusted_gaps"].assign(status="ok")
-    found["changes"] = found["changes"].iloc[:0]
+    compared = {"measure": "level", "later_round": "y", "sample": "independent", "comparability": "comparable", "obs_status": "Q"}
+    withheld = dict.fromkeys(["earlier", "later", "change", "se", "ci_low", "ci_high", "p_value", "p_adjusted"])
+    found["changes"] = found["changes"].assign(**compared, **withheld)
     estimates = found["estimates"]
     found["estimates"] = pd.concat([estimates.assign(value=3.0, ci_high=4.0), estimates.assign(sex="M")], ignore_index=True)
     return found
@@ -90,6 +92,15 @@ def test_a_release_with_a_fault_is_refused_and_the_live_one_stands(tmp_path: Pat
         build(tmp_path, after=1, estimates=BROKEN[what](frames()))
     assert releases.live_release(tmp_path) == live.id
     assert [p.name for p in (tmp_path / "releases").iterdir()] == [live.path.name]
+
+
+def test_a_change_from_a_number_that_is_not_published_is_refused(tmp_path: Path) -> None:
+    build(tmp_path)
+    shown = {"earlier": 3.0, "later": 4.0, "change": 1.0, "se": 1.0, "obs_status": "A", "sex": "F"}
+    with pytest.raises(ReleaseError, match="changes are between numbers that are published"):
+        build(tmp_path, 1, changes=frames()["changes"].assign(**shown))
+    with pytest.raises(ReleaseError, match="table changes"):
+        build(tmp_path, 2, changes=frames()["changes"].assign(comparable=False))
 
 
 def test_a_gap_that_is_not_the_difference_of_its_estimates_is_refused(tmp_path: Path) -> None:
