@@ -1,0 +1,115 @@
+"""Research files: nobody stands out, what is lost is counted, and the risk that is left is told."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rga.errors import InputError
+from rga.microdata.catalogue import Catalogue, Variable
+from rga.privacy.anonymise import anonymise
+from rga.privacy.anonymity import class_sizes, suppress
+from rga.privacy.risk import diversity, individual_risk, risk
+from rga.privacy.rules import Numeric, PrivacyRules, Recode
+
+CATALOGUE = Catalogue(
+    variables={
+        "sex": Variable(label="Sex", module="m", codes={"F": "Women", "M": "Men"}),
+        "age": Variable(label="Age", module="m", minimum=0, maximum=120),
+        "age_group": Variable(
+            label="Age group", module="m", codes={"young": "Young", "old": "Old"},
+            derived="CASE WHEN age < 40 THEN 'young' WHEN age >= 40 THEN 'old' END",
+        ),
+        "school": Variable(label="School", module="m", codes={"none": "None", "some": "Some", "much": "Much"}),
+        "n_children": Variable(label="Children", module="m", minimum=0, maximum=30),
+        "opinion": Variable(label="Opinion", module="m", codes={"yes": "Yes", "no": "No"}),
+        "income": Variable(label="Income", module="m", minimum=0),
+    },
+    indicators={},
+    breakdowns=[("sex",)],
+)  # fmt: skip
+RULES = PrivacyRules(
+    k=3, quasi_identifiers=["sex", "age_group", "school"], suppress_at_most=10, numeric={"n_children": Numeric(top=4)},
+    recodes=[Recode(variable="school", codes={"any": ["some", "much"]}, labels={"any": "Any"})], sensitive=["opinion"],
+)  # fmt: skip
+
+
+def people(seed: int = 1, size: int = 200, rare: float = 0.02) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    age = rng.integers(18, 80, size).astype(float)
+    frame = pd.DataFrame(
+        {
+            "respondent_id": [f"r{i}" for i in range(size)],
+            "sex": rng.choice(["F", "M"], size),
+            "age": age,
+            "age_group": np.where(age < 40, "young", "old"),
+            "school": rng.choice(["none", "some", "much"], size, p=[rare, 0.6 - rare, 0.4]),
+            "n_children": rng.poisson(2, size).astype(float),
+            "opinion": rng.choice(["yes", "no"], size),
+            "income": rng.lognormal(8, 1, size),
+        }
+    )
+    return frame.astype(dict.fromkeys(["respondent_id", "sex", "age_group", "school", "opinion"], "string"))
+
+
+@pytest.mark.parametrize("k", [2, 3, 5, 10])
+@pytest.mark.parametrize("seed", range(5))
+def test_after_suppression_every_class_has_k_members_and_nothing_but_answers_is_lost(seed: int, k: int) -> None:
+    rng = np.random.default_rng(seed)
+    shares = [0.6, 0.2, 0.1, 0.05, 0.03, 0.02]
+    frame = pd.DataFrame({name: rng.choice(list("abcdef"), 150, p=shares) for name in ("one", "two", "three")}, dtype="object")
+    frame.loc[rng.random(150) < 0.1, "two"] = None
+    assert class_sizes(frame).min() < k
+    kept = suppress(frame, k)
+    assert class_sizes(kept).min() >= k
+    assert (kept.isna() | (kept == frame)).all(axis=None)
+
+
+def test_what_identifies_is_coarsened_before_many_answers_are_suppressed() -> None:
+    done = anonymise(people(rare=0.1, size=60), CATALOGUE, RULES, 3, "s")
+    assert class_sizes(done.known).min() >= 3 and done.affected <= 6
+    generous = RULES.model_copy(update={"suppress_at_most": 50.0})
+    uncoarsened = anonymise(people(rare=0.1, size=60), CATALOGUE, generous, 3, "s")
+    assert uncoarsened.recoded == [] and uncoarsened.affected >= done.affected
+    lost = {name: int((uncoarsened.before[name].notna() & uncoarsened.known[name].isna()).sum()) for name in uncoarsened.quasi}
+    assert {name: n for name, n in lost.items() if n} == uncoarsened.suppressed
+
+
+def test_ids_exact_ages_and_numbers_without_a_rule_stay_out_and_counts_are_top_coded() -> None:
+    done = anonymise(people(), CATALOGUE, RULES, 3, "s")
+    assert {"respondent_id", "age", "income"} <= set(done.dropped) and not {"respondent_id", "age", "income"} & set(done.columns)
+    assert done.columns["n_children"].values.max() == 4 and "4 or more" in done.columns["n_children"].label
+
+
+def test_a_survey_that_cannot_be_made_safe_is_refused_with_its_cells_and_what_to_coarsen() -> None:
+    strict = RULES.model_copy(update={"suppress_at_most": 0.0, "recodes": []})
+    with pytest.raises(InputError) as caught:
+        anonymise(people(rare=0.02, size=60), CATALOGUE, strict, 3, "2020-r1_AAA")
+    assert "2020-r1_AAA" in str(caught.value) and "recodes" in str(caught.value) and "school" in str(caught.value)
+    with pytest.raises(InputError, match="2 respondents cannot be 3 alike"):
+        anonymise(people(size=2), CATALOGUE, RULES, 3, "2020-r1_AAA")
+
+
+def test_individual_risk_is_the_mean_of_one_over_the_population_of_a_class() -> None:
+    """Against the negative binomial itself, summed far out; and finite where classes are large."""
+    rng = np.random.default_rng(0)
+    for f, p in ((1, 0.1), (2, 0.3), (5, 0.05), (40, 0.2)):
+        populations = f + rng.negative_binomial(f, p, 400_000)
+        assert individual_risk(np.array([float(f)]), np.array([p]))[0] == pytest.approx((1 / populations).mean(), rel=0.02)
+    large = individual_risk(np.array([500.0, 5_000.0]), np.array([1e-4, 1e-5]))
+    assert np.isfinite(large).all() and (large <= np.array([1 / 500, 1 / 5_000])).all()
+
+
+def test_risk_counts_uniques_and_small_classes_and_knows_when_weights_count_no_people() -> None:
+    known = pd.DataFrame({"a": list("xxxyz"), "b": list("11122")})
+    found = risk(known, np.array([100.0, 200, 300, 400, 500]), 3)
+    assert (found.k, found.classes, found.uniques, found.below) == (1, 3, 2, 2)
+    assert found.population_uniques == pytest.approx(1 / 400 + 1 / 500)
+    assert risk(known, np.full(5, 1.0), 3).population_uniques is None
+
+
+def test_diversity_tells_of_classes_that_answered_alike() -> None:
+    known = pd.DataFrame({"a": list("xxxyyy")})
+    fewest, alike, respondents = diversity(known, pd.Series(["yes", "no", None, "no", "no", None]))
+    assert (fewest, alike, respondents) == (1, 1, 2)
