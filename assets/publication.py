@@ -109,7 +109,7 @@ def _estimates(frame: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     step = exact["rounded_to"] / 100
     value, se, deff = np.round(exact["value"] / step) * step, _two_digits(exact["se"]), _two_digits(exact["deff"])
     low, high = logit_interval(value, se, exact["df"])
-    rounded = [value, se, low, high, deff, exact["n"] / deff, se / value]
+    rounded = [value, se, low, high, deff, np.round(exact["n"] / deff), se / value]
     frame.loc[at, HIDDEN["estimates"]] = np.column_stack(rounded)
     frame.loc[frame["obs_status"] == "Q", HIDDEN["estimates"]] = np.nan
     return frame
