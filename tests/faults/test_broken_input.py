@@ -137,7 +137,7 @@ def test_ten_thousand_columns_are_read_or_missed_in_one_screen(tmp_path: Path) -
     wide.to_csv(tmp_path / "raw_data/2020-r1/BGD/data.csv", index=False)
     start, result = time.monotonic(), broken.rga("check")
     assert result.exit_code == 0 and time.monotonic() - start < SECONDS, result.output
-    assert "and 9,991 more" in result.output.replace("9991", "9,991") and len(result.output) < 10_000
+    assert "9991" in result.output and "x9999" not in result.output and len(result.output) < 10_000  # the rest is counted
 
 
 @pytest.mark.parametrize(("name", "weights"), [
