@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import duckdb
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,9 @@ import pytest
 from assets.estimates import sums_of
 from assets.publication import published
 from pipelines.build import BuildOutcome
+from pipelines.resources import paths
+from rga.microdata.data_root import DataRoot
+from rga.simulate.programme import PROGRAMME
 from rga.survey import Sums, estimates_and_gaps
 from rga.survey.disclosure import models
 from rga.survey.exact import attack
@@ -31,14 +37,17 @@ def sums(place: Place) -> Sums:
 
 @pytest.fixture(scope="module")
 def truth(place: Place, sums: Sums) -> pd.DataFrame:
-    """What only the data team knows: the number of respondents behind each row of the release's estimates, and behind the cells of
-    three dimensions that are not published (``published`` is false)."""
-    root = place.paths.data_root()
+    shown = place.ask(f"SELECT * FROM estimates WHERE survey_id = '{ATTACKED}'")
+    return truth_of(place.paths.data_root(), sums, shown, ATTACKED)
+
+
+def truth_of(root: DataRoot, sums: Sums, shown: pd.DataFrame, survey_id: str) -> pd.DataFrame:
+    """What only the data team knows: the number of respondents behind each row of ``shown`` (the release's estimates), and behind
+    the cells of three dimensions that are not published (``published`` is false)."""
     catalogue = root.catalogue()
-    frame, _ = estimates_and_gaps(sums, catalogue.breakdowns, root.specification(ATTACKED).design.lonely_psu)
+    frame, _ = estimates_and_gaps(sums, catalogue.breakdowns, root.specification(survey_id).design.lonely_psu)
     for name in catalogue.dimensions:
         frame[name] = frame[name].replace(catalogue.columns[name].sdmx)
-    shown = place.ask(f"SELECT * FROM estimates WHERE survey_id = '{ATTACKED}'")
     keys = [*KEY, *catalogue.dimensions]
     known = ["obs_status", "conf_status", "reason", "rounded_to", "dhs_rule", "nchs_rule", "nchs_review"]
     both = shown[[*keys, *known, "value", "se"]].astype(dict.fromkeys(keys, str))
@@ -50,6 +59,18 @@ def truth(place: Place, sums: Sums) -> pd.DataFrame:
     assert three[~both["published"]].all()
     with_three = set(both.loc[three & both["published"], "indicator"])  # of the others nothing is known of three dimensions
     return both[~three | both["indicator"].isin(with_three)].reset_index(drop=True)
+
+
+def narrow(truth: pd.DataFrame, hidden: np.ndarray, cells: Cells) -> pd.DataFrame:
+    """Published cells whose ``hidden`` number a reader can narrow too far, by counts or by weighted sums."""
+    found = np.zeros(len(truth), dtype=bool)
+    counts, weighted = models(cells, hidden, np.nan_to_num(truth["rounded_to"].to_numpy()), 4)
+    for limits, true_table, whole in ((counts, cells.count, True), (weighted, cells.weighted, False)):
+        low, high = attack(cells, limits, true_table, hidden, whole)
+        # Sums with cycles: what limits miss of weighted sums is not worth a twentieth of a respondent.
+        found |= hidden & truth["published"].to_numpy() & (high - low < limits.need * (1 if whole else 0.95) - 1e-6)
+    assert (counts.need[hidden] == np.minimum(3, truth["n"][hidden])).all()
+    return truth[found]
 
 
 def hidden_and_cells(place: Place, truth: pd.DataFrame, shown_too: pd.DataFrame | None = None) -> tuple[np.ndarray, Cells]:
@@ -69,15 +90,23 @@ def test_no_hidden_count_can_be_narrowed_to_fewer_than_four_values(place: Place,
     the count of every cell that shows a share (of rounded ones, what it rounds from), then its weighted sum instead."""
     gaps = place.ask(f"SELECT * FROM gender_gaps WHERE survey_id = '{ATTACKED}'")
     hidden, cells = hidden_and_cells(place, truth, gaps)
-    rounded = np.nan_to_num(truth["rounded_to"].to_numpy())
-    counts, weighted = models(cells, hidden, rounded, 4)
     assert (hidden & (truth["n"] >= 25)).sum() > 1000 and (truth["conf_status"] == "C").sum() > 5
-    for limits, true_table, whole in ((counts, cells.count, True), (weighted, cells.weighted, False)):
-        low, high = attack(cells, limits, true_table, hidden, whole)
-        # Sums with cycles: what limits miss of weighted sums is not worth a twentieth of a respondent.
-        narrow = hidden & truth["published"].to_numpy() & (high - low < limits.need * (1 if whole else 0.95) - 1e-6)
-        assert not narrow.any(), truth[narrow].head()
-    assert (counts.need[hidden] == np.minimum(3, truth["n"][hidden])).all()
+    assert narrow(truth, hidden, cells).empty
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("survey_id", sorted(survey.key for survey in PROGRAMME))
+def test_no_hidden_count_of_any_survey_can_be_narrowed(
+    programme: tuple[Path, BuildOutcome], release: duckdb.DuckDBPyConnection, repository: Path, survey_id: str
+) -> None:
+    where = paths(repository / "raw_data", programme[0])
+    root = where.data_root()
+    sums = sums_of(where.staging(), [survey_id], root.catalogue())
+    shown = release.execute("SELECT * FROM estimates WHERE survey_id = ?", [survey_id]).df()
+    truth = truth_of(root, sums, shown, survey_id)
+    cells = cells_of(truth.assign(value=truth["exact"]), root.catalogue().breakdowns)
+    found = narrow(truth, truth["value"].isna().to_numpy(), cells)
+    assert found.empty, found[["indicator", "breakdown", "n"]].to_string()
 
 
 def test_the_attack_succeeds_where_only_thin_cells_are_hidden(place: Place, truth: pd.DataFrame) -> None:
