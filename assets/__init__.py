@@ -5,7 +5,9 @@ Belongs here: assets and their metadata. Not here: how anything is computed (``r
 
 import warnings
 
-from dagster import BetaWarning
+from dagster import BetaWarning, PreviewWarning
 
-# `backfill_policy` of @asset is marked beta; the pin of Dagster's release in pyproject.toml is our answer to that.
+# `backfill_policy` of @asset is marked beta, partitions of a check a preview;
+# the pin of Dagster's release in pyproject.toml is our answer to that.
 warnings.filterwarnings("ignore", message=".*backfill_policy.*", category=BetaWarning)
+warnings.filterwarnings("ignore", message=".*partitions_def on an AssetCheckSpec.*", category=PreviewWarning)

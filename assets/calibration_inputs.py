@@ -76,6 +76,7 @@ def population_benchmark(
 
 def calibration_inputs(root: DataRoot, survey_id: str, step: Calibrate, answers: pd.DataFrame) -> CalibrationInputs:
     """``answers`` has a row per respondent and the variables that the step names. Raises InputError."""
+    step = step.model_copy(update={"margins": shared_first(step.margins)})
     found = population_benchmark(root, survey_id, step.margins, step.numbers)
     known = without_other(answers, root.catalogue())
     codes = _codes(root.catalogue(), root.specification(survey_id))
@@ -88,6 +89,13 @@ def calibration_inputs(root: DataRoot, survey_id: str, step: Calibrate, answers:
         answers[step.numbers].astype("float64") if step.numbers else None,
         {name: codes[name] for name in step.collapse} or None,
     )
+
+
+def shared_first(margins: list[str]) -> list[str]:
+    """``margins`` with the variables that most of them have first in each: who is missing on the others is then held within the
+    shared ones (`Y18T24*_U` for an unknown sex), as every margin counts them; `_U` of any age would stand against the others."""
+    named = [name for margin in margins for name in margin.split("*")]
+    return ["*".join(sorted(margin.split("*"), key=lambda name: -named.count(name))) for margin in margins]
 
 
 def _target(table: pd.DataFrame, margin: str) -> dict[str, float]:

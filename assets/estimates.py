@@ -1,6 +1,6 @@
 """Weighted respondents into published estimates and gender gaps.
 
-Belongs here: which surveys to compute, proportions into per cent, what thin cells keep. Not here: estimators (``rga.survey``).
+Belongs here: which surveys to compute. Not here: estimators (``rga.survey``), what of them is printed (``publication``).
 """
 
 import logging
@@ -10,25 +10,20 @@ from typing import Any
 
 import dagster as dg
 import duckdb
-import numpy as np
 import pandas as pd
 
 from assets.metadata import column_schema, preview
+from assets.publication import published
 from assets.workspace import ESTIMATES, Progress, Workspace, now
 from rga.errors import InputError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
-from rga.survey import Share, Sums, aggregate, estimates_and_gaps, obs_status
+from rga.survey import Share, Sums, aggregate, estimates_and_gaps
 from rga.survey.aggregation import STAGED
 from rga.warehouse.staging import Staging
 
 STAGE = "estimates"
 TABLES = ("estimates", "gender_gaps")
-PER_CENT = {"estimates": ["value", "se", "ci_low", "ci_high"], "gender_gaps": ["women", "men", "gap", "se", "ci_low", "ci_high"]}
-HIDDEN = {
-    "estimates": [*PER_CENT["estimates"], "deff", "n_effective", "cv"],
-    "gender_gaps": [*PER_CENT["gender_gaps"], "p_value", "p_adjusted", "ratio", "ratio_low", "ratio_high"],
-}
 
 
 def sums_of(staging: Staging, survey_ids: list[str], catalogue: Catalogue) -> Sums:
@@ -52,37 +47,31 @@ def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[s
     sums = sums_of(staging, survey_ids, catalogue)
     lonely_psu = {key: root.specification(key).design.lonely_psu for key in survey_ids}
     facts = pd.DataFrame([_facts(root, key) for key in survey_ids])
-    computed = dict(zip(TABLES, estimates_and_gaps(sums, catalogue.breakdowns, lonely_psu), strict=True))
-    coverage = staging.read("coverage", survey_ids).set_index(["survey_id", "indicator"])["status"]
-    tables = {}
-    for name, frame in computed.items():
+    rules = root.publication_rules
+    computed = estimates_and_gaps(sums, catalogue.breakdowns, lonely_psu, rules.dhs.suppress_below, from_total=True)
+    coverage = staging.read("coverage", survey_ids).set_index(["survey_id", "indicator"])
+    questions = [coverage.loc[pd.MultiIndex.from_frame(frame[["survey_id", "indicator"]])] for frame in computed]
+    estimates, gaps = (
+        frame.assign(comparability=question["reason"].astype("string").array)[(question["status"] != "not_asked").to_numpy()]
+        for frame, question in zip(computed, questions, strict=True)
         # An expression may be true or false of people who were never asked, where it speaks of missing answers (COALESCE).
-        asked = coverage.loc[pd.MultiIndex.from_frame(frame[["survey_id", "indicator"]])].to_numpy() != "not_asked"
-        tables[name] = _published(name, frame[asked], catalogue).merge(facts, on="survey_id")
-    return tables
+    )
+    tables = published(estimates, gaps, catalogue, rules)
+    return {name: frame.merge(facts, on="survey_id") for name, frame in tables.items()}
 
 
 def _facts(root: DataRoot, survey_id: str) -> dict[str, object]:
     round_id, country = split_survey_id(survey_id)
-    year, simulated = root.round(round_id).year, root.specification(survey_id).simulated
-    return {"survey_id": survey_id, "country": country, "round": round_id, "year": year, "simulated": simulated}
-
-
-def _published(name: str, frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:
-    """Proportions in per cent, codes as SDMX spells them, thin cells without their numbers but with their n."""
-    frame = frame.copy()
-    frame[PER_CENT[name]] *= 100
-    for dimension in catalogue.dimensions:
-        if dimension in frame:
-            frame[dimension] = frame[dimension].replace(catalogue.columns[dimension].sdmx)
-    n = frame["n"] if name == "estimates" else frame[["n_women", "n_men"]].min(axis=1)
-    status = obs_status(n.to_numpy(), frame["df"].to_numpy())
-    # A number without a standard error is not published as if it had one.
-    frame["obs_status"] = np.where(frame["se"].isna(), "Q", status)
-    frame.loc[frame["obs_status"] == "Q", HIDDEN[name]] = np.nan
-    if name == "estimates":
-        frame = frame.drop(columns="numerator_n")
-    return frame.assign(conf_status="F")
+    specification = root.specification(survey_id)
+    return {
+        "survey_id": survey_id,
+        "country": country,
+        "round": round_id,
+        "year": root.round(round_id).year,
+        "mode": specification.mode,
+        "sample_type": specification.sample_type,
+        "simulated": specification.simulated,
+    }
 
 
 @dg.multi_asset(
@@ -98,7 +87,7 @@ def _published(name: str, frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataF
             description=(
                 "**Weighted shares with their uncertainty**, for every indicator in every cell of every breakdown: Taylor "
                 "linearised standard error, 95 % logit interval, cases, population, design effect, degrees of freedom.\n\n"
-                "Cells with fewer than 25 cases keep their count and lose their number."
+                "Cells too thin, or that would tell on a respondent, keep their count and lose their number; `reason` says why."
             ),
         ),
         dg.AssetSpec(
@@ -175,6 +164,7 @@ def _metadata(frame: pd.DataFrame, computed: list[str]) -> dict[str, Any]:
         "surveys": int(frame["survey_id"].nunique()),
         "shown": int((frame["obs_status"] != "Q").sum()),
         "suppressed": int((frame["obs_status"] == "Q").sum()),
+        "reasons": {name: int(count) for name, count in frame["reason"].value_counts().items()},
         "dagster/column_schema": column_schema(frame),
         "preview": preview(first),
     }

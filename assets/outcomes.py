@@ -31,6 +31,8 @@ def survey_outcomes(context: dg.AssetExecutionContext, workspace: Workspace) -> 
         read_search_interest(workspace.paths.data_root().path)
     except InputError as error:
         failed[EVIDENCE_FILE] = str(error)
+    for key, entry in sorted(manifest.items()):
+        failed |= {f"{key} since {earlier}": message for earlier, message in entry.get("changes_failed", {}).items()}
     if failed:
         told = "\n\n".join(f"{key}\n{message}" for key, message in failed.items())
         raise dg.Failure(
@@ -43,7 +45,7 @@ def survey_outcomes(context: dg.AssetExecutionContext, workspace: Workspace) -> 
 
 @dg.asset_check(
     asset="manifest",
-    additional_deps=["estimates", "gender_gaps"],
+    additional_deps=["estimates", "gender_gaps", "adjusted_gaps"],
     description="Every survey could be read and estimated. Does not stop the others: what failed keeps its last good estimates.",
 )
 def surveys_readable(workspace: Workspace) -> dg.AssetCheckResult:

@@ -16,26 +16,38 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
+from assets import regional
 from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
+from assets.publication import adjusted_as_published, codebook_as_published, without_given_away
+from assets.quality import staged_findings
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
 from rga.warehouse import release as releases
+from rga.warehouse.disclosure_audit import exposed_by
 from rga.warehouse.staging import Staging
 from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
 
 STAGED = (
-    *("surveys", "coverage", "estimates", "gender_gaps", "item_nonresponse"),
+    *("surveys", "coverage", "estimates", "gender_gaps", "item_nonresponse", "codebook"),
+    *("changes", "adjusted_gaps", "gap_decomposition"),
     *("weighting", "weighting_effects", "weighting_sensitivity", "margins"),
 )
+OF_ALL = (*regional.TABLES, "furthest_behind")  # one file for all surveys
+
+# Columns of tables with the same shares under other weights, and the sex that each is of.
+GIVEN_AWAY_BY = {"weighting_effects": {"value": "sex"}, "weighting_sensitivity": {"women": "F", "men": "M"}}
 
 
 @dg.asset(
     backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
-    deps=["estimates", "gender_gaps", "search_interest"],
+    deps=[
+        *("estimates", "gender_gaps", "changes", "adjusted_gaps", "gap_decomposition"),
+        *("furthest_behind", *regional.TABLES, "data_quality", "search_interest"),
+    ],
     group_name=RELEASE,
     kinds={"duckdb"},
     owners=["team:data"],
@@ -62,7 +74,7 @@ def release(
     if not surveys:
         raise dg.Failure("There is no survey to publish: none could be read so far.", allow_retries=False)
     content = content_hash(root, staging, surveys)
-    live = releases.live_release(warehouse)
+    live, exposed = releases.live_release(warehouse), 0
     if live and releases.release_facts(warehouse, live)["fingerprint"] == content:
         context.log.info(f"Nothing changed: release {live} stands")
         path, new = releases.release_path(warehouse, live), False
@@ -78,9 +90,19 @@ def release(
         except ReleaseError as error:
             yield dg.AssetCheckResult(check_name="release_verified", passed=False, metadata={"problem": str(error)})
             raise dg.Failure(f"No release was made; the live one stands. {error}", allow_retries=False) from None
+        exposed = _exposed(warehouse, live, built.path)
+        if exposed:
+            context.log.warning(f"{exposed:,} cells that this release hides can be had with the help of the release before, {live}")
         live, path, new, rows, checks = built.id, built.path, True, built.rows, built.checks
-    yield dg.MaterializeResult(metadata=_metadata(live, path, new, rows), data_version=dg.DataVersion(content))
+    facts = _metadata(live, path, new, rows) | {"exposed_by_the_release_before": exposed}
+    yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(content))
     yield _verified(checks)
+
+
+def _exposed(warehouse: Path, before: str | None, path: Path) -> int:
+    """How many cells that the release at ``path`` hides can be had with the release ``before``: it cannot be taken back."""
+    older = releases.release_path(warehouse, before) if before else None
+    return len(exposed_by(older, path)) if older and older.is_file() else 0
 
 
 def publishable(staging: Staging) -> list[str]:
@@ -91,7 +113,8 @@ def publishable(staging: Staging) -> list[str]:
 def content_hash(root: DataRoot, staging: Staging, surveys: list[str]) -> str:
     """Hash of what a release of ``surveys`` is made from: two releases of one hash differ in nothing but their time."""
     manifest = staging.manifest()
-    said = {key: [manifest[key].get("fingerprint"), manifest[key].get("estimated"), manifest[key].get("error")] for key in surveys}
+    of_survey = ("fingerprint", "estimated", "changes", "error")
+    said = {key: [manifest[key].get(fact) for fact in of_survey] for key in surveys}
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for path in [*sorted((root.path / "catalogue").glob("*.yaml")), staging.table("search_interest", ALL)]:
         digest.update(path.name.encode() + (path.read_bytes() if path.is_file() else b""))
@@ -104,6 +127,16 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     """The release's rows by table."""
     catalogue = root.catalogue()
     found = {name: staging.read(name, surveys) for name in STAGED} | {"search_interest": staged_search_interest(staging)}
+    found |= {name: staging.read(name, [ALL]) for name in OF_ALL}
+    for name, sides in GIVEN_AWAY_BY.items():
+        if len(found[name]):
+            found[name] = without_given_away(found[name], found["estimates"], sides)
+    found["adjusted_gaps"], found["gap_decomposition"] = adjusted_as_published(
+        found["adjusted_gaps"], found["gap_decomposition"], found["gender_gaps"]
+    )
+    uses = {code: catalogue.uses(code) | catalogue.reads(code) for code in catalogue.indicators}
+    found["codebook"] = codebook_as_published(found["codebook"], found["estimates"], uses)
+    found["data_quality"] = staged_findings(staging, surveys)
     found["surveys"] = with_status(found["surveys"], staging.manifest())
     found |= described(root, catalogue, found["surveys"])
     simulated = found["surveys"]["simulated"]
@@ -153,6 +186,7 @@ def described(root: DataRoot, catalogue: Catalogue, surveys: pd.DataFrame) -> di
             "type": item.kind,
             "codes": "; ".join(f"{code} {label}" for code, label in item.codes.items()),
             "question": item.question,
+            "derived": item.derived,
         }
         for name, item in catalogue.columns.items()
     ]
@@ -162,7 +196,7 @@ def described(root: DataRoot, catalogue: Catalogue, surveys: pd.DataFrame) -> di
         "countries": countries,
         "rounds": pd.DataFrame(rounds),
         "indicators": pd.DataFrame(indicators),
-        "variables": pd.DataFrame(variables),
+        "variables": pd.DataFrame(variables).astype({"derived": "string"}),
         "breakdowns": pd.DataFrame(breakdowns),
     }
 

@@ -10,19 +10,26 @@ from typing import Any
 
 import pandas as pd
 
+from assets.quality import OWN, subject_of
 from assets.weighting_effects import effect_tables
 from assets.weighting_tables import margin_rows, weighting_rows
 from assets.weights import Weights, weigh
-from rga.microdata.benchmarks import load_source
+from rga.microdata.benchmarks import Source, load_source
 from rga.microdata.catalogue import Catalogue
+from rga.microdata.codebook import with_small_counts_hidden
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents, prepare
 from rga.microdata.specification import SurveySpecification
 from rga.publish.weights_picture import weights_svg
+from rga.quality import finding_rows
+from rga.quality.checks import findings_of
 from rga.survey.weight_bins import weight_bins
 from rga.warehouse.staging import Staging
 
-TABLES = ("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins", "coverage", "item_nonresponse")
+TABLES = (
+    *("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins"),
+    *("coverage", "item_nonresponse", "codebook", "specification", OWN),
+)
 
 
 def is_staged(staging: Staging, survey_id: str) -> bool:
@@ -39,14 +46,18 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writin
     respondents = prepare(root, survey_id)
     weights = weigh(root, survey_id, respondents)
     effects, sensitivity = effect_tables(root, survey_id, respondents, weights)
+    margins = margin_rows(survey_id, weights)
     tables = {
         "surveys": survey_row(root, survey_id, respondents, weights),
         "weighting": weighting_rows(survey_id, respondents, weights),
         "weighting_effects": effects,
         "weighting_sensitivity": sensitivity,
-        "margins": margin_rows(survey_id, weights),
+        "margins": margins,
         "coverage": coverage_rows(survey_id, root.catalogue(), root.specification(survey_id)),
         "item_nonresponse": nonresponse_rows(survey_id, respondents),
+        "codebook": with_small_counts_hidden(respondents.codebook, root.catalogue().dimensions).assign(survey_id=survey_id),
+        "specification": specification_row(root, survey_id),
+        OWN: finding_rows(survey_id, findings_of(subject_of(root, survey_id, respondents, margins))),
     }
     before_writing()
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))
@@ -79,8 +90,7 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
     specification = root.specification(survey_id)
     round_id, country = split_survey_id(survey_id)
     n, invited, final = len(respondents.frame), specification.all_invited, weights.steps[-1].diagnostics
-    response, name = weights.response, specification.benchmark_used
-    source = load_source(root.path / "benchmarks" / name) if name else None
+    response, name, source = weights.response, specification.benchmark_used, _benchmark(root, specification)
     rate = response.unweighted if response else n / invited if invited else None
     row = {
         "survey_id": survey_id,
@@ -142,3 +152,28 @@ def nonresponse_rows(survey_id: str, respondents: Respondents) -> pd.DataFrame:
     """Rows of `item_nonresponse`, with per cent of the survey's respondents."""
     counts = respondents.item_nonresponse
     return counts.assign(survey_id=survey_id, share=100 * counts["n"] / len(respondents.frame))
+
+
+def specification_row(root: DataRoot, survey_id: str) -> pd.DataFrame:
+    """The specification and the benchmark's source as they are now: what is staged must be described by what it was made from,
+    also when the specification is broken later. Not published."""
+    specification = root.specification(survey_id)
+    source = _benchmark(root, specification)
+    said = {
+        "specification": specification.model_dump_json(exclude_unset=True),
+        "benchmark": source.model_dump_json(exclude_unset=True) if source else None,
+    }
+    return pd.DataFrame([{"survey_id": survey_id} | said]).astype({"benchmark": "string"})
+
+
+def read_specification(staging: Staging, survey_id: str) -> tuple[SurveySpecification, Source | None]:
+    """What `specification_row` staged."""
+    row = staging.read("specification", [survey_id]).iloc[0]
+    source = None if pd.isna(row["benchmark"]) else Source.model_validate_json(row["benchmark"])
+    return SurveySpecification.model_validate_json(row["specification"]), source
+
+
+def _benchmark(root: DataRoot, specification: SurveySpecification) -> Source | None:
+    """The source of the benchmark that weights were fitted to."""
+    name = specification.benchmark_used
+    return load_source(root.path / "benchmarks" / name) if name else None

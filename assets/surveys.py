@@ -12,15 +12,18 @@ import dagster as dg
 import pandas as pd
 
 from assets.metadata import column_schema, picture
+from assets.quality import OWN, thresholds, verdict
 from assets.survey_tables import is_staged, stage_survey
 from assets.workspace import SURVEYS, Progress, Workspace, fingerprint, now
 from assets.workspace import surveys as survey_partitions
 from rga.errors import InputError, Problem
 from rga.microdata.data_root import DataRoot
+from rga.quality import finding_rows
 from rga.warehouse.staging import Staging
 
 STAGE = "surveys"
 DATA_VERSION = "dagster/data_version"
+FILE_CHECK = "file_gives_no_cause_for_doubt"
 NEVER_BUILT = {"tried": "", "fingerprint": "", "built": None, "error": None, "error_since": None}
 
 
@@ -45,6 +48,14 @@ class Outcome:
     name="surveys",
     can_subset=True,
     backfill_policy=dg.BackfillPolicy.single_run(),
+    check_specs=[
+        dg.AssetCheckSpec(
+            FILE_CHECK,
+            asset="respondents",
+            partitions_def=survey_partitions,
+            description="Nothing in the survey's file deserves a look. Stops nothing: flags are published (table data_quality).",
+        )
+    ],
     specs=[
         dg.AssetSpec(
             "respondents",
@@ -94,7 +105,7 @@ def survey_files(
 ) -> Iterator[dg.MaterializeResult]:
     root, staging = workspace.paths.data_root(), workspace.paths.staging()
     try:
-        root.catalogue()
+        root.catalogue(), thresholds(root)
     except InputError as error:
         raise dg.Failure(f"The catalogue cannot be used; nothing was built.\n{error}", allow_retries=False) from None
     try:
@@ -182,6 +193,7 @@ def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[
     """
     manifest = staging.manifest()
     for key, outcome in outcomes.items():
+        context.log_event(_file_check(staging, key, outcome, manifest))
         if outcome.status == "failed":
             continue
         for asset in ("respondents", "weights"):
@@ -196,6 +208,17 @@ def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[
             context.log_event(
                 dg.AssetMaterialization(asset, partition=key, metadata=metadata, tags={DATA_VERSION: outcome.version})
             )
+
+
+def _file_check(staging: Staging, key: str, outcome: Outcome, manifest: dict[str, dict[str, Any]]) -> dg.AssetCheckEvaluation:
+    """Flags of the survey's own file, or the error that keeps it from being read."""
+    if outcome.status == "failed":
+        facts = {"problem": outcome.message or manifest.get(key, NEVER_BUILT)["error"] or "not built yet"}
+        said: dict[str, Any] = {"passed": False, "severity": dg.AssetCheckSeverity.ERROR, "metadata": facts}
+    else:
+        found = staging.read(OWN, [key])
+        said = verdict(found if len(found) else finding_rows(key, []))
+    return dg.AssetCheckEvaluation(dg.AssetKey("respondents"), FILE_CHECK, partition=key, **said)
 
 
 def _manifest_metadata(outcomes: dict[str, Outcome], staging: Staging) -> dict[str, Any]:

@@ -78,7 +78,7 @@ def weigh(root: DataRoot, survey_id: str, respondents: Respondents) -> Weights:
     chain = _Chain(root, survey_id, respondents.sample, len(frame))
     for number, step in enumerate(specification.weighting, 1):
         try:
-            chain.run(step)
+            chain.run(step, specification.weighting[number:])
         except InputError as error:
             where = f"weighting step {number} ({step.step})"
             raise InputError([replace(problem, what=f"{where}: {problem.what}") for problem in error.problems]) from None
@@ -101,7 +101,7 @@ class _Chain:
         self.steps = [Step("base", "given" if given else "constant", "", self._of_respondents())]
         assert len(self.steps[0].weights) == respondents
 
-    def run(self, step: WeightingStep) -> None:
+    def run(self, step: WeightingStep, later: list[WeightingStep]) -> None:
         if isinstance(step, Selection):
             found = selection(self.weights, self.sample[step.by], step.population, step.invited)
             self._done(step, None, found.weights, found.notes)
@@ -118,7 +118,8 @@ class _Chain:
             notes = [*self.inputs.benchmark.notes, *calibration.notes]
             self._done(step, step.method, calibration.weights, notes, calibration=calibration)
         elif isinstance(step, Trim):
-            self._respondents_only()
+            if not any(isinstance(following, Nonresponse) for following in later):
+                self._respondents_only()  # until then the others' weights matter too
             trimmed = trim(self.weights, step.max_ratio)
             notes = [f"cut at {step.max_ratio:g} times the median, {trimmed.limit:,.4g}"]
             notes += ["margins are not met again"] * (self.inputs is not None and trimmed.trimmed > 0)

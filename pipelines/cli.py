@@ -123,28 +123,57 @@ def init(folder: Path, debug: bool) -> None:
 @main.command()
 @survey_option
 @raw_data_option
+@click.option("--html", type=FOLDER, metavar="DIR", help="Write one HTML page per survey here: findings only, no respondents.")
 @debug_option
-def check(surveys: tuple[str, ...], raw_data: Path | None, debug: bool) -> None:
-    """Check every specification against its file. Nothing is written."""
+def check(surveys: tuple[str, ...], raw_data: Path | None, html: Path | None, debug: bool) -> None:
+    """Check every specification against its file, and every file for what deserves a look.
+
+    Nothing is written but, with --html, a page per survey to send to whoever made the file.
+    """
     from pipelines.resources import ProgressBar, paths
 
     root = paths(raw_data).data_root()
     root.catalogue()
     keys = _survey_ids(root, surveys) or root.survey_ids()
-    from assets.survey_check import check_survey
-    from pipelines.check_report import report
+    from assets.survey_check import check_surveys
+    from pipelines.check_report import report, write_pages
     from rga.microdata.benchmark_use import unused_benchmarks
 
-    checks = []
     with ProgressBar() as progress:
         progress.begin("checking", len(keys))
-        for key in keys:
-            progress.step(key)
-            checks.append(check_survey(root, key))
+        checks = check_surveys(root, keys, progress.step)
     report(checks, unused_benchmarks(root) if not surveys else [])
+    if html:
+        click.echo(f"\n{write_pages(root, checks, html)} pages in {html}")
     misnamed = _told(root.misnamed())
     failed = sum(check.facts is None for check in checks)
     sys.exit(DONE if not failed and not misnamed else SOME_FAILED if failed < len(keys) else NOTHING_DONE)
+
+
+@main.command("new-survey")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--country", required=True, metavar="ISO3", help="Three-letter code, such as BGD.")
+@click.option("--round", "round_id", required=True, metavar="ID", help="Such as 2021-r2.")
+@click.option("--like", metavar="KEY", help="Start from this survey, such as last round's: 2020-r1/BGD.")
+@click.option(
+    "--form", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="XLSForm that the answers were collected with."
+)
+@raw_data_option
+@debug_option
+def new_survey(
+    files: tuple[Path, ...], country: str, round_id: str, like: str | None, form: Path | None, raw_data: Path | None, debug: bool
+) -> None:
+    """Draft survey.yaml for FILE from its own labels, matched to the catalogue.
+
+    Several files: the one with a row per respondent or household first. Files are copied beside the page; nothing is overwritten.
+    """
+    from rga.microdata.data_root import DataRoot
+    from rga.onboarding.draft import Request, write_draft
+    from rga.onboarding.summary import summary
+
+    root = DataRoot(_raw_data(raw_data))
+    path, draft = write_draft(root, Request(files, country, round_id, form, like))
+    click.echo(summary(path, draft))
 
 
 def _told(problems: list[Problem]) -> int:

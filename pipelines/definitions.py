@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets import estimates, evidence, outcomes, release
+from assets import adjusted_gaps, changes, estimates, evidence, outcomes, quality, regional, release
 from assets import surveys as survey_assets
 from assets.workspace import Progress, Workspace
 from pipelines import jobs, schedules, sensors
@@ -22,7 +22,9 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
     overrides = dict(resource_overrides or {})
     where = overrides.get("paths") or paths()
     return dg.Definitions(
-        assets=dg.load_assets_from_modules([survey_assets, estimates, evidence, release, outcomes]),
+        assets=dg.load_assets_from_modules(
+            [survey_assets, estimates, changes, adjusted_gaps, regional, quality, evidence, release, outcomes]
+        ),
         asset_checks=[outcomes.surveys_readable],
         jobs=[jobs.build],
         schedules=[schedules.nightly],

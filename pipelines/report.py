@@ -13,7 +13,14 @@ import click
 
 from pipelines.build import BuildOutcome
 
-STAGES = {"start": "start", "surveys": "surveys", "estimation": "estimates and gaps", "release": "release"}
+STAGES = {
+    "start": "start",
+    "surveys": "surveys",
+    "estimation": "estimates and gaps",
+    "changes": "changes",
+    "adjustment": "adjusted gaps",
+    "release": "release",
+}
 SHOWN = 6  # failed surveys told in full: an error is one screen at most
 
 
@@ -24,7 +31,7 @@ def summary(outcome: BuildOutcome) -> None:
     if not outcome.error and outcome.release and outcome.link:
         stands = "" if outcome.new_release else "; nothing changed, it stands as it is"
         click.echo(f"Estimates  {outcome.estimates:,}, and {outcome.gaps:,} gaps between women and men")
-        click.echo(f"Withheld   {outcome.suppressed:,} cells with too few cases; they keep their counts")
+        click.echo(f"Withheld   {outcome.suppressed:,} cells, too thin or too telling; they keep their counts")
         click.echo(f"Release    {outcome.release}{stands}")
     if outcome.seconds:
         click.echo(f"Time       {_time(outcome.seconds)}")

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LONGEST = 600  # characters of one message
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -21,17 +23,25 @@ class Problem:
     variable: str | None = None
     code: str | None = None
     rows: int | None = None
+    check: str = ""  # which check of ``rga.quality`` it belongs to
 
     def __str__(self) -> str:
         where = [
-            f"file {self.file}" if self.file else "",
-            f"variable {self.variable}" if self.variable else "",
-            f"code {self.code}" if self.code is not None else "",
+            f"file {plain(self.file)}" if self.file else "",
+            f"variable {plain(self.variable)}" if self.variable else "",
+            f"code {plain(self.code)}" if self.code is not None else "",
             f"{self.rows:,} row{'s' if self.rows != 1 else ''}" if self.rows is not None else "",
         ]
         place = ", ".join(part for part in where if part)
-        text = f"{place}: {self.what}" if place else self.what
-        return f"{text}\n    what to do: {self.remedy}" if self.remedy else text
+        what, remedy = plain(self.what, LONGEST), plain(self.remedy, LONGEST)
+        text = f"{place}: {what}" if place else what
+        return f"{text}\n    what to do: {remedy}" if remedy else text
+
+
+def plain(text: str, longest: int = 200) -> str:
+    """``text``, which may come from a file, as a terminal can show it: no control characters, cut where it is too long."""
+    shown = "".join(c if c.isprintable() or c == "\n" else "\ufffd" for c in text[: longest + 1])
+    return shown if len(text) <= longest else shown[:longest] + "..."
 
 
 class InputError(Exception):

@@ -7,6 +7,7 @@ weights to them (``rga.survey``).
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Literal
@@ -101,9 +102,14 @@ def read_margin(folder: Path, margin: Margin, iso3: str, codes: Mapping[str, Col
     table = frame.loc[frame.iso3 == iso3, [*variables, value]].rename(columns={value: "total"}).reset_index(drop=True)
     if table.empty:
         raise InputError(Problem(f"has no rows for {iso3}", "add the country or name another benchmark", file=file))
-    table["total"] = pd.to_numeric(table["total"], errors="coerce").astype("float64")
-    if not table["total"].between(0, MOST_PEOPLE).all():
-        raise InputError(Problem(f"{iso3}: {value} missing, negative or not a number", "correct it", file=file))
+    text, table["total"] = table["total"], pd.to_numeric(table["total"], errors="coerce").astype("float64")
+    low = -MOST_PEOPLE if margin.measure == "mean" else 0  # an index may be below 0 on average
+    if (wrong := ~table["total"].between(low, MOST_PEOPLE)).any():
+        first = table.index[wrong][0]
+        where = f" in category {'*'.join(table.loc[first, variables])}" if variables else ""
+        found = text[first].strip() or "nothing"
+        problem = Problem(f"{iso3}: {value} missing, negative or not a number{where}: {found}", "correct it", file=file)
+        raise InputError(replace(problem, rows=int(wrong.sum())))
     if table.duplicated(variables or None).any() or (not variables and len(table) > 1):
         twice = "*".join(map(str, table.loc[table.duplicated(variables or None), variables].iloc[0])) if variables else iso3
         raise InputError(Problem(f"{iso3}: category {twice} appears twice", "keep one of them", file=file))
@@ -118,7 +124,7 @@ def read_margin(folder: Path, margin: Margin, iso3: str, codes: Mapping[str, Col
     for cell in (cell for cell in crossing if cell not in given):
         what = f"{iso3}: there is no row for {'*'.join(cell)}"
         problems.append(Problem(what, "add it, with 0 if there is nobody", file=file, variable=margin.margin))
-    if not table["total"].sum() > 0:
+    if margin.measure != "mean" and not table["total"].sum() > 0:
         problems.append(Problem(f"{iso3}: every {value} is 0", "correct it", file=file, variable=margin.margin))
     if problems:
         raise InputError(problems)

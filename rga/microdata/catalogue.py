@@ -16,7 +16,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from rga.errors import InputError, Problem
 from rga.microdata.expressions import check_expression
-from rga.microdata.yaml_file import StrictModel, load_yaml
+from rga.microdata.yaml_file import Label, StrictModel, load_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
@@ -30,17 +30,19 @@ RESERVED = {"survey_id", "respondent_id", "panel_id", "stratum", "psu", "base_we
 class Variable(StrictModel):
     """A harmonised variable: categorical (``codes``), numeric (neither), a battery (``items``) or derived by SQL.
 
-    ``sdmx`` gives the published spelling of a code where it differs from ours.
+    ``sdmx`` gives the published spelling of a code where it differs from ours; ``asked_of`` is an SQL condition: whom the question
+    is for (everybody without it).
     """
 
-    label: str
-    module: str
-    question: str = ""
-    codes: dict[Code, str] = {}
-    items: dict[Name, str] = {}
+    label: Label
+    module: Label
+    question: Label = ""
+    codes: dict[Code, Label] = {}
+    items: dict[Name, Label] = {}
     minimum: float | None = None
     maximum: float | None = None
     derived: str | None = None
+    asked_of: str | None = None
     sdmx: dict[str, str] = {}
 
     @property
@@ -53,6 +55,8 @@ class Variable(StrictModel):
             raise ValueError("a battery (`items`) needs `codes` that its items share")
         if self.items and self.derived:
             raise ValueError("a battery cannot be `derived`")
+        if self.derived and self.asked_of:
+            raise ValueError("what is `derived` is asked of nobody: give `asked_of` to what it is derived from")
         if unknown := sorted(set(self.sdmx) - set(self.codes)):
             raise ValueError(f"`sdmx` renames codes that do not exist: {', '.join(unknown)}")
         return self
@@ -61,8 +65,8 @@ class Variable(StrictModel):
 class Indicator(StrictModel):
     """A share: those for whom ``numerator`` is true among those who are in the ``universe`` and answered."""
 
-    title: str
-    module: str
+    title: Label
+    module: Label
     universe: str = "TRUE"
     numerator: str
     unit: Literal["percent"] = "percent"
@@ -90,6 +94,24 @@ class _Breakdowns(StrictModel):
     breakdowns: list[str] = Field(min_length=1)
 
 
+Words = dict[str, list[str]]  # language -> words or phrases
+
+
+class VariableSynonyms(StrictModel):
+    """Other words for a variable: for its label, its battery's items, its codes."""
+
+    label: Words = {}
+    items: dict[Name, Words] = {}
+    codes: dict[Code, Words] = {}
+
+
+class Synonyms(StrictModel):
+    """`synonyms.yaml`: what else the catalogue's variables and codes are called, by language. It serves drafts only."""
+
+    codes: dict[Code, Words] = {}
+    variables: dict[Name, VariableSynonyms] = {}
+
+
 class Catalogue(StrictModel):
     """The three files, checked against each other."""
 
@@ -115,8 +137,12 @@ class Catalogue(StrictModel):
 
     def uses(self, indicator: str, given: Collection[str] = ()) -> set[str]:
         """Harmonised columns that an indicator's expressions read, derived ones replaced by their ``sources``."""
+        return self.sources(self.reads(indicator), given)
+
+    def reads(self, indicator: str) -> set[str]:
+        """Harmonised columns that an indicator's expressions name."""
         definition = self.indicators[indicator]
-        return self.sources(self.check(definition.universe) | self.check(definition.numerator), given)
+        return self.check(definition.universe) | self.check(definition.numerator)
 
     def sources(self, columns: set[str], given: Collection[str] = ()) -> set[str]:
         """``columns`` with derived ones, but for those a survey has ``given``, replaced by what they are derived from."""
@@ -153,6 +179,8 @@ def load_catalogue(folder: Path) -> Catalogue:
     for name, variable in variables.items():
         if variable.derived:
             problems += _checked(catalogue, variable.derived, where + "variables.yaml", f"{name}.derived")
+        if variable.asked_of:
+            problems += _checked(catalogue, variable.asked_of, where + "variables.yaml", f"{name}.asked_of")
     for code, indicator in indicators.items():
         for part in ("universe", "numerator"):
             problems += _checked(catalogue, getattr(indicator, part), where + "indicators.yaml", f"{code}.{part}")
@@ -169,6 +197,23 @@ def load_catalogue(folder: Path) -> Catalogue:
     if problems:
         raise InputError(problems)
     return catalogue
+
+
+def load_synonyms(folder: Path, catalogue: Catalogue) -> Synonyms:
+    """Read ``folder``/synonyms.yaml; none without that file. Raises InputError where it names what ``catalogue`` lacks."""
+    path, where = folder / "synonyms.yaml", f"{folder.name}/synonyms.yaml"
+    if not path.is_file():
+        return Synonyms()
+    synonyms = load_yaml(path, Synonyms, where)
+    problems = []
+    for name, given in synonyms.variables.items():
+        variable = catalogue.variables.get(name)
+        known: set[str] = {*variable.codes, *variable.items} if variable else set()
+        if unknown := sorted({*given.codes, *given.items} - known) if variable else [name]:
+            problems.append(Problem(f"`{unknown[0]}` is not in variables.yaml", "correct the name, or remove it", where, name))
+    if problems:
+        raise InputError(problems)
+    return synonyms
 
 
 def _expanded(entries: dict[str, _Entry], variables: dict[str, Variable]) -> tuple[dict[str, Indicator], list[Problem]]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rga.errors import InputError, Problem
 from rga.microdata.catalogue import Catalogue, load_catalogue
+from rga.microdata.publication_rules import PublicationRules, load_publication_rules
 from rga.microdata.readers import sha256
 from rga.microdata.specification import RoundSpecification, SurveySpecification
 from rga.microdata.yaml_file import load_yaml
@@ -59,6 +60,11 @@ class DataRoot:
         """The catalogue, read once. Raises InputError."""
         return self._catalogue
 
+    @cached_property
+    def publication_rules(self) -> PublicationRules:
+        """What may be printed, read once. Raises InputError."""
+        return load_publication_rules(self.path / "catalogue")
+
     def specification(self, survey_id: str) -> SurveySpecification:
         """The survey's specification. Raises InputError."""
         folder = self.folder(survey_id)
@@ -72,19 +78,20 @@ class DataRoot:
     def files(self, survey_id: str) -> dict[str, Path]:
         """Paths of the survey's microdata files by name. Raises InputError for one outside the root, or absent."""
         folder, root = self.folder(survey_id), self.path.resolve()
+        shown = self.shown(folder / "survey.yaml")
         paths: dict[str, Path] = {}
         for name, file in self.specification(survey_id).files.items():
             path = folder / file.path
             # The path as written must stay inside; a link that the user placed inside may lead out.
             written = Path(*_normal(path.absolute().parts))
             if Path(file.path).is_absolute() or not written.is_relative_to(self.path.absolute()):
-                raise InputError(
-                    Problem(f"`{file.path}` leaves the data root", "put the file in it", self.shown(folder / "survey.yaml"))
-                )
+                raise InputError(Problem(f"`{file.path}` leaves the data root", "put the file in it", shown))
             if not path.is_file():
                 raise InputError(Problem("there is no such file", "put the file there, or correct `files:`", self.shown(written)))
             if not path.resolve().is_relative_to(root) and not path.is_symlink():
-                raise InputError(Problem(f"`{file.path}` leaves the data root through a linked folder", "put the file in it"))
+                raise InputError(
+                    Problem(f"`{file.path}` leaves the data root through a linked folder", "put the file in it", shown)
+                )
             paths[name] = path
         return paths
 
@@ -127,7 +134,7 @@ def code_fingerprint() -> str:
     """Hash of the library code that decides a survey's numbers: a changed estimator recomputes everything."""
     library = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    for part in ("microdata", "survey"):
+    for part in ("microdata", "survey", "quality"):
         for path in sorted((library / part).glob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

@@ -29,6 +29,8 @@ def check_expression(text: str, columns: Mapping[str, set[str] | None]) -> set[s
         tree = sqlglot.parse_one(text, dialect="duckdb")
     except SqlglotError as error:
         raise ValueError(f"not a valid SQL expression: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     for node in tree.walk():
         if not isinstance(node, _ALLOWED):
             raise ValueError(f"`{node.sql(dialect='duckdb')}` is not allowed in an expression")
@@ -62,9 +64,13 @@ def check_select(text: str, tables: set[str]) -> tuple[set[str], set[str]]:
         trees = [tree for tree in sqlglot.parse(text, dialect="duckdb") if tree is not None]
     except SqlglotError as error:
         raise ValueError(f"not a valid SQL statement: {str(error).splitlines()[0]}") from None
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if len(trees) != 1 or not isinstance(trees[0], exp.Query):
         raise ValueError("must be one SELECT statement")
     tree = trees[0]
+    if any(part.args.get("recursive") for part in tree.find_all(exp.With)):
+        raise ValueError("WITH RECURSIVE is not allowed: it may have no end")
     ctes = {cte.alias for cte in tree.find_all(exp.CTE)}
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier) or table.db or table.name not in tables | ctes:

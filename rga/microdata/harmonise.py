@@ -15,10 +15,11 @@ import pandas as pd
 from rga.errors import Problem
 from rga.microdata.catalogue import Catalogue, Variable
 from rga.microdata.codes import canonical_code
-from rga.microdata.specification import Source, SurveySpecification
+from rga.microdata.specification import ShownTo, Source, SurveySpecification
 
 ANSWERED = "answered"
 BLANK = "blank"
+NOT_ASKED = "not_asked"  # by plan: each respondent saw some of the questions
 MOST_CODES = 20  # different values that an error shows
 
 
@@ -51,8 +52,33 @@ def harmonise(
 
 def recode(source: pd.DataFrame, name: str, variable: Variable, mapping: Source) -> tuple[dict[str, Recoded], list[Problem]]:
     """The columns of one variable, blanks given their meaning, and what is wrong with its answers."""
+    if mapping.value is not None:
+        return {name: _constant(mapping.value, variable, source.index)}, []
     columns, problems = _recode(source, name, variable, mapping)
-    return _with_blanks(columns, variable, mapping), problems
+    columns = _with_blanks(columns, variable, mapping)
+    if mapping.shown_to:
+        columns, found = _planned(columns, source[mapping.shown_to.column], mapping.shown_to)
+        problems += found
+    return columns, problems
+
+
+def _constant(value: str, variable: Variable, index: pd.Index) -> Recoded:
+    """What is the same for everybody, such as the residence in a survey of cities."""
+    kinds = pd.Series(ANSWERED, index, dtype="string")
+    return pd.Series(value if variable.codes else float(value), index, dtype="string" if variable.codes else "float64"), kinds
+
+
+def _planned(columns: dict[str, Recoded], form: pd.Series, shown_to: ShownTo) -> tuple[dict[str, Recoded], list[Problem]]:
+    """``columns`` in which those who were not shown the question are `not_asked` rather than blank."""
+    place, codes = numbered(form)
+    shown = np.isin(np.array(codes, dtype=object), shown_to.codes)[place % len(codes)]
+    planned, problems = {}, []
+    for name, (values, kinds) in columns.items():
+        if rows := int(((kinds == ANSWERED) & values.notna() & ~shown).sum()):
+            what = f"answers of people whom `shown_to` ({shown_to.column}) leaves out"
+            problems.append(Problem(what, "correct `shown_to:`, or have the file corrected", variable=name, rows=rows))
+        planned[name] = values.mask(~shown), kinds.mask(~shown, NOT_ASKED)
+    return planned, problems
 
 
 def _recode(source: pd.DataFrame, name: str, variable: Variable, mapping: Source) -> tuple[dict[str, Recoded], list[Problem]]:
@@ -133,13 +159,29 @@ def _as_written(value: object) -> str:
     return value.strip() if isinstance(value, str) else canonical_code(value)
 
 
+def code_counts(source: pd.DataFrame, variables: Mapping[str, Source]) -> pd.DataFrame:
+    """How many rows of ``source`` have each code that ``variables`` speak of: column, code, n; codes in no row are left out."""
+    rows: dict[tuple[str, str], int] = {}
+    for mapping in variables.values():
+        known = {*mapping.codes, *mapping.missing}
+        for column in [mapping.column] if mapping.column else mapping.columns.values():
+            place, codes = numbered(source[column])
+            numbers = np.bincount(place[place >= 0], minlength=len(codes))
+            counted: Counter[str] = Counter()
+            for code, n in zip(codes, numbers, strict=True):
+                parts = code.split(mapping.separator) if mapping.separator and code not in known else [code]
+                counted.update({part: int(n) for part in {canonical_code(part) for part in parts} & known})
+            rows |= {(column, code): counted[code] for code in known if counted[code]}
+    return pd.DataFrame([(*key, n) for key, n in rows.items()], columns=["column", "code", "n"])
+
+
 def is_blank(values: pd.Series) -> pd.Series:
     """Where nothing is written: null, or only spaces."""
     return values.isna() | (values.astype("string").str.strip() == "").fillna(True).astype(bool)
 
 
 def _categorical(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd.Series, pd.Series, list[Problem]]:
-    place, codes = _distinct(values)
+    place, codes = numbered(values)
     kinds = [BLANK if not code else ANSWERED if code in mapping.codes else mapping.missing.get(code) for code in codes]
     rows = Counter({code: 0 for code, kind in zip(codes, kinds, strict=True) if kind is None})
     for at, count in zip(*np.unique(place, return_counts=True), strict=True):
@@ -149,10 +191,10 @@ def _categorical(values: pd.Series, variable: Variable, mapping: Source) -> tupl
     return _spread([mapping.codes.get(code) for code in codes], place, values), _spread(kinds, place, values), problems
 
 
-def _distinct(values: pd.Series) -> tuple[np.ndarray, list[str]]:
+def numbered(values: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Where each answer stands among the distinct ones, and these as codes, the last of them blank: answers repeat, and to look
     at each once is many times as fast."""
-    if pd.api.types.infer_dtype(values, skipna=True).startswith("mixed"):  # True and 1 are equal to pandas, though not to us
+    if values.dtype == object and any(isinstance(value, bool) for value in values):  # to pandas True and 1 are equal, not to us
         values = values.map(canonical_code, na_action="ignore")
     place, distinct = pd.factorize(values)
     return place, [*map(canonical_code, distinct), ""]
@@ -168,7 +210,10 @@ def _unknown(rows: Mapping[str, int], targets: list[str]) -> list[Problem]:
         what = f"{len(rows):,} different values are neither mapped nor declared missing"
         return [
             Problem(
-                what, "is this the right column? Its values are not shown, as they may identify people", rows=sum(rows.values())
+                what,
+                "is this the right column? Its values are not shown, as they may identify people",
+                rows=sum(rows.values()),
+                check="unknown_codes",
             )
         ]
     return [_unmapped(code, count, targets) for code, count in sorted(rows.items())]
@@ -185,18 +230,21 @@ def _unmapped(code: str, rows: int, targets: list[str]) -> Problem:
         f"map it under `codes:` (to {', '.join(targets)}) or list it under `missing:`",
         code=code,
         rows=rows,
+        check="unknown_codes",
     )
 
 
 def _numeric(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd.Series, pd.Series, list[Problem]]:
-    place, distinct = _distinct(values)
+    place, distinct = numbered(values)
     codes = _spread(distinct, place, values)
     kinds = _spread([mapping.missing.get(code) if code else BLANK for code in distinct], place, values)
     numbers, unread = as_number(values.where(kinds.isna()))
     problems = []
     if unread.any():
         examples = _examples(codes[unread].map(repr))
-        problems.append(Problem(f"not numbers{examples}", "list such codes under `missing:`", rows=int(unread.sum())))
+        problems.append(
+            Problem(f"not numbers{examples}", "list such codes under `missing:`", rows=int(unread.sum()), check="unknown_codes")
+        )
     low = -float("inf") if variable.minimum is None else variable.minimum
     high = float("inf") if variable.maximum is None else variable.maximum
     outside = (numbers < low) | (numbers > high)
@@ -206,6 +254,7 @@ def _numeric(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd
                 f"outside {low:g} to {high:g}{_examples(codes[outside])}",
                 "list codes that mean missing under `missing:`, or have the file corrected",
                 rows=int(outside.sum()),
+                check="impossible_values",
             )
         )
     return numbers, kinds.mask(numbers.notna(), ANSWERED), problems
@@ -221,3 +270,8 @@ def as_number(values: pd.Series) -> tuple[pd.Series, pd.Series]:
     numbers = pd.to_numeric(values, errors="coerce").astype("float64")
     numbers = numbers.mask(numbers.abs() == float("inf"))
     return numbers, numbers.isna() & ~is_blank(values)
+
+
+def is_number(text: str) -> bool:
+    """Whether ``text`` reads as a finite number."""
+    return bool(as_number(pd.Series([text]))[0].notna().all())

@@ -108,8 +108,10 @@ def _any_of(words: list[str]) -> re.Pattern:
 def _sample(given: pd.Series) -> list[str]:
     """Some of the values as text: those long enough to identify anybody, as codes and declared missings are not."""
     some = given.iloc[:: len(given) // LOOKED_AT + 1]
-    texts = [value.strip() if isinstance(value, str) else canonical_code(value) for value in some]
-    return [text for text in texts if len(text) >= 5 or DECIMAL.match(text) or sum(map(str.isalpha, text)) >= 2]
+    place, distinct = pd.factorize(some)  # answers repeat
+    texts = [value.strip() if isinstance(value, str) else canonical_code(value) for value in distinct]
+    long = [len(text) >= 5 or bool(DECIMAL.match(text)) or sum(map(str.isalpha, text)) >= 2 for text in texts]
+    return [texts[at] for at in place if long[at]]
 
 
 def _are_few(sample: list[str]) -> bool:

@@ -69,7 +69,7 @@ def unread_identifiers(root: DataRoot, survey_id: str) -> list[Identifier]:
 
 
 def _labels(path: Path) -> dict[str, str]:
-    return {} if path.suffix.lower() in UNLABELLED else file_labels(path)[0]
+    return {} if path.suffix.lower() in UNLABELLED else file_labels(path)[1]
 
 
 def _only_in_the_statement(specification: SurveySpecification, paths: Mapping[str, Path], but: set[str]) -> dict[str, Path]:

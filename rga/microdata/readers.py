@@ -6,9 +6,13 @@ codes mean.
 
 from __future__ import annotations
 
+import codecs
+import csv
 import hashlib
 import re
+import threading
 import zipfile
+from collections import Counter
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
 from functools import partial
@@ -35,6 +39,12 @@ _STATISTICAL: dict[str, Callable] = {
     ".xpt": partial(parser_entry_point, parser_format="xport"),
 }
 _LETTERS = {".dta", ".sas7bdat", ".xpt"}  # formats whose missing values are letters
+_SHUT_IN: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": "false",
+    "lock_configuration": "true",
+    "memory_limit": "4GB",
+}
+LONGEST_STATEMENT = 120  # seconds: a join of a million rows takes one
 FORMATS = {*_STATISTICAL, ".csv", ".xlsx", ".parquet"}
 
 
@@ -68,7 +78,33 @@ def read_columns(path: Path, wanted: Iterable[str]) -> pd.DataFrame:
     Raises InputError.
     """
     names = set(wanted)
-    return _read(path, [name for name in column_names(path) if name in names])
+    found = _read(path, [name for name in column_names(path) if name in names])
+    _complain_of_twice(path, names)
+    return found
+
+
+def _complain_of_twice(path: Path, wanted: set[str]) -> None:
+    """Raises InputError for a wanted name that several columns bear: in text and Parquet, capitals make no difference."""
+    suffix = path.suffix.lower()
+    written = _header(path)
+    fold = str.lower if suffix in (".csv", ".parquet") else str
+    counts = Counter(map(fold, written))
+    if twice := [name for name in sorted(wanted) if counts[fold(name)] > 1]:
+        remedy = "have one of them renamed, or taken out"
+        raise InputError([Problem("is the name of two columns, or stands there twice", remedy, path.name, name) for name in twice])
+
+
+def _header(path: Path) -> list[str]:
+    """Names of columns as they are written, where a reader would rename those that repeat; else none."""
+    suffix = path.suffix.lower()
+    if suffix == ".xlsx":
+        top = pd.read_excel(path, header=None, nrows=1, dtype=object, engine="calamine")
+        return [str(name) for name in top.iloc[0]] if len(top) else []
+    if suffix == ".csv":
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            line = file.readline(1 << 22)
+        return max((next(csv.reader([line], delimiter=mark), []) for mark in ",;\t|"), key=len)
+    return []
 
 
 def read_head(path: Path, wanted: Iterable[str], rows: int) -> pd.DataFrame:
@@ -95,6 +131,9 @@ def _read(path: Path, columns: list[str] | None, rows: int | None = None) -> pd.
             )
         return _with_duckdb(path, columns, rows)
     except _UNREADABLE as error:
+        if suffix == ".csv" and not _is_utf8(path):
+            what, remedy = "is not UTF-8 text", "open it in the program that made it and save it as CSV in UTF-8"
+            raise InputError(Problem(what, remedy, file=path.name)) from None
         reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise InputError(
             Problem(
@@ -103,6 +142,21 @@ def _read(path: Path, columns: list[str] | None, rows: int | None = None) -> pd.
                 file=path.name,
             )
         ) from None
+
+
+def _is_utf8(path: Path) -> bool:
+    """Whether a file is text in UTF-8, read piece by piece."""
+    decode = codecs.getincrementaldecoder("utf-8")().decode
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(1 << 20):
+                if b"\0" in piece:
+                    return False
+                decode(piece)
+            decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _statistical(path: Path, columns: list[str] | None, rows: int | None) -> pd.DataFrame:
@@ -139,11 +193,11 @@ def _opened(path: Path, columns: list[str] | None, rows: int | None = None) -> t
         return read(encoding="WINDOWS-1252")
 
 
-def file_labels(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Labels of columns, and of their values by code, as far as the format holds any. Raises InputError."""
+def file_labels(path: Path) -> tuple[str, dict[str, str], dict[str, dict[str, str]]]:
+    """The file's own title, labels of columns, and of their values by code, as far as the format holds any. Raises InputError."""
     column_names(path)  # says why a file cannot be read
     if path.suffix.lower() not in _STATISTICAL:
-        return {}, {}
+        return "", {}, {}
     _, meta = _opened(path, None)
     letters = path.suffix.lower() in _LETTERS
     values = {
@@ -153,7 +207,7 @@ def file_labels(path: Path) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
         }
         for name, given in meta.variable_value_labels.items()
     }
-    return {name: str(label) for name, label in meta.column_names_to_labels.items() if label}, values
+    return meta.file_label or "", {name: str(label) for name, label in meta.column_names_to_labels.items() if label}, values
 
 
 def _with_duckdb(path: Path, columns: list[str] | None, rows: int | None) -> pd.DataFrame:
@@ -186,15 +240,22 @@ def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted
     except ValueError as error:
         raise InputError(Problem(f"respondents: {error}", "correct `respondents:`", file="survey.yaml")) from None
     needed = set(wanted) | named
-    with duckdb.connect(config={"enable_external_access": "false", "lock_configuration": "true"}) as connection:
+    with duckdb.connect(config=_SHUT_IN) as connection:
         for name, path in files.items():
             connection.register(name, read_columns(path, needed))
+        clock = threading.Timer(LONGEST_STATEMENT, connection.interrupt)
+        clock.start()
         try:
             frame = connection.execute(statement).df()
+        except duckdb.InterruptException:
+            what = f"respondents: was stopped after {LONGEST_STATEMENT} seconds"
+            raise InputError(Problem(what, "does it join every row with every other?", file="survey.yaml")) from None
         except duckdb.Error as error:
             raise InputError(
                 Problem(f"respondents: {_without_values(error)}", "correct the SQL in `respondents:`", file="survey.yaml")
             ) from None
+        finally:
+            clock.cancel()
     _complain_of_missing(wanted, list(frame.columns), "the result of `respondents:`")
     return frame[wanted]
 

@@ -6,8 +6,10 @@ a single variable (``harmonise``), weights.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
+from pathlib import Path
 from typing import get_args
 
 import duckdb
@@ -16,11 +18,13 @@ import pyarrow as pa
 
 from rga.errors import InputError, Problem
 from rga.microdata.catalogue import Catalogue, Variable
+from rga.microdata.codebook import codebook
 from rga.microdata.codes import canonical_code
 from rga.microdata.data_root import DataRoot, split_survey_id
-from rga.microdata.harmonise import as_number, harmonise, is_blank
+from rga.microdata.harmonise import as_number, code_counts, harmonise, is_blank, is_number
+from rga.microdata.interviews import interviews
 from rga.microdata.private_columns import read_identifiers
-from rga.microdata.readers import one_row_per_respondent, sha256
+from rga.microdata.readers import file_labels, one_row_per_respondent, sha256
 from rga.microdata.sample import ELIGIBLE, RESPONDED, auxiliary, misused_names, names_used, responded
 from rga.microdata.specification import MissingKind, Source, SurveySpecification
 
@@ -30,7 +34,11 @@ class Respondents:
     """Harmonised respondents of one survey.
 
     ``frame`` has survey_id, respondent_id, panel_id, stratum, psu, base_weight and every column of the catalogue (null:
-    missing or not asked). ``item_nonresponse`` has variable, kind, n. ``excluded`` counts people outside the population.
+    missing or not asked). ``item_nonresponse`` has variable, kind, n; ``codebook`` is that of `rga.microdata.codebook`, every count
+    shown. ``excluded`` counts people outside the population.
+
+    For checks: ``kinds`` has the kind of each answer, a row per row of ``frame``; ``interviews`` minutes, interviewed and no_date
+    of the same; ``code_counts`` column, code, n of all rows of the file.
 
     ``sample``, for weighting only: everybody the file has but those known to be outside the population and not to have answered. It
     has `responded`, `eligible` (not known to be outside), stratum, psu, base_weight and the variables that weighting steps name;
@@ -39,9 +47,13 @@ class Respondents:
 
     frame: pd.DataFrame
     item_nonresponse: pd.DataFrame
+    codebook: pd.DataFrame
     excluded: int
     source_files: dict[str, str]
     sample: pd.DataFrame
+    kinds: pd.DataFrame
+    interviews: pd.DataFrame
+    code_counts: pd.DataFrame
 
 
 def prepare(root: DataRoot, survey_id: str) -> Respondents:
@@ -96,10 +108,23 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
     return Respondents(
         frame=frame[kept].reset_index(drop=True),
         item_nonresponse=item_nonresponse,
+        codebook=codebook(source[kept], harmonised[kept], kinds[kept], catalogue, specification, _labels(paths.values())),
         excluded=int((answered & ~inside).sum()),
         source_files={paths[name].name: digest for name, digest in hashes.items()},
         sample=sample[answered | inside].reset_index(drop=True),
+        kinds=kinds[kept].reset_index(drop=True),
+        interviews=interviews(source, specification)[kept].reset_index(drop=True),
+        code_counts=code_counts(source, specification.variables),
     )
+
+
+def _labels(paths: Iterable[Path]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Labels of columns and codes of all files; a column that several have has those of the first."""
+    of_columns: dict[str, str] = {}
+    of_codes: dict[str, dict[str, str]] = {}
+    for _, columns, codes in map(file_labels, paths):
+        of_columns, of_codes = columns | of_columns, codes | of_codes
+    return of_columns, of_codes
 
 
 def _check_names(catalogue: Catalogue, specification: SurveySpecification, file: str) -> None:
@@ -121,6 +146,8 @@ def _check_names(catalogue: Catalogue, specification: SurveySpecification, file:
 
 def _misfits(variable: Variable, source: Source) -> list[Problem]:
     """Where a mapping does not suit the variable of the catalogue it is given for."""
+    if source.value is not None:
+        return _unfit_value(variable, source.value)
     problems = []
     if source.separator and not (variable.items and len(variable.codes) == 2):
         what = "has a `separator`, but is no battery of two codes, chosen and not chosen"
@@ -141,6 +168,19 @@ def _misfits(variable: Variable, source: Source) -> list[Problem]:
         known = ", ".join([*variable.codes, *get_args(MissingKind)])
         problems.append(Problem("is what `blank:` means, but no code or kind of missing", f"use one of {known}", code=source.blank))
     return problems
+
+
+def _unfit_value(variable: Variable, value: str) -> list[Problem]:
+    if variable.items:
+        return [Problem("is a battery, and cannot have one `value`", "map its items with `columns:`")]
+    if variable.codes:
+        remedy = f"codes: {', '.join(variable.codes)}"
+        return (
+            []
+            if value in variable.codes
+            else [Problem("is given as `value`, but the catalogue has no such code", remedy, code=value)]
+        )
+    return [] if is_number(value) else [Problem("is numeric, and its `value` is no number", "give a number", code=value)]
 
 
 def _design(
@@ -164,6 +204,7 @@ def _design(
                 file=file,
                 variable=specification.id,
                 rows=int(twice.size),
+                check="duplicate_ids",
             )
         )
     frame = pd.DataFrame({"survey_id": pd.Series(survey_id, index=source.index, dtype="string"), "respondent_id": keys})
@@ -173,7 +214,8 @@ def _design(
         frame["panel_id"] = panel.mask(is_blank(panel)).map(canonical_code, na_action="ignore").astype("string")
         if rows := int((frame["panel_id"].duplicated(keep=False) & frame["panel_id"].notna()).sum()):
             remedy = "leave `panel_id` empty for those outside the panel, and have the file corrected"
-            problems.append(Problem("panel ids appear more than once", remedy, file, specification.panel_id, rows=rows))
+            what = "panel ids appear more than once"
+            problems.append(Problem(what, remedy, file, specification.panel_id, rows=rows, check="duplicate_ids"))
     if design.stratum:
         frame["stratum"] = reduce(lambda left, right: left + "*" + right, (_label(source[c]) for c in design.stratum))
     else:
@@ -192,7 +234,7 @@ def _design(
         ):
             if rows:
                 remedy = "leave such rows out with `respondents:`, or ask the producer"
-                problems.append(Problem(what, remedy, file, design.weight, rows=rows))
+                problems.append(Problem(what, remedy, file, design.weight, rows=rows, check="impossible_values"))
         frame["base_weight"] = weight
         if not problems and not (weight > 0).any():
             problems.append(Problem("every weight is zero", "name the right column", file, design.weight))

@@ -8,17 +8,35 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from rga.microdata.codes import canonical_code, canonical_keys
 from rga.microdata.weighting_steps import Calibrate, Nonresponse, Normalise, Selection, WeightingStep
-from rga.microdata.yaml_file import StrictModel
+from rga.microdata.yaml_file import Label, StrictModel
 
 LonelyPsu = Literal["adjust", "fail", "remove", "average", "certainty"]
 MissingKind = Literal["dont_know", "refused", "not_applicable", "missing"]
 SampleType = Literal["probability", "non_probability"]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+ORDER = (  # steps of a chain: which comes before which, and why
+    ("nonresponse", "calibrate", "which weighs respondents only"),
+    ("nonresponse", "normalise", "which weighs respondents only"),
+    ("selection", "calibrate", "which makes good for what chances of selection leave; margins would not be met after it"),
+    ("multiplicity", "calibrate", "which makes good for what chances of selection leave; margins would not be met after it"),
+)
+
+
+TODO = "TODO"  # how `rga new-survey` marks what a draft cannot know
+
+
+def _filled_in(value: str) -> str:
+    if value.lstrip().startswith(TODO):
+        raise ValueError("is still to be filled in: only you know it")
+    return value
+
+
+Told = Annotated[Label, AfterValidator(_filled_in)]
 
 
 def _missing_kinds(value: Any) -> Any:
@@ -33,14 +51,23 @@ def _text_values(value: Any) -> Any:
     return {k: canonical_code(v) for k, v in value.items()} if isinstance(value, dict) else value
 
 
+class ShownTo(StrictModel):
+    """Who was shown a question, where chance or a form decided: rows with one of ``codes`` in ``column``."""
+
+    column: Column
+    codes: Annotated[list[Annotated[str, BeforeValidator(canonical_code)]], Field(min_length=1)]
+
+
 class Source(StrictModel):
-    """Where a harmonised variable comes from: one ``column``, or a battery's ``columns`` by item.
+    """Where a harmonised variable comes from: one ``column``, a battery's ``columns`` by item, or one ``value`` for everybody.
 
     With ``separator`` one column holds all that was chosen, and ``codes`` leads to the battery's items. ``blank`` is what an
-    empty answer means: a code of the variable or a kind of missing.
+    empty answer means: a code of the variable or a kind of missing. With ``shown_to`` the others were not asked, by plan.
     """
 
     column: Column | None = None
+    value: Annotated[str, BeforeValidator(canonical_code)] | None = None
+    shown_to: ShownTo | None = None
     columns: dict[str, Column] = {}
     separator: Annotated[str, StringConstraints(min_length=1)] | None = None
     codes: Annotated[Codes, BeforeValidator(_text_values)] = {}
@@ -49,8 +76,12 @@ class Source(StrictModel):
 
     @model_validator(mode="after")
     def _one_or_many(self) -> Source:
+        if self.value is not None:
+            if self.column or self.columns or self.codes or self.missing or self.blank or self.shown_to:
+                raise ValueError("`value` is the same for everybody: nothing else can be given beside it")
+            return self
         if (self.column is None) == (not self.columns):
-            raise ValueError("give either `column` or, for a battery, `columns`")
+            raise ValueError("give either `column` or, for a battery, `columns`; or `value`, where it is the same for everybody")
         if self.separator and not self.column:
             raise ValueError("`separator` splits the answers of one `column`; `columns` are split already")
         if both := sorted(set(self.codes) & set(self.missing)):
@@ -77,7 +108,7 @@ class Fieldwork(StrictModel):
 class Population(StrictModel):
     """Who the estimates speak for; respondents younger than ``age_min`` are left out, and counted."""
 
-    description: str
+    description: Told
     age_min: int | None = None
     benchmark: str | None = None
 
@@ -88,11 +119,15 @@ class DataFile(StrictModel):
 
 
 class Design(StrictModel):
-    """Columns that describe the sample; without ``psu`` each respondent is one."""
+    """Columns that describe the sample; without ``psu`` each respondent is one.
+
+    ``shared_psus``: the ids of strata and PSUs are those of the country's other rounds that say so too.
+    """
 
     weight: Column | None = None
     stratum: list[Column] = []
     psu: Column | None = None
+    shared_psus: bool = False
     lonely_psu: LonelyPsu = "adjust"
 
 
@@ -120,20 +155,38 @@ class Auxiliary(StrictModel):
         return self
 
 
+class Duration(StrictModel):
+    """How long interviews took: ``column`` in ``unit``; ``shortest``, in the same, is what an honest one takes at least."""
+
+    column: Column
+    unit: Literal["minutes", "seconds", "hours"] = "minutes"
+    shortest: float | None = Field(default=None, gt=0)
+
+    @property
+    def per_minute(self) -> float:
+        """Units in a minute."""
+        return {"minutes": 1.0, "seconds": 60.0, "hours": 1 / 60}[self.unit]
+
+    @property
+    def shortest_minutes(self) -> float:
+        return (self.shortest or 0.0) / self.per_minute
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 
 
 class SurveySpecification(StrictModel):
     """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file.
 
-    ``not_identifiers`` gives reasons why columns that look like direct identifiers are none. ``sample`` says whether chance decided
-    who was invited and who could answer; it follows from ``mode`` where it is not given.
+        ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
+    ``duration`` and ``interviewed`` (a column with the date of the interview) serve checks only. ``not_identifiers`` gives reasons
+    why columns that look like direct identifiers are none.
     """
 
-    title: str
-    producer: str
-    citation: str
-    licence: str
+    title: Told
+    producer: Told
+    citation: Told
+    licence: Told
     simulated: bool
     fieldwork: Fieldwork
     mode: Literal["sms", "web", "cati", "ivr", "capi", "mixed"]
@@ -146,6 +199,8 @@ class SurveySpecification(StrictModel):
     panel_id: Column | None = None
     design: Design = Design()
     response: Response | None = None
+    duration: Duration | None = None
+    interviewed: Column | None = None
     auxiliary: dict[Name, Auxiliary] = {}
     weighting: list[WeightingStep]
     variables: dict[str, Source]
@@ -155,9 +210,13 @@ class SurveySpecification(StrictModel):
     altered: dict[str, str] = {}
     notes: str = ""
     caution: str = ""
+    unconfirmed: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> SurveySpecification:
+        if self.unconfirmed:
+            names = ", ".join(self.unconfirmed)
+            raise ValueError(f"`unconfirmed`: compare with the questionnaire, then delete these lines from the page: {names}")
         if self.respondents is None and len(self.files) > 1:
             raise ValueError("several files need `respondents: |` with the SELECT that joins them")
         if not self.weighting and self.design.weight is None:
@@ -191,8 +250,9 @@ class SurveySpecification(StrictModel):
                 if (name == "stratum" and not self.design.stratum) or (name == "psu" and not self.design.psu):
                     raise ValueError(f"{where}: names `{name}`, and `design` has none")
         steps: list[str] = [step.step for step in self.weighting]
-        if "nonresponse" in steps and "calibrate" in steps and steps.index("calibrate") < _last(steps, "nonresponse"):
-            raise ValueError("weighting: `nonresponse` comes before `calibrate`, which weighs respondents only")
+        for first, then, reason in ORDER:
+            if first in steps and then in steps and steps.index(then) < _last(steps, first):
+                raise ValueError(f"weighting: `{first}` comes before `{then}`, {reason}")
         if steps.count("nonresponse") > 1:
             raise ValueError("weighting: one step `nonresponse` is enough; after it nobody is left who did not respond")
 
@@ -226,7 +286,9 @@ class SurveySpecification(StrictModel):
     def design_columns(self) -> list[str]:
         """Identifiers and the columns that describe the sample, those for weighting only included."""
         design = [self.id, self.panel_id, self.design.weight, self.design.psu, *self.design.stratum]
+        design += [self.duration.column if self.duration else None, self.interviewed]
         design += [self.response.column if self.response else None, *(source.column for source in self.auxiliary.values())]
+        design += [source.shown_to.column for source in self.variables.values() if source.shown_to]
         return [column for column in design if column]
 
     @property
@@ -243,7 +305,7 @@ def _last(steps: list[str], step: str) -> int:
 
 
 class RoundSpecification(StrictModel):
-    title: str
+    title: Label
     year: int = Field(ge=1990, le=2100)
     publication: str = ""
     notes: str = ""

@@ -5,6 +5,7 @@ Belongs here: what a step may say, and whether it is consistent with itself. Not
 
 from __future__ import annotations
 
+from math import isinf
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
@@ -13,6 +14,7 @@ from rga.microdata.codes import canonical_keys
 from rga.microdata.yaml_file import StrictModel
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Ratio = Annotated[float, Field(gt=1, allow_inf_nan=False)]
 Counts = Annotated[dict[str, Positive], BeforeValidator(canonical_keys), Field(min_length=1)]
 CALIBRATIONS = Literal["raking", "linear", "logit", "poststratification"]
 
@@ -66,7 +68,7 @@ class Multiplicity(Step):
     step: Literal["multiplicity"]
     divide: str | None = None
     multiply: str | None = None
-    cap: Annotated[float, Field(ge=1)] | None = None
+    cap: Annotated[float, Field(ge=1, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
     def _something_to_do(self) -> Multiplicity:
@@ -125,7 +127,7 @@ class Calibrate(Step):
     margins: list[str] = Field(min_length=1)
     numbers: list[str] = []
     bounds: tuple[float, float] | None = None
-    trim: Annotated[float, Field(gt=1)] | None = None
+    trim: Ratio | None = None
     collapse: list[str] = []
     collapse_below: int = Field(default=1, ge=1)
 
@@ -135,12 +137,17 @@ class Calibrate(Step):
             raise ValueError("`bounds: [low, high]` limit the factor on each weight: 0 <= low < 1 < high")
         if self.method == "logit" and not self.bounds:
             raise ValueError("`method: logit` needs `bounds: [low, high]`, such as [0.3, 3]")
+        if self.method == "logit" and self.bounds and isinf(self.bounds[1]):
+            raise ValueError("`method: logit` needs an upper bound; use `raking` without one")
         if self.method == "poststratification" and (len(self.margins) > 1 or self.numbers):
             raise ValueError("post-stratification takes one margin and no `numbers`; use `raking` for several")
         if self.method == "poststratification" and (self.bounds or self.trim):
             raise ValueError("`method: poststratification` takes no `bounds` or `trim`; use `raking` or `linear` with them")
-        if twice := [name for name in self.margins if self.margins.count(name) > 1]:
-            raise ValueError(f"margin {twice[0]} is listed twice")
+        crossed = [frozenset(margin.split("*")) for margin in self.margins]
+        if twice := [name for name, variables in zip(self.margins, crossed, strict=True) if crossed.count(variables) > 1]:
+            raise ValueError(f"margin {twice[0]} is listed twice" + (f", as {twice[1]} too" if twice[0] != twice[1] else ""))
+        if odd := [margin for margin, variables in zip(self.margins, crossed, strict=True) if len(variables) <= margin.count("*")]:
+            raise ValueError(f"margin {odd[0]} crosses a variable with itself")
         if stray := [name for name in self.collapse if name not in self.categorical]:
             raise ValueError(f"`collapse` names `{stray[0]}`, which no margin has")
         return self
@@ -158,7 +165,7 @@ class Trim(Step):
     """Weights above ``max_ratio`` times the median are cut to it, the rest scaled up to the same sum; margins are not met again."""
 
     step: Literal["trim"]
-    max_ratio: Annotated[float, Field(gt=1)]
+    max_ratio: Ratio
 
 
 class Normalise(Step):

@@ -5,26 +5,41 @@ Belongs here: safe loading and the translation of validation errors. Not here: w
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar, cast, get_args
+from typing import Annotated, Any, TypeVar, cast, get_args
 
 import yaml
-from pydantic import BaseModel, ValidationError
+from pydantic import AfterValidator, BaseModel, ValidationError
 
 from rga.errors import InputError, Problem
 
 Model = TypeVar("Model", bound=BaseModel)
 
-MAX_BYTES = 2_000_000
+MAX_BYTES = 300_000
+DEEPEST = 30  # brackets within brackets: the time the scanner takes grows with the square of their number
+MOST_PROBLEMS = 50  # that are looked up in the file
 
 
 class StrictModel(BaseModel):
     """A model that refuses keys it does not know: a misspelt key is an error, not a silent default."""
 
     model_config = {"extra": "forbid", "frozen": True}
+
+
+def _plain(text: str) -> str:
+    if text[:1] in "=+-@\t" and text[:1]:
+        raise ValueError(f"begins with {text[:1]!r}, which a spreadsheet takes for a formula: begin it with a letter")
+    if _TAG.search(text):
+        raise ValueError("holds an HTML tag: write plain text")
+    return text
+
+
+_TAG = re.compile(r"<[A-Za-z/!]")
+Label = Annotated[str, AfterValidator(_plain)]  # text that is published: no formula, no HTML
 
 
 class _Loader(yaml.SafeLoader):
@@ -38,6 +53,11 @@ class _Loader(yaml.SafeLoader):
             mark = self.peek_event().start_mark
             raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not allowed here", mark)
         return super().compose_node(parent, index)
+
+    def fetch_flow_collection_start(self, TokenClass: Any) -> None:
+        if self.flow_level >= DEEPEST:
+            raise yaml.scanner.ScannerError(None, None, "nested too deeply", self.get_mark())
+        super().fetch_flow_collection_start(TokenClass)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[Any] = set()
@@ -76,10 +96,21 @@ def load_yaml(path: Path, model: type[Model], shown: str | None = None) -> Model
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise InputError(Problem(f"not UTF-8 text (byte {error.start})", "save it as UTF-8", file=name)) from None
-    return cast(Model, _parsed(text, model, name))
+    parsed = _outcome(text, model, name)
+    if isinstance(parsed, list):
+        raise InputError(parsed)
+    return cast(Model, parsed)
 
 
 @lru_cache(maxsize=512)  # a build asks many times for the same specification, and the sensor at every look
+def _outcome(text: str, model: type[BaseModel], name: str) -> BaseModel | list[Problem]:
+    """The model, or what is wrong: a broken file is read but once, too."""
+    try:
+        return _parsed(text, model, name)
+    except InputError as error:
+        return error.problems
+
+
 def _parsed(text: str, model: type[BaseModel], name: str) -> BaseModel:
     try:
         loader = _Loader(text)
@@ -102,7 +133,7 @@ def _parsed(text: str, model: type[BaseModel], name: str) -> BaseModel:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise InputError([_problem(dict(item), node, model, name) for item in error.errors()]) from None
+        raise InputError([_problem(dict(item), node, model, name) for item in error.errors()[:MOST_PROBLEMS]]) from None
 
 
 def _problem(error: dict[str, Any], node: Any, model: type[BaseModel], name: str) -> Problem:

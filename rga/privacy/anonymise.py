@@ -165,7 +165,8 @@ def _refusal(known: pd.DataFrame, k: int, affected: int, rules: PrivacyRules, su
     return [
         Problem(
             f"is not released: after every recode of privacy.yaml {share:.1f} % of respondents would lose an answer to be {k} "
-            f"alike, and `suppress_at_most` is {rules.suppress_at_most:g} %",
+            f"alike, "
+            f"and `suppress_at_most` is {rules.suppress_at_most:g} %",
             f"add to `recodes:`, in privacy.yaml, a coarser {told}",
             survey,
             rows=affected,

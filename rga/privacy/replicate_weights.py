@@ -49,8 +49,9 @@ def replicate_weights(data: pd.DataFrame, lonely_psu: LonelyPsu, count: int, see
         made = _made(data, Design(design.weight, stratum=stratum, psu=psu, lonely_psu="certainty"), count, seed)
     if not calibrated:
         return ReplicateWeights(made[:, :count], False, notes)
-    sums = {margin: data.groupby(margin)["weight"].sum() for margin in margins}
-    targets = {margin: without_missing(dict(zip(map(str, s.index), s, strict=True))) for margin, s in sums.items()}
+    targets = {
+        margin: without_missing({str(c): float(w) for c, w in data.groupby(margin)["weight"].sum().items()}) for margin in margins
+    }
     kept: list[np.ndarray] = []
     for tried in range(made.shape[1]):
         try:

@@ -61,8 +61,8 @@ def as_markdown(told: Account) -> str:
     if told.simulated:
         lines += ["**SIMULATED DATA: no real respondents, no finding about any country.**", ""]
     lines += [
-        f"{told.title}. {n:,} respondents. Every combination of the quasi-identifiers ({', '.join(done.quasi)}) in the file "
-        f"is shared by {told.after.k} respondents or more (k asked for: {told.k}).",
+        f"{told.title}. {n:,} respondents. Every combination of the quasi-identifiers ({', '.join(done.quasi)}) that is in the "
+        f"file is shared by {told.after.k} respondents or more (k asked for: {told.k}).",
         "",
         "| | before | after |",
         "|---|---:|---:|",

@@ -58,7 +58,7 @@ def assembled(
 
 
 def write(columns: dict[str, Column], path: Path, title: str, simulated: bool) -> None:
-    """Write ``columns`` in the format that ``path`` ends in; simulated data say so in the label, and in SPSS a note."""
+    """Write ``columns`` in the format that ``path`` ends in; simulated data say so in the label (and an SPSS note)."""
     label = SIMULATED if simulated else title
     if path.suffix == ".parquet":
         _parquet(columns, path, title, simulated)

@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from scipy.special import hyp2f1
 
 from rga.privacy.anonymity import class_sizes, classes
 
 POPULATION_SCALE = 1.5  # mean weight from which weights are taken to count people
+
+
+TERMS = 500
 
 
 @dataclass(frozen=True)
@@ -39,8 +43,8 @@ def risk(known: pd.DataFrame, weight: np.ndarray, k: int) -> Risk:
     """Risk of respondents whose quasi-identifiers are ``known`` (respondents x variables) and who stand for ``weight`` people.
 
     A class of f respondents with weights adding up to W is taken for a Bernoulli sample of its population at the rate p = f / W:
-    given f, its population F is negative binomial, and a respondent's risk is E(1/F | f); a sample unique is unique in the
-    population with probability p (Benedetti and Franconi 1998; Franconi and Polettini 2004).
+    given f, its population F is negative binomial, and a respondent's risk is E(1/F | f) = p^f / f * 2F1(f, f; f + 1; 1 - p); a
+    sample unique is unique in the population with probability p (Benedetti and Franconi 1998; Franconi and Polettini 2004).
     """
     found, sizes = classes(known), class_sizes(known)
     frequency = np.bincount(found).astype(np.float64)
@@ -65,18 +69,16 @@ def risk(known: pd.DataFrame, weight: np.ndarray, k: int) -> Risk:
 
 
 def individual_risk(frequency: np.ndarray, rate: np.ndarray) -> np.ndarray:
-    """E(1/F | f) of classes of ``frequency`` f sampled at ``rate`` p: exact for f = 1 and 2, p / (f - (1 - p)) from 3 on.
+    """E(1/F | f) of classes of ``frequency`` f sampled at ``rate`` p; 1 - p replaced by what makes the series converge fast.
 
-    With q = 1 - p: p/q log(1/p); p/q^2 (p log p + q) (Franconi and Polettini 2004, eq. 6 and 7; as R sdcMicro ``indivRisk``). At
-    p = 1, where nobody else is, 1/f.
+    By Euler's transformation 2F1(f, f; f+1; z) = (1-z)^(1-f) 2F1(1, 1; f+1; z), so that p^f cancels for large f.
     """
-    p = np.minimum(rate, 1 - 1e-9)
-    q, log = 1 - p, np.log(p)
-    return np.select(
-        [rate >= 1 - 1e-9, frequency == 1, frequency == 2],
-        [1 / frequency, -p / q * log, p / q**2 * (p * log + q)],
-        p / (frequency - q),
-    )
+    rest = 1 - rate
+    found = hyp2f1(1.0, 1.0, frequency + 1, rest)
+    if (lost := ~np.isfinite(found)).any():  # SciPy loses large f; there the series, sum of n! / (f + 1)_n z^n, converges fast
+        n = np.arange(1, TERMS)[:, None]
+        found[lost] = 1 + np.cumprod(n / (frequency[lost] + n) * rest[lost], axis=0).sum(axis=0)
+    return rate / frequency * found
 
 
 def diversity(known: pd.DataFrame, sensitive: pd.Series) -> tuple[int, int, int]:

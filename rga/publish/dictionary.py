@@ -6,6 +6,7 @@ Belongs here: turning the schema into text. Not here: the schema (``rga.warehous
 from __future__ import annotations
 
 from rga.warehouse.tables import tables
+from rga.warehouse.views import views
 
 
 def dictionary(dimensions: list[str]) -> str:
@@ -18,4 +19,7 @@ def dictionary(dimensions: list[str]) -> str:
         parts += [f"## {table.name}", table.comment, f"Key: {', '.join(f'`{name}`' for name in table.key)}"]
         rows = [f"| `{c.name}` | {c.type} | {c.comment.replace('|', '/')} |" for c in table.columns]
         parts.append("\n".join(["| column | type | what it is |", "|---|---|---|", *rows]))
+    parts += ["# Views and macros", "They hold no numbers of their own; [cookbook.md](cookbook.md) shows them at work."]
+    rows = [f"| `{view.call}` | {view.comment.replace('|', '/')} |" for view in views([])]
+    parts.append("\n".join(["| name | what it gives |", "|---|---|", *rows]))
     return "\n\n".join(parts) + "\n"

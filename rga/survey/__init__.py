@@ -4,8 +4,9 @@ Belongs here: estimators and their formulas, on tables and arrays. Not here: fil
 Dagster.
 
 In a notebook: `tabulate` for a table of estimates, `jointly` for results with their covariance and contrasts of them,
-`independence` for a test of association, `make_replicates` for replicate weights, `calibrate` for weights. `aggregate`,
-`estimate` and `gender_gaps` are what the pipeline is made of: one pass over every survey, then estimates and gaps from its sums.
+`independence` for a test of association, `regress` for a gap adjusted for other circumstances, `make_replicates` for replicate
+weights, `calibrate` for weights. `aggregate`, `estimate` and `gender_gaps` are what the pipeline is made of: one pass over every
+survey, then estimates and gaps from its sums.
 """
 
 from rga.survey.aggregation import aggregate
@@ -14,8 +15,9 @@ from rga.survey.calibration import Calibration, Collapsed, calibrate, joint_cate
 from rga.survey.design import MISSING, OTHER, TOTAL, Design, LonelyPsu, Replicates
 from rga.survey.diagnostics import WeightDiagnostics, diagnose
 from rga.survey.gaps import benjamini_hochberg
-from rga.survey.intervals import korn_graubard, logit_interval, t_interval, wilson
+from rga.survey.intervals import korn_graubard, logit_interval, t_interval, t_quantile, wilson
 from rga.survey.joint import Joint, Result, jointly
+from rga.survey.regression import Regression, regress
 from rga.survey.reliability import FLAG_BELOW, SUPPRESS_BELOW, obs_status
 from rga.survey.replicates import make_replicates
 from rga.survey.replication import ReplicateEstimates, estimate_replicates
@@ -40,6 +42,7 @@ __all__ = [
     "Mean",
     "Quantile",
     "Ratio",
+    "Regression",
     "ReplicateEstimates",
     "Replicates",
     "Result",
@@ -62,7 +65,9 @@ __all__ = [
     "logit_interval",
     "make_replicates",
     "obs_status",
+    "regress",
     "t_interval",
+    "t_quantile",
     "tabulate",
     "wilson",
 ]

@@ -15,6 +15,8 @@ import pandas as pd
 from rga.errors import InputError, Problem
 from rga.survey.calibration_methods import Method
 
+SMALLEST = 1e-250  # a sum of base weights that can still be scaled up to a population
+
 
 def check_method(
     targets: Mapping[str, Mapping[str, float]],
@@ -31,6 +33,8 @@ def check_method(
         problems.append(Problem("there is no margin to calibrate to", "name one", variable="margins"))
     if method == "logit" and bounds is None:
         problems.append(Problem("logit needs bounds", "give bounds such as (0.3, 3)", variable="bounds"))
+    if method == "logit" and bounds is not None and np.isinf(bounds[-1]):
+        problems.append(Problem("logit needs an upper bound", "give bounds such as (0.3, 3), or take raking", variable="bounds"))
     if method == "poststratification" and (bounds is not None or totals or len(targets) != 1):
         what = (
             f"post-stratification takes one margin of categories and no bounds, not {len(targets)} and {len(totals or {})} numbers"
@@ -46,7 +50,7 @@ def check_method(
 
 
 def check_base(base: np.ndarray, rows: int) -> None:
-    """Raise InputError where base weights are negative, infinite or all nothing; ValueError where their number is wrong."""
+    """Raise InputError where base weights are negative, infinite or nearly nothing; ValueError where their number is wrong."""
     if len(base) != rows:
         raise ValueError(f"{len(base)} base weights for {rows} respondents")
     wrong = (base < 0) | np.isinf(base)
@@ -59,8 +63,13 @@ def check_base(base: np.ndarray, rows: int) -> None:
                 rows=int(wrong.sum()),
             )
         )
-    if not np.nansum(base) > 0:
+    with np.errstate(over="ignore"):
+        total = float(np.nansum(base))
+    if not total > 0:
         raise InputError(Problem("no respondent has a positive base weight", "check the weight", variable="base_weight"))
+    if not SMALLEST < total < np.inf:
+        what = f"the base weights add up to {total:.2g}, which is no number of people that can be computed with"
+        raise InputError(Problem(what, "scale them, for example to a mean of 1", variable="base_weight", rows=rows))
 
 
 def check_columns(

@@ -45,3 +45,8 @@ def opened(data: Data) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
 def quoted(name: str) -> str:
     """An SQL identifier."""
     return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """An SQL string."""
+    return "'" + text.replace("'", "''") + "'"

@@ -29,7 +29,8 @@ class Part:
 
     ``surveys`` numbers the surveys, ``codes`` the category of each dimension in each cell. ``value`` is NaN where ``n`` is 0.
     ``simple``: the variance of a simple random sample of that size. ``answered`` counts the PSUs with an answer, rows of ``sample``
-    x cells x statistics.
+    x cells x statistics. ``base`` is what sums are divided by (1 for totals); ``products`` are sums of w^2 y y, w^2 y x and w^2 x x
+    in rows of respondents who are alone, those rows x cells x statistics.
     """
 
     surveys: range
@@ -45,6 +46,8 @@ class Part:
     sample: Sample
     deviations: Deviations
     answered: np.ndarray
+    base: np.ndarray
+    products: tuple[np.ndarray, ...]
 
 
 def with_rules(sums: Sums, lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu) -> pd.DataFrame:
@@ -71,6 +74,14 @@ def parts(sums: Sums, breakdown: tuple[str, ...], strata: pd.DataFrame) -> Itera
         first, last = np.searchsorted(survey[groups], [surveys.start, surveys.stop])
         if first < last:
             yield _part(sums, crossing, groups[first:last], Sample.of(sums, columns, surveys), surveys, breakdown)
+
+
+def whole(sums: Sums, part: Part, strata: pd.DataFrame) -> Part:
+    """Everybody in the surveys of ``part``: the breakdown `total` on the same rows."""
+    crossing, columns = sums.crossings[()], {name: strata[name].to_numpy() for name in ("psus", "fraction", "lonely_psu")}
+    survey = sums.psus["survey"][crossing.psu]
+    groups = np.arange(*np.searchsorted(survey, [part.surveys.start, part.surveys.stop]))
+    return _part(sums, crossing, groups, Sample.of(sums, columns, part.surveys), part.surveys, ())
 
 
 def _portions(sums: Sums, survey: np.ndarray) -> Iterator[range]:
@@ -127,11 +138,12 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
 
     z = weighted[:, at.y] * (1 / base)[place]
     z -= weighted[:, at.x] * (ratio / base)[place]
-    own = None
+    own, products = None, ()
     if crossing.squared is not None and sample.alone.any():
         squared, r = crossing.squared[groups], ratio[place]
         yy, yx, xx = (squared[:, which] for which in (at.yy, at.yx, at.xx))
         own = in_psus((yy - 2 * r * yx + r**2 * xx) / base[place] ** 2)[sample.alone]
+        products = tuple(in_psus(sums_of)[sample.alone] for sums_of in (yy, yx, xx))
     answered = (weighted[:, at.known] > 0).astype(np.float64)
     if sample.alone.any():
         alone = sample.alone[row]
@@ -156,7 +168,8 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     simple = _simple_random_variance(sums, surveys, n, population, squares.reshape(shape), left.reshape(shape))
     simple /= base.reshape(shape) ** 2
     of_first = {name: code[first] for name, code in codes.items()}
-    return Part(surveys, of_first, n, numerator_n, population, value, simple, se, df, raw, sample, deviations, answers)
+    parted = (sample, deviations, answers, base.reshape(shape), products)
+    return Part(surveys, of_first, n, numerator_n, population, value, simple, se, df, raw, *parted)
 
 
 def _key(sums: Sums, codes: Mapping[str, np.ndarray], breakdown: tuple[str, ...], size: int) -> np.ndarray:

@@ -117,6 +117,12 @@ def _another_total(margin: str, target: Mapping[str, float], first: str, populat
 
 def _problems(margin: str, target: Mapping[str, float], n: Mapping[str, int], base: Mapping[str, float]) -> list[Problem]:
     problems = []
+    if all(map(is_missing, n)):
+        what = f"nobody's category of margin {margin} is known"
+        return [Problem(what, "leave the margin out", variable=margin, rows=sum(n.values()))]
+    if not target:
+        what = f"the benchmark of margin {margin} has no categories"
+        return [Problem(what, "complete it, or leave the margin out", variable=margin)]
     for category, total in target.items():
         cases, weight = n.get(category, 0), base.get(category, 0.0)
         at = partial(Problem, variable=margin, code=category, rows=cases)
@@ -143,6 +149,4 @@ def _problems(margin: str, target: Mapping[str, float], n: Mapping[str, int], ba
             what = f"category {category} of margin {margin} is not in the benchmark"
             remedy = f"the benchmark has {', '.join(target)}: recode, or set these answers to missing"
             problems.append(Problem(what, remedy, variable=margin, code=category, rows=cases))
-    if all(map(is_missing, n)):
-        problems.append(Problem(f"nobody's category of margin {margin} is known", "leave the margin out", variable=margin))
     return problems

@@ -15,6 +15,7 @@ from rga.survey.intervals import t_quantile
 from rga.survey.sums import Sums
 from rga.survey.variance import finished
 
+CLEAR = 0.05
 MEASURES = [
     "women", "men", "n_women", "n_men", "gap", "se", "ci_low", "ci_high", "df", "p_value",
     "ratio", "ratio_low", "ratio_high",
@@ -62,6 +63,19 @@ def differences(part: Part, f: np.ndarray, m: np.ndarray) -> dict[str, np.ndarra
         "gap": gap, "se": se, "ci_low": gap - t * spread, "ci_high": gap + t * spread, "df": df, "p_value": p_value,
         "ratio": ratio, "ratio_low": ratio * np.exp(-t * ratio_se), "ratio_high": ratio * np.exp(t * ratio_se),
     }  # fmt: skip
+
+
+def verdicts(gap: np.ndarray, p_adjusted: np.ndarray, direction: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    """Each gap in words: who is worse off, if the data tell.
+
+    ``direction`` is that of the indicator (`more_is_worse`, `more_is_better`, or `neutral`, of which only who has more can be
+    said). A gap is clear where ``p_adjusted`` is at most 0.05, and `too few cases` where it is not ``shown``.
+    """
+    clear = p_adjusted <= CLEAR
+    women_have_more = gap > 0
+    worse = np.where(women_have_more == (direction == "more_is_worse"), "women worse", "men worse")
+    higher = np.where(women_have_more, "women higher", "men higher")
+    return np.select([~shown, ~clear, direction == "neutral"], ["too few cases", "no clear gap", higher], worse)
 
 
 def benjamini_hochberg(p: np.ndarray) -> np.ndarray:

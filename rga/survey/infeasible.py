@@ -14,12 +14,14 @@ from rga.errors import Problem
 from rga.survey.calibration_methods import Method
 from rga.survey.calibration_solver import Fit
 from rga.survey.calibration_units import Units
+from rga.survey.design import MISSING
 from rga.survey.fitted_margins import figure, is_missing
 from rga.survey.reachable import REACHED, Question, Reach, closest, question, smallest_cap, widened, without_bounds
 
 VANISHING = 1e-8  # a factor this small, of the median one, is on its way to zero
 SHOWN = 4  # categories in conflict that are named
 TRIED = 12  # merges of neighbours that are tried
+NO_SINGLE_CHANGE = "leave out margins, or merge their categories: no single change is enough"
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,7 @@ def _out_of_reach(case: Case, asked: Question, reach: Reach) -> Problem:
     more = len(reach.conflict) - SHOWN
     against += f"; and {more} more" if more > 0 else ""
     how_far = (
-        f"at best every category comes within {reach.error:.3%} of its benchmark, {case.units.name(worst)} at "
+        f"at best every category comes within {_percent(reach.error)} of its benchmark, {case.units.name(worst)} at "
         f"{figure(reach.sums[worst] + case.units.offset[worst])}. Against each other: {against}"
     )
     restricted = case.bounds is not None or case.cap is not None
@@ -103,7 +105,7 @@ def _out_of_reach(case: Case, asked: Question, reach: Reach) -> Problem:
             what = what.replace("whatever the weights", "with the numbers that respondents have")
         elif case.method != "linear" or restricted:
             what = what.replace("whatever the weights", "in combinations of categories that no respondent has")
-        return _problem(case, worst, what, "; or ".join(_remedies(case, without_bounds(asked) if restricted else asked, reach)))
+        return _problem(case, worst, what, "; or ".join(_contradiction_remedies(case, asked, reach, restricted)))
     if case.cap is not None:
         return _cap_too_low(case, asked, reach, worst, how_far)
     assert case.bounds is not None
@@ -112,7 +114,7 @@ def _out_of_reach(case: Case, asked: Question, reach: Reach) -> Problem:
         remedies.append(f"widen the bounds to ({_down(wider[0])}, {_up(wider[1])})")
     low, high = case.bounds
     what = f"bounds of {low:g} to {high:g} times the base weight are too tight for the margins: {how_far}"
-    return _problem(case, worst, what, "; or ".join([*remedies, *_remedies(case, asked, reach)]))
+    return _problem(case, worst, what, "; or ".join([*remedies, *_remedies(case, asked, reach)] or [NO_SINGLE_CHANGE]))
 
 
 def _cap_too_low(case: Case, asked: Question, reach: Reach, worst: int, how_far: str) -> Problem:
@@ -120,11 +122,35 @@ def _cap_too_low(case: Case, asked: Question, reach: Reach, worst: int, how_far:
     low, high = case.bounds or (-np.inf if case.method == "linear" else 0.0, np.inf)
     loose = question(case.units.margins, case.units.base, case.units.wanted, low, high)
     least = smallest_cap(loose)
-    remedies = [f"trim at {_up(case.trim * least / case.cap)} or more"] if least is not None and least > case.cap else []
+    remedies = []
+    if least is not None and least > case.cap:
+        remedies.append(f"trim at {_up(case.trim * least / case.cap)} or more (as the median moves, it may take more)")
     what = f"no weights of at most {figure(case.cap)}, the cap from trimming, meet the margins: {how_far}"
     if least is not None:
         what += f". The smallest cap that they can be met with is {figure(least)}"
-    return _problem(case, worst, what, "; or ".join([*remedies, *_remedies(case, asked, reach)]))
+    return _problem(case, worst, what, "; or ".join([*remedies, *_remedies(case, asked, reach)] or [NO_SINGLE_CHANGE]))
+
+
+def _contradiction_remedies(case: Case, asked: Question, reach: Reach, restricted: bool) -> list[str]:
+    """What would help margins that contradict each other: within the bounds or cap asked for, otherwise without them too."""
+    found = _remedies(case, asked, reach)
+    if not found and restricted:
+        found = [f"{remedy}, and then give weights more room" for remedy in _remedies(case, without_bounds(asked), reach)]
+    if margin := _missing_across(case):
+        found.append(f"write the variables that margins share first in {margin}: who is missing on the others is held within them")
+    return found or [NO_SINGLE_CHANGE]
+
+
+def _missing_across(case: Case) -> str | None:
+    """A crossing on whose first variable people are missing, while another margin counts them by a later one."""
+    columns = zip(case.units.columns, case.units.wanted.size, strict=True)
+    held = [margin for (margin, category), size in columns if category == MISSING and size > 0]
+    margins = dict.fromkeys(margin for margin, _ in case.units.columns)
+    for margin in held:
+        later = set(margin.split("*")[1:])
+        if any(later & set(other.split("*")) for other in margins if other != margin):
+            return margin
+    return None
 
 
 def _remedies(case: Case, asked: Question, reach: Reach) -> list[str]:
@@ -148,7 +174,7 @@ def _remedies(case: Case, asked: Question, reach: Reach) -> list[str]:
             closest(asked, np.setdiff1d(np.arange(len(case.units.margins)), group))
         ):
             found.append(f"leave out margin {case.units.columns[group[0]][0]}")
-    return found or ["leave out margins, or merge their categories: no single change is enough"]
+    return found
 
 
 def _neighbours(case: Case, one: int, other: int) -> bool:
@@ -171,10 +197,11 @@ def _vanishing(case: Case, fit: Fit) -> Problem | None:
         return None
     present = case.units.base > 0
     factor = np.where(present, fit.factor, np.inf)
-    gone = factor < VANISHING * np.median(fit.factor[present])
+    weight = np.where(present, case.units.base * fit.factor, np.inf)
+    gone = (factor < VANISHING * np.median(fit.factor[present])) & (weight < VANISHING * np.median(weight[present]))
     if not gone.any() or (case.method == "raking" and case.bounds is not None):
         return None
-    least = int(np.argmin(factor))
+    least = int(np.argmin(np.where(gone, factor, np.inf)))
     row = case.units.margins.codes[least if case.units.margins.row is None else case.units.margins.row[least]]
     starts = np.concatenate([[0], np.cumsum(case.units.margins.sizes)[:-1]]).astype(int)
     columns = (starts + row).tolist()
@@ -189,6 +216,10 @@ def _vanishing(case: Case, fit: Fit) -> Problem | None:
 def _problem(case: Case, column: int, what: str, remedy: str) -> Problem:
     margin, category = case.units.columns[column]
     return Problem(what, remedy, variable=margin, code=category, rows=int(case.units.n[column]))
+
+
+def _percent(share: float) -> str:
+    return f"{share:.3%}" if share >= 1e-5 else f"{100 * share:.2g}%"
 
 
 def _down(value: float) -> str:

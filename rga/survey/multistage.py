@@ -6,6 +6,7 @@ respondents are kept; nor the sums of the one pass (``variance``), which hold no
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,20 +43,40 @@ class Stage:
 
     def covariance(self, z: np.ndarray, inside: np.ndarray, rule: LonelyPsu, outer: np.ndarray) -> np.ndarray:
         """Sum over groups g of outer_g (1 - f_g) n_g/(n_g - 1) sum_u (z_u - mean_g z)(z_u - mean_g z)', results x results."""
+        off, scale = self._deviations(z, rule, outer)
+        v = off.T @ (off * scale[:, None])
+        stretch = self._stretch(inside, rule)
+        return v if stretch is None else v * np.outer(stretch, stretch)
+
+    def variance(self, z: np.ndarray, inside: np.ndarray, rule: LonelyPsu, outer: np.ndarray) -> np.ndarray:
+        """The diagonal of `covariance`."""
+        off, scale = self._deviations(z, rule, outer)
+        v = np.einsum("u,uk,uk->k", scale, off, off)
+        stretch = self._stretch(inside, rule)
+        return v if stretch is None else v * stretch**2
+
+    def _deviations(self, z: np.ndarray, rule: LonelyPsu, outer: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """What units differ by from the mean of their group, and what its square counts."""
         size = self.size
-        lonely = (size == 1) & ~self.whole
+        lonely = self._lonely
         scale = np.where(self.whole, 0.0, (1 - self.fraction) * size / np.maximum(size - 1, 1))
         centre = np.add.reduceat(z, self.first, axis=0) / size[:, None]
         if rule == "adjust":
             centre[lonely] = z.mean(axis=0)  # under the other rules a lonely unit is its own mean, and adds nothing
-        off = z - centre[self.group]
-        v = off.T @ (off * (outer * scale)[self.group][:, None])
-        if rule == "average" and lonely.any():
-            present = self.any(inside)
-            known = (present & ~lonely[:, None]).sum(axis=0)
-            stretch = np.sqrt(present.sum(axis=0) / np.maximum(known, 1))
-            v = v * np.outer(stretch, stretch)
-        return v
+        return z - centre[self.group], (outer * scale)[self.group]
+
+    def _stretch(self, inside: np.ndarray, rule: LonelyPsu) -> np.ndarray | None:
+        """Per result, under the rule `average`: the root of strata by strata with a variance."""
+        lonely = self._lonely
+        if rule != "average" or not lonely.any():
+            return None
+        present = self.any(inside)
+        known = (present & ~lonely[:, None]).sum(axis=0)
+        return np.sqrt(present.sum(axis=0) / np.maximum(known, 1))
+
+    @property
+    def _lonely(self) -> np.ndarray:
+        return (self.size == 1) & ~self.whole
 
     def any(self, inside: np.ndarray) -> np.ndarray:
         """Groups x results from units x results: is any unit of the group inside?"""
@@ -98,14 +119,31 @@ class Stages:
         Where R survey 4.1-1 is not followed: under ``adjust`` it takes totals around 0 instead of the sample's mean (mended in its
         4.3); under ``average`` it has NaN where any PSU has one second-stage unit.
         """
+        v = self._over_stages(Stage.covariance, z, inside)
+        return (v + v.T) / 2
+
+    def variance(self, z: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        """The diagonal of `covariance`, without the rest."""
+        return self._over_stages(Stage.variance, z, inside)
+
+    def _over_stages(self, of_stage: Callable[..., np.ndarray], z: np.ndarray, inside: np.ndarray) -> np.ndarray:
         psu, psu_inside = z, inside
         if self.ssus is not None:
             psu, psu_inside = np.add.reduceat(z, self.ssus.first, axis=0), self.ssus.any(inside)
-        v = self.psus.covariance(psu, psu_inside, self.lonely_psu, np.ones(len(self.psus.first)))
+        v = of_stage(self.psus, psu, psu_inside, self.lonely_psu, np.ones(len(self.psus.first)))
         if self.ssus is not None:
             sampled = self.psus.fraction[self.psus.group]
-            v = v + self.ssus.covariance(z, inside & (sampled > 0)[self.ssus.group][:, None], self.lonely_psu, sampled)
-        return (v + v.T) / 2
+            v = v + of_stage(self.ssus, z, inside & (sampled > 0)[self.ssus.group][:, None], self.lonely_psu, sampled)
+        return v
+
+    @property
+    def unit(self) -> np.ndarray:
+        """The ultimate unit of each respondent, numbered as `by_unit` has them."""
+        number = np.zeros(len(self.order), dtype=np.int64)
+        number[self.first[1:]] = 1
+        unit = np.empty_like(number)
+        unit[self.order] = np.cumsum(number)
+        return unit
 
     def df(self, inside: np.ndarray) -> np.ndarray:
         """Degrees of freedom per result: PSUs minus strata, counting those with an answer of positive weight in the domain."""

@@ -133,8 +133,19 @@ def smallest_cap(asked: Question) -> float | None:
 
 
 def without_bounds(asked: Question) -> Question:
-    """The same with any positive weight."""
-    return replace(asked, low=np.zeros_like(asked.low), high=np.full_like(asked.high, np.inf))
+    """The same with any positive weight, counted in equal parts of the population: base weights that differ a billionfold are
+    beyond the arithmetic of linear programs."""
+    from scipy import sparse
+
+    unit = float(asked.base.sum() / max(np.count_nonzero(asked.base), 1))
+    scale = np.divide(unit, asked.base, out=np.zeros_like(asked.base), where=asked.base > 0)
+    return replace(
+        asked,
+        matrix=asked.matrix @ sparse.diags_array(scale),
+        base=np.where(asked.base > 0, unit, 0.0),
+        low=np.zeros_like(asked.low),
+        high=np.full_like(asked.high, np.inf),
+    )
 
 
 def _columns(

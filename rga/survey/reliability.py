@@ -6,10 +6,30 @@ control.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Protocol
+
 import numpy as np
+
+from rga.survey.intervals import korn_graubard
 
 SUPPRESS_BELOW = 25
 FLAG_BELOW = 50
+
+
+class NchsThresholds(Protocol):
+    """Of `publication_rules.yaml`: ``n_effective``, ``df``, and interval widths as proportions of 1."""
+
+    @property
+    def n_effective(self) -> float: ...
+    @property
+    def narrow(self) -> float: ...
+    @property
+    def wide(self) -> float: ...
+    @property
+    def relative(self) -> float: ...
+    @property
+    def df(self) -> int: ...
 
 
 def obs_status(n: np.ndarray, df: np.ndarray, suppress_below: int = SUPPRESS_BELOW, flag_below: int = FLAG_BELOW) -> np.ndarray:
@@ -21,3 +41,52 @@ def obs_status(n: np.ndarray, df: np.ndarray, suppress_below: int = SUPPRESS_BEL
     """
     n, df = np.asarray(n), np.asarray(df)
     return np.select([n < suppress_below, (n < flag_below) | (df < 1)], ["Q", "U"], default="A")
+
+
+@dataclass(frozen=True)
+class Nchs:
+    """Verdicts by share: ``step`` is the rule that decided, and what follows is true of shown shares only.
+
+    ``step``: `n_effective` (suppressed), `narrow` (shown), `wide` (suppressed), `relative` (suppressed), `passed` (shown), or
+    `undefined` (no standard error, or no degree of freedom: suppressed).
+    """
+
+    step: np.ndarray
+    complement: np.ndarray
+    few_df: np.ndarray
+    bound: np.ndarray
+
+    @property
+    def suppressed(self) -> np.ndarray:
+        return ~np.isin(self.step, ["narrow", "passed"])
+
+    @property
+    def flagged(self) -> np.ndarray:
+        return self.complement | self.few_df | self.bound
+
+
+def nchs(p: np.ndarray, se: np.ndarray, n: np.ndarray, df: np.ndarray, rules: NchsThresholds) -> Nchs:
+    """Data presentation standards for proportions (Parker et al. 2017), in the order of CDC surveytable's ``.lpe_percents``.
+
+    ``p`` and ``se`` are shares of 1. Effective n is p(1-p)/se^2, at most ``n``, and ``n`` where ``p`` is 0 or 1, where the width
+    of the interval counts as 0; so that such a share is shown, for review, from 30 respondents on. The interval is Korn and
+    Graubard's at 95 %, df in its effective n, which is capped at n (``korn_graubard``; surveytable: `adj = "nchs"`).
+    """
+    p, se, n, df = (np.asarray(x, dtype=np.float64) for x in (p, se, n, df))
+    bound = (p == 0) | (p == 1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        n_effective = np.where(bound, n, np.minimum(p * (1 - p) / se**2, n))
+        low, high = korn_graubard(p, se, n, df)
+        width = np.where(bound, 0.0, high - low)
+        relative, of_complement = width / p, width / (1 - p)
+    undefined = np.isnan(p) | np.isnan(se) | (df < 1)
+    conditions = [
+        undefined,
+        n_effective < rules.n_effective,
+        width <= rules.narrow,
+        width >= rules.wide,
+        ~bound & (relative > rules.relative),
+    ]
+    step = np.select(conditions, ["undefined", "n_effective", "narrow", "wide", "relative"], default="passed")
+    shown = np.isin(step, ["narrow", "passed"])
+    return Nchs(step, (step == "passed") & (of_complement > rules.relative), shown & (df < rules.df), shown & bound)

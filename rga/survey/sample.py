@@ -47,12 +47,15 @@ class Sample:
         """
         if not self.margins.shape[1]:
             return z
-        root = np.sqrt(self.base)[:, None]
-        weight = self.weight[:, None]
+        onto, explained = self.projection()
+        return z - explained @ (onto.T @ z)
+
+    def projection(self) -> tuple[np.ndarray, np.ndarray]:
+        """``onto`` and ``explained``, respondents x basis: of influence values z the margins explain explained (onto' z)."""
+        root, weight = np.sqrt(self.base)[:, None], self.weight[:, None]
         known = (root > 0) & (weight > 0)
-        scaled = np.divide(z * root, weight, out=np.zeros_like(z), where=known)
-        fitted = np.divide(self.margins @ (self.margins.T @ scaled), root, out=np.zeros_like(z), where=known)
-        return z - weight * fitted
+        onto = np.divide(self.margins * root, weight, out=np.zeros_like(self.margins), where=known)
+        return onto, np.divide(self.margins * weight, root, out=np.zeros_like(self.margins), where=known)
 
     def values(self, statistics: Sequence[Statistic]) -> Values:
         """Every statistic for every respondent. Raises duckdb.Error where an expression does not fit the table."""

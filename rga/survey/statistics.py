@@ -104,13 +104,18 @@ def values_of(con: duckdb.DuckDBPyConnection, relation: str, statistics: list[St
             kinds.append(statistic)
             universe = statistic.universe.strip() or "TRUE"
             ys.append(f"CASE WHEN ({universe}) AND ({x}) IS NOT NULL THEN CAST(({y}) AS DOUBLE) END")
-            xs.append(f"CASE WHEN ({universe}) AND ({y}) IS NOT NULL THEN CAST(({x}) AS DOUBLE) END")
+            # Where everybody counts 1 the base is who has a y: it takes no column.
+            xs.append("" if x == "1" else f"CASE WHEN ({universe}) AND ({y}) IS NOT NULL THEN CAST(({x}) AS DOUBLE) END")
     # A distribution that nobody answered has no column.
-    selected = ", ".join(
-        ["1 AS everybody", *(f"{y} AS y{k}" for k, y in enumerate(ys)), *(f"{x} AS x{k}" for k, x in enumerate(xs))]
-    )
-    table = con.execute(f"SELECT {selected} FROM {relation} ORDER BY {order}").df()
-    top, base = (table[[f"{side}{k}" for k in range(len(names))]].to_numpy(dtype=np.float64, na_value=np.nan) for side in "yx")
+    columns = {f"y{k}": y for k, y in enumerate(ys)} | {f"x{k}": x for k, x in enumerate(xs) if x}
+    selected = ", ".join(["1 AS everybody", *(f"{sql} AS {name}" for name, sql in columns.items())])
+    table = con.execute(f"SELECT {selected} FROM {relation} ORDER BY {order}").fetchnumpy()  # a frame of so many columns is slow
+    top = np.full((len(table["everybody"]), len(ys)), np.nan)
+    for k in range(len(ys)):
+        top[:, k] = np.ma.filled(table[f"y{k}"], np.nan)
+    base = np.where(np.isnan(top), np.nan, 1.0)
+    for k in (k for k, x in enumerate(xs) if x):
+        base[:, k] = np.ma.filled(table[f"x{k}"], np.nan)
     known = ~np.isnan(top) & ~np.isnan(base)
     return Values(names, kinds, np.where(known, top, 0.0), np.where(known, base, 0.0), known)
 

@@ -5,9 +5,9 @@ Belongs here: the columns that sums are made of. Not here: by what they are weig
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -15,16 +15,16 @@ import pyarrow as pa
 from rga.survey.grouping import sum_by
 from rga.survey.statistics import Distribution, Ratio, Share, Statistic
 
-STATES = 3  # of an answer: no, yes, unknown
+MOST = 8  # answers that are packed into a byte
 
 
-def _unpacked(answers: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which of several answers together are yes, and which known, in each of their joint states."""
-    state = np.arange(STATES**answers)[:, None] // STATES ** np.arange(answers)[::-1] % STATES
+@cache
+def _unpacked(base: int, answers: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which of several answers are yes, and which known, in each joint state: of each 0, 1 and, where ``base`` is 3, unknown."""
+    state = np.arange(base**answers)[:, None] // base ** np.arange(answers)[::-1] % base
     return (state == 1).astype(np.float64), (state < 2).astype(np.float64)
 
 
-TWO, FOUR = _unpacked(2), _unpacked(4)
 Columns = slice | np.ndarray
 MANY = 4  # groups with fewer respondents than this are many
 
@@ -35,7 +35,7 @@ class Summands:
 
     ``y``, ``x`` and ``known`` say in which column each statistic has its own, ``yy``, ``yx`` and ``xx`` its products; as y is 0 or
     1 for a share, and x is 1 but for a ratio, several are often one. ``select`` are the SQL expressions that ``values`` reads: a
-    truth value for each of ``shares``, numbers for the other statistics.
+    byte for each of ``shares``, numbers for the other statistics.
     """
 
     select: tuple[str, ...]
@@ -53,13 +53,12 @@ class Summands:
     def of(cls, columns: Sequence[tuple[Statistic, str, str]]) -> Summands:
         """From each column's statistic, y and x (SQL). A respondent is known where universe, y and x all are."""
         shares = [k for k, (statistic, *_) in enumerate(columns) if isinstance(statistic, Share | Distribution)]
-        half = -(-len(shares) // 4) * 4
         at = np.zeros((6, len(columns)), dtype=np.int64)
         at[0, shares] = np.arange(len(shares))
-        at[1, shares] = at[0, shares] + half
+        at[1, shares] = at[0, shares] + len(shares)
         at[2:, shares] = at[[1, 0, 0, 1]][:, shares]
         select = [f"{_answer(*columns[k][:2])} AS a{i}" for i, k in enumerate(shares)]
-        width, numbers = 2 * half, []
+        width, numbers = 2 * len(shares), []
         for k, (statistic, y, x) in enumerate(columns):
             if isinstance(statistic, Share | Distribution):
                 continue
@@ -82,47 +81,57 @@ class Summands:
             known = ~(np.isnan(y) | np.isnan(x))
             y, x = np.where(known, y, 0.0), np.where(known, x, 0.0)
             numbers += [known, y, y * y, x, y * x, x * x] if ratio else [known, y, y * y]
-        answers = [_state(batch.column(f"a{i}")) for i in range(self.shares)]
-        answers += [np.full(batch.num_rows, 2, dtype=np.uint8)] * (-self.shares % 4)
-        return Values(self, [STATES * one + other for one, other in zip(answers[::2], answers[1::2], strict=True)], numbers)
+        columns = [batch.column(f"a{i}") for i in range(self.shares)]
+        return Values(self, batch.num_rows, [_state(column) for column in columns], any(c.null_count for c in columns), numbers)
 
 
 @dataclass(frozen=True)
 class Values:
-    """Summands of some respondents: two ``answers`` a byte, and columns of ``numbers``."""
+    """Summands of some respondents: ``answers`` 0, 1 or, if ``unknown`` there are, 2, and columns of ``numbers``."""
 
     summands: Summands
+    respondents: int
     answers: list[np.ndarray]
+    unknown: bool
     numbers: list[np.ndarray]
 
     @cached_property
     def matrix(self) -> np.ndarray:
         """Respondents x width."""
-        rows = len((self.answers or self.numbers)[0])
-        parts = [state.take(np.stack(self.answers, axis=1), axis=0).reshape(rows, -1) for state in TWO] if self.answers else []
-        return np.concatenate([*parts, *(number[:, None] for number in self.numbers)], axis=1, dtype=np.float64)
+        yes, known = ([answer == 1 for answer in self.answers], [answer < 2 for answer in self.answers])
+        return np.stack([*yes, *known, *self.numbers], axis=1, dtype=np.float64)
 
     def sums(self, code: np.ndarray, size: int, scale: np.ndarray | None = None) -> np.ndarray:
         """Sums (each respondent's times ``scale``) over those of each ``code``, 0..size-1: ``size`` x width.
 
-        Answers are counted by their joint states, so that four columns of sums, or eight where there are few groups, take one look
-        at each respondent; but not where groups are nearly as many as respondents.
+        Answers are counted by the joint states of as many as the groups allow, so that one look at each respondent sums several
+        columns; but not where groups are nearly as many as respondents.
         """
-        if size * MANY > len(code):
+        if size * MANY > self.respondents:
             return sum_by(code, size, self.matrix, scale)
         made = np.empty((size, self.summands.width))
-        half, (yes, known), packed = 2 * len(self.answers), TWO, self.answers
-        if size * len(FOUR[0]) < len(code):
-            (yes, known), packed = FOUR, [len(TWO[0]) * one + other for one, other in zip(packed[::2], packed[1::2], strict=True)]
-        states, answers = yes.shape
-        by_state = code * states
-        for i, together in enumerate(packed):
-            counts = np.bincount(by_state + together, weights=scale, minlength=size * states).reshape(size, states)
-            made[:, i * answers : (i + 1) * answers] = counts @ yes
-            made[:, half + i * answers : half + (i + 1) * answers] = counts @ known
-        for column, numbers in enumerate(self.numbers, 2 * half):
+        shares, base = len(self.answers), 3 if self.unknown else 2
+        together = max(g for g in range(1, MOST + 1) if base**g <= 256 and (g == 1 or size * base**g <= self.respondents))
+        for first, packed in self._packed(together):
+            yes, known = _unpacked(base, min(together, shares - first))
+            states, answers = yes.shape
+            state = code * states
+            state += packed
+            counts = np.bincount(state, weights=scale, minlength=size * states).reshape(size, states)
+            made[:, first : first + answers] = counts @ yes
+            made[:, shares + first : shares + first + answers] = counts @ known
+        for column, numbers in enumerate(self.numbers, 2 * shares):
             made[:, column] = np.bincount(code, weights=numbers if scale is None else numbers * scale, minlength=size)
         return made
+
+    def _packed(self, together: int) -> Iterator[tuple[int, np.ndarray]]:
+        """Joint states of each ``together`` answers, and which is the first of these."""
+        base = np.uint8(3 if self.unknown else 2)
+        for first in range(0, len(self.answers), together):
+            packed, *others = self.answers[first : first + together]
+            for answer in others:
+                packed = base * packed + answer
+            yield first, packed
 
 
 def _columns(which: np.ndarray) -> Columns:
@@ -131,22 +140,17 @@ def _columns(which: np.ndarray) -> Columns:
 
 
 def _answer(statistic: Statistic, y: str) -> str:
-    """True, false, or NULL where the respondent is not in the base."""
+    """1, 0, or NULL where the respondent is not in the base. A byte travels faster than a bit, which has to be packed."""
     universe = statistic.universe.strip()
-    answer = f"CAST(({y}) AS BOOLEAN)"
+    answer = f"CAST(CAST(({y}) AS BOOLEAN) AS TINYINT)"
     return f"CASE WHEN ({universe}) THEN {answer} END" if universe and universe != "TRUE" else answer
 
 
-def _state(answers: pa.BooleanArray) -> np.ndarray:
-    """0, 1, or 2 for NULL, from Arrow's bits."""
-    validity, truth = answers.buffers()
-    yes = _bits(truth, answers)
-    if validity is None:
+def _state(answers: pa.Int8Array) -> np.ndarray:
+    """0, 1, or 2 for NULL, from Arrow's buffers: what a byte holds under NULL is anybody's guess."""
+    validity, bytes_ = answers.buffers()
+    yes = np.frombuffer(bytes_, dtype=np.uint8)[answers.offset : answers.offset + len(answers)]
+    if answers.null_count == 0:
         return yes
-    known = _bits(validity, answers)
-    return np.uint8(2) - 2 * known + (yes & known)
-
-
-def _bits(buffer: pa.Buffer, array: pa.Array) -> np.ndarray:
-    bits = np.unpackbits(np.frombuffer(buffer, dtype=np.uint8), count=array.offset + len(array), bitorder="little")
-    return bits[array.offset :]
+    known = np.unpackbits(np.frombuffer(validity, dtype=np.uint8), count=answers.offset + len(answers), bitorder="little")
+    return np.where(known[answers.offset :], yes, np.uint8(2))

@@ -17,7 +17,8 @@ import pyarrow as pa
 from rga.survey import gaps
 from rga.survey.blas import one_blas_thread
 from rga.survey.design import SEX, TOTAL, LonelyPsu, breakdown_name
-from rga.survey.estimation import Part, parts, with_rules
+from rga.survey.estimation import Part, parts, whole, with_rules
+from rga.survey.from_total import se_from_total
 from rga.survey.gaps import benjamini_hochberg
 from rga.survey.intervals import korn_graubard, logit_interval, t_quantile
 from rga.survey.reliability import SUPPRESS_BELOW
@@ -26,6 +27,7 @@ from rga.survey.sums import Sums
 
 NAMES = {Share: "share", Distribution: "share", Mean: "mean", Ratio: "ratio", Total: "total"}
 MEASURES = ["value", "se", "ci_low", "ci_high", "n", "numerator_n", "population", "deff", "n_effective", "df", "cv"]
+FROM_TOTAL = "se_from_total"
 COUNTS = {"n", "numerator_n", "df", "n_women", "n_men"}
 THREADS = 2
 
@@ -40,19 +42,24 @@ class Rows:
 
 @one_blas_thread
 def estimate(
-    sums: Sums, breakdowns: Sequence[tuple[str, ...]], lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu = "adjust"
+    sums: Sums,
+    breakdowns: Sequence[tuple[str, ...]],
+    lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu = "adjust",
+    from_total: bool = False,
 ) -> pd.DataFrame:
     """Every statistic in every cell of every breakdown, in which somebody answered.
 
     Columns: survey_id, indicator, statistic, category, breakdown, one per dimension (`_T` where not broken down), value (shares
     0..1), se, ci_low, ci_high (95 %: shares logit with t(df), Korn-Graubard where the value is 0 or 1; others t(df)), n,
-    numerator_n (0 but for shares), population, deff, n_effective, df, cv. What is not defined is NaN: limits without degrees of
+    numerator_n (0 but for shares), population, deff, n_effective, df, cv and, with ``from_total``, se_from_total (of value less
+    that of the breakdown `total`, where that is among those summed). What is not defined is NaN: limits without degrees of
     freedom, deff and n_effective where answers do not vary. A breakdown by a dimension that nobody of a
     survey answered is left out for it. Raises InputError under `fail` where a stratum has one PSU, ValueError where a breakdown was
     not summed.
     """
     strata = with_rules(sums, lonely_psu)
-    return _joined(sums, [(by, [_estimates(sums, part) for part in parts(sums, by, strata)]) for by in breakdowns], MEASURES)
+    found = [(by, [_estimates(sums, part, strata, from_total) for part in parts(sums, by, strata)]) for by in breakdowns]
+    return _joined(sums, found, [*MEASURES, FROM_TOTAL] if from_total else MEASURES)
 
 
 def gender_gaps(
@@ -79,17 +86,22 @@ def estimates_and_gaps(
     breakdowns: Sequence[tuple[str, ...]],
     lonely_psu: Mapping[str, LonelyPsu] | LonelyPsu = "adjust",
     n_min: int = SUPPRESS_BELOW,
+    from_total: bool = False,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Both tables, `estimate`'s and `gender_gaps`'s: gaps need the estimates of their cells, which are computed once."""
     strata = with_rules(sums, lonely_psu)
 
     def of(by: tuple[str, ...]) -> tuple[list[Rows], list[Rows]]:
-        found = [(_estimates(sums, part), _gaps(sums, part) if SEX in by else None) for part in parts(sums, by, strata)]
+        found = [
+            (_estimates(sums, part, strata, from_total), _gaps(sums, part) if SEX in by else None)
+            for part in parts(sums, by, strata)
+        ]
         return [estimates for estimates, _ in found], [differences for _, differences in found if differences is not None]
 
     with ThreadPoolExecutor(THREADS) as pool:  # NumPy lets go of the interpreter while it computes
         found = list(pool.map(of, breakdowns))
-    estimates = _joined(sums, [(by, rows) for by, (rows, _) in zip(breakdowns, found, strict=True)], MEASURES)
+    measures = [*MEASURES, FROM_TOTAL] if from_total else MEASURES
+    estimates = _joined(sums, [(by, rows) for by, (rows, _) in zip(breakdowns, found, strict=True)], measures)
     of_gaps = [(by, rows) for by, (_, rows) in zip(breakdowns, found, strict=True)]
     differences = _joined(sums, of_gaps, gaps.MEASURES, without=SEX)
     enough = (differences["n_women"] >= n_min) & (differences["n_men"] >= n_min)
@@ -101,7 +113,7 @@ def estimates_and_gaps(
     return estimates, differences
 
 
-def _estimates(sums: Sums, part: Part) -> Rows:
+def _estimates(sums: Sums, part: Part, strata: pd.DataFrame, from_total: bool) -> Rows:
     p, se, n, df = part.value, part.se, part.n, part.df
     is_share = sums.is_share
     low, high = (np.full(p.shape, np.nan) for _ in range(2))
@@ -116,8 +128,13 @@ def _estimates(sums: Sums, part: Part) -> Rows:
         deff = np.where(at_bound | ~(part.simple > 0), np.nan, se**2 / part.simple)
         n_effective = np.where(deff > 0, n / deff, np.nan)
         cv = np.where(is_share & (p <= 0), np.nan, se / np.abs(p))
-    measures = [p, se, low, high, n, part.numerator_n, part.population, deff, n_effective, df, cv]
-    return _rows(part, part.codes, dict(zip(MEASURES, measures, strict=True)), n > 0)
+    arrays = [p, se, low, high, n, part.numerator_n, part.population, deff, n_effective, df, cv]
+    measures = dict(zip(MEASURES, arrays, strict=True))
+    if from_total:
+        compared = part.codes and () in sums.crossings
+        everybody = whole(sums, part, strata) if compared else part
+        measures[FROM_TOTAL] = se_from_total(part, everybody, sums.is_total) if compared else np.full(p.shape, np.nan)
+    return _rows(part, part.codes, measures, n > 0)
 
 
 def _gaps(sums: Sums, part: Part) -> Rows:

@@ -146,12 +146,29 @@ class Deviations:
             found += self._of_alone(self._size * a * b - b * z - a * u + self._of_margins(left, right))
         return found
 
+    def variance_from(self, other: Deviations, products: np.ndarray) -> np.ndarray:
+        """Variance of each cell's value less that of ``other``, the one cell that has everybody, on the same rows: surveys x cells
+        x statistics, before the rule `average`. ``products`` are, of rows that are alone, the sums of w^2 z z of the two, z being
+        as before calibration."""
+        found = self.sample.by_survey((self._psus - other._psus) ** 2)
+        if len(self._alone):
+            squares = self._own + other._own - 2 * products
+            for row, part, of_all in zip(self._fitted_rows, self._fitted, other._fitted, strict=True):
+                squares[row] -= 2 * (part.fitted * of_all.fitted - part.within * of_all.within).sum(axis=0)
+            mean = self._mean - other._mean
+            found += self._of_alone(np.maximum(squares, 0.0) - 2 * mean * (self._z - other._z) + self._size * mean**2)
+        return np.maximum(found, 0.0)
+
+    @property
+    def _fitted_rows(self) -> np.ndarray:
+        return np.searchsorted(self._alone, [part.row for part in self._fitted])
+
     def _of_margins(self, left: Sequence[int] | np.ndarray, right: Sequence[int] | np.ndarray) -> np.ndarray | float:
         """What calibration adds to sums of products over respondents who are alone."""
         if not self._fitted:
             return 0.0
         found = np.zeros_like(self._z[:, left])
-        for row, part in zip(np.searchsorted(self._alone, [part.row for part in self._fitted]), self._fitted, strict=True):
+        for row, part in zip(self._fitted_rows, self._fitted, strict=True):
             found[row] = (part.fitted[:, left] * part.fitted[:, right] - part.within[:, left] * part.within[:, right]).sum(axis=0)
         return found
 

@@ -25,10 +25,19 @@ STATUS = [
     Column(
         "obs_status",
         "obs_status",
-        "SDMX observation status: A normal, U low reliability (25 to 49 cases), Q suppressed (under 25 cases or no variance)",
+        "SDMX observation status: A normal, U low reliability, Q suppressed",
     ),
-    Column("conf_status", "conf_status", "SDMX confidentiality status: F free"),
+    Column(
+        "conf_status", "conf_status", "SDMX confidentiality status: F free; C hidden to protect answers, its own or another cell's"
+    ),
 ]
+MODE = Column("mode", "VARCHAR", "Mode of data collection: sms, web, cati, ivr, capi, mixed")
+SAMPLE_TYPE = Column(
+    "sample_type",
+    "sample_type",
+    "probability; or non_probability: people chose themselves to answer, and errors do not show what that does",
+)
+COMPARABILITY = Column("comparability", "VARCHAR", "How the question differed from the catalogue's; null where it did not", True)
 STATISTIC = [
     Column("statistic", "statistic", "What is estimated: share (per cent), mean, median, total"),
     Column("category", "VARCHAR", "Category of a distribution; _T otherwise"),

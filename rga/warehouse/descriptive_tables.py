@@ -5,7 +5,7 @@ Belongs here: tables without a number of their own. Not here: estimates and diag
 
 from __future__ import annotations
 
-from rga.warehouse.columns import COUNTRY, INDICATOR, ROUND, SIMULATED, SURVEY_ID, YEAR, count, number, text
+from rga.warehouse.columns import COUNTRY, INDICATOR, MODE, ROUND, SAMPLE_TYPE, SIMULATED, SURVEY_ID, YEAR, count, number, text
 from rga.warehouse.schema import Column, Table
 
 
@@ -56,12 +56,8 @@ def descriptive_tables() -> list[Table]:
                 text("producer", "Who produced it"),
                 text("citation", "How to cite it"),
                 text("licence", "On what terms it may be used"),
-                text("mode", "Mode of data collection: sms, web, cati, ivr, capi, mixed"),
-                Column(
-                    "sample_type",
-                    "sample_type",
-                    "probability; or non_probability: people chose themselves to answer, and errors do not show what that does",
-                ),
+                MODE,
+                SAMPLE_TYPE,
                 Column("fieldwork_start", "DATE", "First day of fieldwork", nullable=True),
                 Column("fieldwork_end", "DATE", "Last day of fieldwork", nullable=True),
                 text("population", "Who the estimates speak for"),
@@ -116,6 +112,9 @@ def descriptive_tables() -> list[Table]:
                 text("type", "categorical or numeric"),
                 text("codes", "Codes and their labels"),
                 text("question", "Question in essence"),
+                text(
+                    "derived", "SQL it is computed by where a survey's file does not have it; null where it is asked", nullable=True
+                ),
             ],
             ["variable"],
         ),

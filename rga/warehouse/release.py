@@ -16,19 +16,26 @@ import duckdb
 import pandas as pd
 
 from rga.errors import InputError, Problem, ReleaseError
+from rga.warehouse import change_tables
+from rga.warehouse.publication_columns import PUBLICATION_TYPES
 from rga.warehouse.schema import Table, literal
 from rga.warehouse.staging import sync_folder
 from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
+from rga.warehouse.views import views
 
 KEPT = 10
 TYPES = {
     "statistic": ("share", "mean", "median", "total"),
     "obs_status": ("A", "U", "Q"),
-    "conf_status": ("F", "A", "D"),
+    "conf_status": ("F", "C"),
+    "verdict": ("women worse", "men worse", "women higher", "men higher", "no clear gap", "too few cases"),
+    **PUBLICATION_TYPES,
     "sample_type": ("probability", "non_probability"),
     "survey_status": ("current", "stale"),
     "coverage_status": ("asked", "not_asked", "altered"),
+    **change_tables.TYPES,
+    "adjustment_status": ("ok", "collinear", "too_few", "separation", "not_converged"),
 }
 
 
@@ -103,9 +110,17 @@ def _write(path: Path, schema: list[Table], frames: Mapping[str, pd.DataFrame]) 
             except duckdb.Error as error:
                 raise ReleaseError(f"table {table.name}: {str(error).splitlines()[0]}") from None
             connection.unregister("incoming")
+        for view in views(_codes(frames)):
+            for statement in view.ddl():
+                connection.execute(statement).fetchall()
         connection.execute("USE memory").fetchall()
         connection.execute("DETACH release").fetchall()
     return rows
+
+
+def _codes(frames: Mapping[str, pd.DataFrame]) -> list[str]:
+    """The indicators of a release, in the catalogue's order."""
+    return list(frames["indicators"]["indicator"]) if "indicators" in frames else []
 
 
 def release_path(warehouse: Path, release_id: str) -> Path:

@@ -7,11 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rga.warehouse.adjusted_tables import adjusted_tables
+from rga.warehouse.change_tables import change_tables
 from rga.warehouse.columns import (
+    COMPARABILITY,
     COUNTRY,
     DF,
     INDICATOR,
+    MODE,
     ROUND,
+    SAMPLE_TYPE,
     SIMULATED,
     STATISTIC,
     STATUS,
@@ -23,8 +28,14 @@ from rga.warehouse.columns import (
     text,
 )
 from rga.warehouse.descriptive_tables import descriptive_tables
+from rga.warehouse.furthest_behind_table import furthest_behind_table
+from rga.warehouse.publication_columns import RULES, WHY
+from rga.warehouse.quality_tables import DATA_QUALITY
+from rga.warehouse.regional_tables import regional_tables
 from rga.warehouse.schema import Column, Table
 from rga.warehouse.weighting_tables import weighting_tables
+
+OF_SURVEY = [COMPARABILITY, MODE, SAMPLE_TYPE, SIMULATED]
 
 SEARCH_INTEREST = Table(
     "search_interest",
@@ -45,7 +56,9 @@ SEARCH_INTEREST = Table(
 def tables(dimensions: Sequence[str]) -> list[Table]:
     """All tables of a release whose catalogue breaks estimates down by ``dimensions``."""
     others = [name for name in dimensions if name != "sex"]
-    return [*descriptive_tables(), *_estimates(dimensions, others), *_diagnostics(), SEARCH_INTEREST]
+    compared = [*change_tables(dimensions), *adjusted_tables(), furthest_behind_table(dimensions), *regional_tables()]
+    about = [*_diagnostics(), DATA_QUALITY, SEARCH_INTEREST]
+    return [*descriptive_tables(), *_estimates(dimensions, others), *compared, *about]
 
 
 def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
@@ -72,13 +85,22 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                 number("n_effective", "n divided by deff"),
                 DF,
                 number("cv", "Coefficient of variation, se / value"),
+                number(
+                    "se_from_total",
+                    "Standard error of value less that of everybody (breakdown total), their overlap included; null where all or "
+                    "none of the group say yes",
+                    check="se_from_total >= 0",
+                ),
+                *RULES,
                 *STATUS,
-                SIMULATED,
+                *WHY,
+                *OF_SURVEY,
             ],
             [*key, *dimensions],
             [
-                "obs_status <> 'Q' OR coalesce(value, se, ci_low, ci_high, deff, n_effective, cv) IS NULL",
+                "obs_status <> 'Q' OR coalesce(value, se, ci_low, ci_high, deff, n_effective, cv, se_from_total) IS NULL",
                 "obs_status = 'Q' OR (value IS NOT NULL AND se IS NOT NULL AND df IS NOT NULL)",
+                "conf_status = 'F' OR (obs_status = 'Q' AND reason = 'confidential')",
                 "value IS NULL OR ci_low IS NULL OR (ci_low <= value + 1e-9 AND value <= ci_high + 1e-9)",
             ],
         ),
@@ -104,13 +126,20 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                 number("ratio", "women / men"),
                 number("ratio_low", "Lower 95 % limit of ratio"),
                 number("ratio_high", "Upper 95 % limit of ratio"),
+                Column(
+                    "verdict",
+                    "verdict",
+                    "Who is worse off, where p_adjusted <= 0.05 and the indicator has a direction; otherwise who has more",
+                ),
                 *STATUS,
-                SIMULATED,
+                *WHY,
+                *OF_SURVEY,
             ],
             [*key, *others],
             [
                 "obs_status <> 'Q' OR coalesce(women, men, gap, se, ci_low, ci_high, p_value, p_adjusted, ratio) IS NULL",
                 "obs_status = 'Q' OR NOT (women IS NULL OR men IS NULL OR gap IS NULL OR se IS NULL OR df IS NULL)",
+                "conf_status = 'F' OR obs_status = 'Q'",
             ],
         ),
     ]
@@ -136,10 +165,26 @@ def _diagnostics() -> list[Table]:
             [
                 SURVEY_ID,
                 text("variable", "Harmonised variable"),
-                text("kind", "answered, dont_know, refused, not_applicable, missing or blank"),
+                text("kind", "answered, dont_know, refused, not_applicable, missing, blank or (by plan) not_asked"),
                 count("n", "Unweighted respondents"),
                 number("share", "Per cent of the survey's respondents", nullable=False),
             ],
             ["survey_id", "variable", "kind"],
+        ),
+        Table(
+            "codebook",
+            "Where every harmonised answer came from: source column and code, what it became, how many respondents gave it.",
+            [
+                SURVEY_ID,
+                text("variable", "Harmonised column (table variables)"),
+                text("source_column", "Column of the survey's file"),
+                text("source_label", "Its label in the file", nullable=True),
+                text("code", "Code in the file; empty: blank, not chosen, or any number"),
+                text("code_label", "Its label in the file", nullable=True),
+                text("kind", "answered, dont_know, refused, not_applicable, missing, blank or (by plan) not_asked"),
+                text("harmonised", "Code it became; empty: missing, or a number as it is"),
+                count("n", "Unweighted respondents; null: 1 to 4, or hidden with such a count", nullable=True),
+            ],
+            ["survey_id", "variable", "code", "kind", "harmonised"],
         ),
     ]

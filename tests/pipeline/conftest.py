@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
 
-from pipelines.build import BuildOutcome
+from pipelines.build import BuildOutcome, build
+from pipelines.resources import paths
 from tests.pipeline.place import Place, fresh
 
 
@@ -17,6 +19,20 @@ def first_build(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> t
     """A few of the repository's own surveys, built once. Not to be changed."""
     place = fresh(repository, tmp_path_factory.mktemp("built"))
     return place, place.build()
+
+
+@pytest.fixture(scope="session")
+def programme(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, BuildOutcome]:
+    """A warehouse built from the repository's data root, all eighteen surveys, and how that went. Not to be changed."""
+    warehouse = tmp_path_factory.mktemp("programme") / "warehouse"
+    return warehouse, build(paths(repository / "raw_data", warehouse))
+
+
+@pytest.fixture
+def release(programme: tuple[Path, BuildOutcome]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Its release, read-only."""
+    with duckdb.connect(str((programme[0] / "rga.duckdb").resolve()), read_only=True) as connection:
+        yield connection
 
 
 @pytest.fixture

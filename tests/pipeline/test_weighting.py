@@ -10,6 +10,8 @@ import pytest
 
 from assets.metadata import picture
 from assets.survey_tables import stage_survey
+from assets.weights import Weights, weigh
+from rga.microdata.respondents import prepare
 from tests.pipeline.place import Place, fresh, statuses
 
 LISTED, DIALLED = "2021-r2_BGD", "2021-r2_PAK"
@@ -162,8 +164,10 @@ def test_each_step_says_what_it_did_to_the_headlines(weighted: Place) -> None:
     last = effects[(effects["step"] == 6)].set_index("sex")["value"]
     where = f"survey_id = '{LISTED}' AND indicator = 'HLT_MENTAL' AND breakdown IN ('sex', 'total')"
     published = weighted.ask(f"SELECT sex, value FROM estimates WHERE {where}").set_index("sex")["value"]
-    for sex in ("F", "M", "_T"):
+    for sex in ("F", "M"):
         assert last[sex] == pytest.approx(published[sex], rel=1e-9)
+    assert published["_T"] == round(published["_T"], 1), "rounded, as few are neither women nor men"
+    assert effects.loc[effects["sex"] == "_T", "value"].isna().all(), "other weights would give the unrounded total away"
     gaps = weighted.ask("SELECT * FROM weighting_sensitivity WHERE indicator = 'HLT_MENTAL'").set_index(["survey_id", "variant"])
     assert set(gaps.loc[LISTED].index) == {
         *("unweighted", "base", "before calibration", "sex*age_group only", "sex*education only", "published"),
@@ -213,3 +217,32 @@ def test_rga_check_tells_what_the_steps_report(weighted: Place) -> None:
     assert result.exit_code == 0, result.output
     assert "weighting: step 2 (multiplicity):" in result.output and "without phones, adults got the mean factor" in result.output
     assert "wpp2019-2020: no survey is weighted to it" in result.output
+
+
+def weighed(repository: Path, folder: Path, chain: str) -> Weights:
+    place = fresh(repository, folder, [])
+    place.survey_yaml(LISTED).parent.mkdir()
+    place.survey_yaml(LISTED).write_text(SURVEY.replace("CHAIN", chain).replace("MODE", "cati"))
+    sample(1).to_csv(place.survey_yaml(LISTED).parent / "sample.csv", index=False)
+    root = place.paths.data_root()
+    return weigh(root, LISTED, prepare(root, LISTED))
+
+
+def test_base_weights_trimmed_before_nonresponse_are_those_of_all_who_were_approached(repository: Path, tmp_path: Path) -> None:
+    chain = "  - {step: multiplicity, divide: adults}\n  - {step: trim, max_ratio: 1.5}\n  - {step: nonresponse, cells: [operator]}"
+    found = weighed(repository, tmp_path, chain)
+    nonresponse = found.steps[-1].nonresponse
+    assert nonresponse is not None and nonresponse.classes["n_sample"].sum() == 1400 and nonresponse.response_rate < 0.7
+    assert found.response is not None and found.response.weighted == pytest.approx(nonresponse.response_rate, abs=0.01)
+
+
+def test_an_unknown_sex_is_held_within_age_where_margins_share_age(repository: Path, tmp_path: Path) -> None:
+    found = weighed(repository, tmp_path, "  - {step: calibrate, margins: [sex*age_group, age_group]}")
+    at = found.calibrated
+    assert at is not None and found.inputs is not None and list(found.inputs.targets) == ["age_group*sex", "age_group"]
+    calibration = found.steps[at].calibration
+    assert calibration is not None and calibration.error < 1e-12
+    margins = calibration.margins.set_index(["margin", "category"])
+    assert margins.loc[("age_group*sex", "Y35T44*_U"), "n"] > 0 and calibration.factor.max() < 5
+    by_age = margins.loc["age_group*sex"].groupby(lambda category: category.split("*")[0])["benchmark"].sum()
+    assert by_age.to_dict() == pytest.approx(margins.loc["age_group", "benchmark"].to_dict())

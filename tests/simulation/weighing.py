@@ -46,7 +46,8 @@ def as_read(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_id: str,
             sample[name] = drawn[name].astype("float64").mask(rng.random(len(sample)) < MISSING_LINES)
     frame = sample.loc[answered, [*DESIGN, *MARGINS]].assign(survey_id=survey_id, row=drawn["row"])
     frame["respondent_id"] = frame.index.astype(str)
-    return Respondents(frame.reset_index(drop=True), pd.DataFrame(), 0, {}, sample)
+    empty = pd.DataFrame()
+    return Respondents(frame.reset_index(drop=True), empty, 0, {}, sample, empty, empty, empty)
 
 
 def weights_by_step(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_id: str, rng: np.random.Generator) -> pd.DataFrame:

@@ -11,13 +11,15 @@ ROOT = Path(__file__).resolve().parents[2]
 ALLOWED = {
     "pipelines": {"pipelines", "assets", "rga"},
     "assets": {"assets", "rga"},
-    "rga.publish": {"rga.publish", "rga.warehouse", "rga.survey", "rga.microdata"},
+    "rga.publish": {"rga.publish", "rga.quality", "rga.warehouse", "rga.survey", "rga.microdata"},
     "rga.evidence": {"rga.evidence", "rga.warehouse", "rga.survey", "rga.microdata"},
     "rga.warehouse": {"rga.warehouse", "rga.survey", "rga.microdata"},
     "rga.survey": {"rga.survey"},
     "rga.microdata": {"rga.microdata"},
+    "rga.quality": {"rga.quality", "rga.survey", "rga.microdata"},
     "rga.privacy": {"rga.privacy", "rga.survey", "rga.microdata"},
     "rga.simulate": {"rga.simulate", "rga.microdata"},
+    "rga.onboarding": {"rga.onboarding", "rga.microdata"},
 }
 SOURCES = sorted(p for folder in ("rga", "assets", "pipelines") for p in (ROOT / folder).rglob("*.py"))
 NAMES = [str(p.relative_to(ROOT)) for p in SOURCES]

@@ -29,8 +29,13 @@ def test_both_margins_describe_the_same_women_and_men(folder: Path) -> None:
     ("file", "old", "new", "message"),
     [
         ("sex_age_group.csv", "population", "people", "lacks the column population"),
-        ("sex_age_group.csv", "BGD,F,Y18T24,10540700", "BGD,F,Y18T24,-1", "missing, negative or not a number"),
-        ("sex_age_group.csv", "BGD,F,Y18T24,10540700", "BGD,F,Y18T24,", "missing, negative or not a number"),
+        (
+            "sex_age_group.csv",
+            "BGD,F,Y18T24,10540700",
+            "BGD,F,Y18T24,-1",
+            "missing, negative or not a number in category F*Y18T24: -1",
+        ),
+        ("sex_age_group.csv", "BGD,F,Y18T24,10540700", "BGD,F,Y18T24,", "or not a number in category F*Y18T24: nothing"),
         ("sex_age_group.csv", "BGD,F,Y18T24", "BGD,F,Y25T34", "appears twice"),
         ("sex_education.csv", "BGD,F,below_primary,", "BGD,F,below_primary,1", "shares add up to"),
         ("source.yaml", "measure: count", "measure: guess", "line "),

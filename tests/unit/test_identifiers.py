@@ -112,7 +112,7 @@ def test_a_file_of_the_repository_has_no_identifiers_but_those_its_survey_lists(
         listed = {c for c, why in root.specification(survey_id).unused.items() if "identifier" in why}
         found = {}
         for path in root.files(survey_id).values():
-            labels, _ = file_labels(path)
+            _, labels, _ = file_labels(path)
             frame = read_columns(path, column_names(path))
             found |= {c: one for c in frame if (one := identifier(str(c), labels.get(str(c), ""), frame[c]))}
         assert set(found) == listed, survey_id
@@ -120,7 +120,7 @@ def test_a_file_of_the_repository_has_no_identifiers_but_those_its_survey_lists(
 
 def test_real_files_have_only_the_coordinates_that_they_say_they_have(shared: Path) -> None:
     for path in sorted((shared / "microdata").rglob("*.dta")):
-        labels, _ = file_labels(path)
+        _, labels, _ = file_labels(path)
         frame = read_columns(path, column_names(path))
         found = {c for c in frame if identifier(str(c), labels.get(str(c), ""), frame[c])}
         assert found <= {"ea_latitude", "ea_longitude"}, path.name

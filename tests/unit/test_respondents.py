@@ -293,3 +293,57 @@ def test_panel_ids_are_the_same_text_in_every_format_and_blank_outside_the_panel
 def test_without_panel_every_panel_id_is_null(tmp_path: Path) -> None:
     frame = prepare(data_root(tmp_path, rows()), "2020-r1_BGD").frame
     assert frame.panel_id.isna().all() and frame.panel_id.dtype == "string"
+
+
+def test_people_who_were_not_shown_a_question_by_plan_are_not_asked_and_no_nonresponse(tmp_path: Path) -> None:
+    frame = rows().assign(form=["A", "B", "A", "B"], q3a=[1, None, None, None])
+    survey = SURVEY.replace(
+        "q3b}, codes: {1: more, 2: less}}", "q3b}, codes: {1: more, 2: less}, shown_to: {column: form, codes: [A]}}"
+    )
+    result = prepare(data_root(tmp_path, frame.assign(q3b=[1, None, 2, None]), survey), "2020-r1_BGD")
+    kinds = result.item_nonresponse.set_index(["variable", "kind"]).n.to_dict()
+    assert {kind: n for (name, kind), n in kinds.items() if name == "chores_cook"} == {"answered": 1, "blank": 1, "not_asked": 1}
+    assert {kind: n for (name, kind), n in kinds.items() if name == "chores_clean"} == {"answered": 2, "not_asked": 1}
+    assert result.frame.chores_clean.fillna("?").tolist() == ["more", "?", "less"]
+
+
+def test_an_answer_of_somebody_who_was_not_shown_the_question_is_an_error(tmp_path: Path) -> None:
+    frame = rows().assign(form=["A", "B", "A", "B"])
+    survey = SURVEY.replace(
+        "q3b}, codes: {1: more, 2: less}}", "q3b}, codes: {1: more, 2: less}, shown_to: {column: form, codes: [A]}}"
+    )
+    text = problem(tmp_path, frame, survey)
+    assert "`shown_to` (form)" in text and "chores_cook" in text and "1 row" in text
+
+
+def test_what_is_the_same_for_everybody_is_given_as_a_value(tmp_path: Path) -> None:
+    survey = SURVEY.replace("  chores:", "  old: {value: n}\n  chores:")
+    result = prepare(data_root(tmp_path, rows(), survey), "2020-r1_BGD")
+    assert result.frame.old.tolist() == ["n", "n", "n"]
+    assert result.item_nonresponse.query("variable == 'old'").n.tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "told"),
+    [
+        ("old: {value: perhaps}", "the catalogue has no such code"),
+        ("age: {value: young}", "is no number"),
+        ("chores: {value: more}", "cannot have one `value`"),
+        ("old: {value: n, missing: [9]}", "nothing else can be given beside it"),
+        ("old: {}", "or `value`"),
+    ],
+)
+def test_a_value_that_does_not_suit_its_variable_is_refused(tmp_path: Path, mapping: str, told: str) -> None:
+    name = mapping.split(":")[0]
+    kept = [line for line in SURVEY.splitlines() if not line.startswith(f"  {name}:")]
+    assert told in problem(tmp_path, rows(), "\n".join([*kept, f"  {mapping}"]))
+
+
+def test_age_is_computed_from_the_year_of_birth_in_the_files_sql(tmp_path: Path) -> None:
+    frame = rows().assign(born=[1990, 1955, 9999, 2003]).drop(columns="q2")
+    survey = SURVEY.replace("column: q2,", "column: years,") + (
+        "respondents: |\n"
+        "  SELECT *, CASE WHEN born = '9999' THEN -99 ELSE 2020 - CAST(born AS INTEGER) END AS years FROM respondents\n"
+    )
+    result = prepare(data_root(tmp_path, frame, survey), "2020-r1_BGD")
+    assert result.frame.age.tolist()[:2] == [30, 65] and result.excluded == 1

@@ -152,3 +152,24 @@ def test_no_respondent_makes_empty_sums() -> None:
 def test_names_with_quotes_are_names() -> None:
     frame = table(answer=["yes", "no"]).rename(columns={"sex": 'se"x'})
     assert sums(frame, dimension='se"x').categories['se"x'].tolist() == ["F"]
+
+
+@pytest.mark.parametrize("texts", [3, 64, 65, 300], ids=lambda n: f"{n}_texts")
+def test_sums_are_those_of_pandas_however_many_texts_a_column_has_and_whatever_is_in_them(texts: int) -> None:
+    rng = np.random.default_rng(texts)
+    rows = 2_000
+    names = np.array([f'it\'s {i}, "{i}" [é]' for i in range(texts)], dtype=object)
+    region = np.where(rng.random(rows) < 0.1, None, names[rng.integers(0, texts, rows)])
+    answers = {f"a{k}": np.where(rng.random(rows) < 0.2 * (k % 2), None, rng.choice(["yes", "no"], rows)) for k in range(9)}
+    frame = table(stratum=list(region), psu=list(rng.choice(["1", "2"], rows)), weight=list(rng.uniform(0, 9, rows)))
+    frame = frame.assign(region=pd.Series(region, dtype="str"), **{k: pd.Series(v, dtype="str") for k, v in answers.items()})
+    found = sums(frame, [Share(name, "", f"{name} = 'yes'") for name in answers], "region")
+    keys = [frame["stratum"].fillna(""), frame["psu"], frame["region"].fillna("_U")]
+    for k, name in enumerate(answers):
+        known = frame[name].notna().to_numpy()
+        for matrix, weight in {"weighted": frame["weight"], "counted": pd.Series(1.0, range(rows))}.items():
+            by = keys if matrix == "weighted" else [keys[0], keys[2]]
+            for column, counted in {"x": known, "y": (frame[name] == "yes").to_numpy()}.items():
+                expected = (weight * counted).groupby(by).sum().to_numpy()
+                column_of = np.arange(found.summands.width)[getattr(found.summands, column)]
+                assert of(found, matrix, column_of[k], ("region",)) == pytest.approx(expected, rel=1e-12)

@@ -118,10 +118,46 @@ def test_categories_that_only_one_side_knows_are_named() -> None:
     assert "no respondent is in category S of margin area, which has 10 people" in text
 
 
+def test_a_margin_on_which_nobody_is_known_is_to_be_left_out_and_nothing_else() -> None:
+    text = refusal(people(sex="UFMF", area="UURR").assign(sex=None), {"sex": SEX, "area": AREA})
+    assert text.count("what to do") == 1 and "nobody's category of margin sex is known" in text and "leave the margin out" in text
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("weight", [5e-324, 1e-310, 1e308])
+def test_base_weights_beyond_arithmetic_are_refused(weight: float) -> None:
+    assert "the base weights add up to" in refusal(people(sex="FMFM"), {"sex": SEX}, np.full(4, weight))
+
+
+def test_one_base_weight_a_billion_times_the_others_is_no_contradiction_of_the_margins() -> None:
+    rng = np.random.default_rng(3)
+    frame = pd.DataFrame({"sex": rng.choice(["F", "M"], 100), "area": rng.choice(["U", "R"], 100)})
+    text = refusal(frame, {"sex": SEX, "area": AREA}, np.where(np.arange(100) == 3, 1e12, 1.0), bounds=(0.2, 4))
+    assert "bounds of 0.2 to 4 times the base weight are too tight" in text and "contradict" not in text
+
+
+def test_margins_that_share_their_second_variable_are_told_to_put_it_first_where_the_first_is_missing() -> None:
+    rng = np.random.default_rng(4)
+    sex, area, age = rng.choice(["F", "M"], 90), rng.choice(["U", "R"], 90), rng.choice(["y", "m", "o"], 90)
+    area_age, area_sex = (pd.Series(area) + "*" + pd.Series(other) for other in (age, sex))
+    frame = pd.DataFrame({"sex*area": pd.Series(sex) + "*" + pd.Series(area), "area*age": area_age})
+    targets = {margin: (counts / 90 * 1000).to_dict() for margin, counts in frame.apply(pd.Series.value_counts).items()}
+    targets = {margin: {c: people for c, people in target.items() if people > 0} for margin, target in targets.items()}
+    missing = area == "U"
+    missing[np.flatnonzero(missing)[5:]] = False  # five people of the town, and nobody else, did not tell their sex
+    assert "write the variables that margins share first" in refusal(
+        frame.assign(**{"sex*area": frame["sex*area"].mask(missing)}), targets
+    )
+    shared = {"area*sex": (area_sex.value_counts() / 90 * 1000).to_dict(), "area*age": targets["area*age"]}
+    held = pd.DataFrame({"area*sex": area_sex.mask(missing, "U*_U"), "area*age": area_age})
+    assert calibrate(held, np.ones(90), shared).weights.max() < 15
+
+
 @pytest.mark.parametrize(
     ("others", "message"),
     [
         ({"method": "logit"}, "logit needs bounds"),
+        ({"method": "logit", "bounds": (0.3, float("inf"))}, "logit needs an upper bound"),
         ({"method": "ranking"}, "no method `ranking`"),
         ({"bounds": (1.2, 3)}, "do not have 1 between them"),
         ({"bounds": (0.5, float("nan"))}, "do not have 1 between them"),

@@ -9,6 +9,7 @@ import pytest
 from statsmodels.stats.multitest import multipletests
 
 from rga.survey import Share, Sums, aggregate, benjamini_hochberg, estimate, gender_gaps
+from rga.survey.gaps import verdicts
 
 KEYS = ["survey_id", "indicator", "breakdown", "age_group"]
 BREAKDOWNS: list[tuple[str, ...]] = [(), ("sex",), ("age_group",), ("sex", "age_group")]
@@ -120,3 +121,20 @@ def test_adjusted_p_values_equal_those_of_statsmodels(size: int) -> None:
     assert benjamini_hochberg(with_gap)[:-1] == pytest.approx(benjamini_hochberg(p))
     assert np.isnan(benjamini_hochberg(with_gap)[-1])
     assert len(benjamini_hochberg(np.array([]))) == 0
+
+
+def test_a_verdict_says_who_is_worse_off_only_where_the_gap_is_clear_and_shown() -> None:
+    rows = [
+        (5.0, 0.01, "more_is_worse", True, "women worse"),
+        (-5.0, 0.01, "more_is_worse", True, "men worse"),
+        (5.0, 0.05, "more_is_better", True, "men worse"),
+        (-5.0, 0.01, "more_is_better", True, "women worse"),
+        (5.0, 0.01, "neutral", True, "women higher"),
+        (-5.0, 0.01, "neutral", True, "men higher"),
+        (5.0, 0.0501, "more_is_worse", True, "no clear gap"),
+        (0.0, np.nan, "more_is_worse", True, "no clear gap"),
+        (np.nan, np.nan, "more_is_worse", False, "too few cases"),
+        (5.0, 0.01, "more_is_worse", False, "too few cases"),
+    ]
+    gap, p, direction, shown, expected = map(np.array, zip(*rows, strict=True))
+    assert verdicts(gap, p, direction, shown).tolist() == expected.tolist()

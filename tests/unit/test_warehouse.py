@@ -21,7 +21,8 @@ NOW = datetime(2026, 1, 2, 3, 4, 5)
 FILLED = {"VARCHAR": "x", "DOUBLE": 1.0, "BIGINT": 1, "INTEGER": 1, "BOOLEAN": True, "TIMESTAMP": NOW, "DATE": NOW.date()}
 SPECIAL = {
     "survey_id": "2020-r1_BGD", "statistic": "share", "obs_status": "A", "conf_status": "F", "status": "current",
-    "sample_type": "probability",
+    "sample_type": "probability", "verdict": "no clear gap", "aggregation": "simple_mean", "countries": 2,
+    "dhs_rule": "show", "nchs_rule": "passed", "reason": "none", "severity": "flag",
     "sex": "F", "ci_low": 0.5, "ci_high": 2.0, "women": 3.0, "men": 1.0, "gap": 2.0, "p_value": 0.5, "p_adjusted": 0.5,
 }  # fmt: skip
 DIMENSIONS = ["sex", "residence"]
@@ -34,6 +35,10 @@ def frames() -> dict[str, pd.DataFrame]:
         row = {c.name: SPECIAL.get(c.name, FILLED.get(c.type, "x")) for c in table.columns}
         found[table.name] = pd.DataFrame([row])
     found["coverage"] = found["coverage"].assign(status="asked")
+    found["adjusted_gaps"] = found["adjusted_gaps"].assign(status="ok")
+    compared = {"measure": "level", "later_round": "y", "sample": "independent", "comparability": "comparable", "obs_status": "Q"}
+    withheld = dict.fromkeys(["earlier", "later", "change", "se", "ci_low", "ci_high", "p_value", "p_adjusted"])
+    found["changes"] = found["changes"].assign(**compared, **withheld)
     estimates = found["estimates"]
     found["estimates"] = pd.concat([estimates.assign(value=3.0, ci_high=4.0), estimates.assign(sex="M")], ignore_index=True)
     return found
@@ -54,9 +59,12 @@ def test_a_release_opens_under_its_link_and_its_own_name(tmp_path: Path) -> None
 def test_every_table_and_column_has_a_comment(tmp_path: Path) -> None:
     with duckdb.connect(str(build(tmp_path).path), read_only=True) as connection:
         for query in ("duckdb_tables()", "duckdb_columns()"):
-            missing = f"SELECT count(*) FROM {query} WHERE NOT internal AND (comment IS NULL OR comment = '')"
+            tables_only = "table_name NOT IN (SELECT view_name FROM duckdb_views())"
+            missing = f"SELECT count(*) FROM {query} WHERE NOT internal AND {tables_only} AND (comment IS NULL OR comment = '')"
             assert connection.execute(missing).fetchall() == [(0,)]
         assert connection.execute("SELECT count(*) FROM duckdb_tables() WHERE NOT internal").fetchall()[0][0] >= 14
+        uncommented = "SELECT count(*), count(comment) FROM duckdb_views() WHERE NOT internal"
+        assert len(set(connection.execute(uncommented).fetchall()[0])) == 1
 
 
 def test_a_release_file_is_read_only(tmp_path: Path) -> None:
@@ -86,10 +94,24 @@ def test_a_release_with_a_fault_is_refused_and_the_live_one_stands(tmp_path: Pat
     assert [p.name for p in (tmp_path / "releases").iterdir()] == [live.path.name]
 
 
+def test_a_change_from_a_number_that_is_not_published_is_refused(tmp_path: Path) -> None:
+    build(tmp_path)
+    shown = {"earlier": 3.0, "later": 4.0, "change": 1.0, "se": 1.0, "obs_status": "A", "sex": "F"}
+    with pytest.raises(ReleaseError, match="changes are between numbers that are published"):
+        build(tmp_path, 1, changes=frames()["changes"].assign(**shown))
+    with pytest.raises(ReleaseError, match="table changes"):
+        build(tmp_path, 2, changes=frames()["changes"].assign(comparable=False))
+
+
 def test_a_gap_that_is_not_the_difference_of_its_estimates_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReleaseError, match="gaps are the difference"):
         build(tmp_path, gender_gaps=frames()["gender_gaps"].assign(gap=1.9))
     assert releases.live_release(tmp_path) is None
+
+
+def test_an_aggregate_of_another_kind_of_survey_than_its_countries_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ReleaseError, match="countries taken together"):
+        build(tmp_path, regional_contributions=frames()["regional_contributions"].assign(simulated=False))
 
 
 def test_a_reader_keeps_a_complete_old_release_while_new_ones_are_published(tmp_path: Path) -> None:

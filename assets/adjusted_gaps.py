@@ -1,0 +1,199 @@
+"""Gaps between women and men with other circumstances held equal, one survey at a time.
+
+Belongs here: which indicator is adjusted for what, proportions into percentage points. Not here: regressions (``rga.survey``).
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import dagster as dg
+import duckdb
+import numpy as np
+import pandas as pd
+
+from assets.metadata import column_schema, preview
+from assets.workspace import ESTIMATES, Progress, Workspace, now
+from rga.errors import InputError
+from rga.microdata.catalogue import Catalogue
+from rga.microdata.data_root import DataRoot
+from rga.survey import Design, Share, benjamini_hochberg, obs_status
+from rga.survey.adjustment import Model, model, results
+from rga.survey.blas import one_blas_thread
+from rga.survey.sample import sample_of
+from rga.warehouse.staging import Staging
+
+STAGE = "adjusted_gaps"
+TABLES = ("adjusted_gaps", "gap_decomposition")
+COVARIATES = ("age_group", "education", "residence", "marital_status", "children", "employment")
+FACTS = ["survey_id", "country", "round", "year", "simulated"]
+FLAG_BELOW = 10.0  # cases per coefficient: Peduzzi et al. 1996; below 5 (`rga.survey.adjustment.Limits`) there is no number
+HIDDEN = [
+    *("gap", "adjusted_gap", "se", "ci_low", "ci_high", "p_value", "p_adjusted"),
+    *("composition", "composition_se", "composition_low", "composition_high"),
+]
+
+
+def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.DataFrame]:
+    """Rows of `adjusted_gaps` and `gap_decomposition` of one survey. Raises InputError where its design forbids estimates."""
+    catalogue, design = root.catalogue(), root.specification(survey_id).design
+    coverage = staging.read("coverage", [survey_id]).set_index("indicator")["status"]
+    own = part_of_indicator(catalogue, root.specification(survey_id).harmonised_columns)
+    asked = [code for code in catalogue.indicators if coverage[code] != "not_asked" and "sex" not in own[code]]
+    if not asked:
+        return {name: pd.DataFrame({"survey_id": []}) for name in TABLES}
+    covariates = [name for name in COVARIATES if name in catalogue.columns]
+    row = staging.read("surveys", [survey_id]).iloc[0]
+    facts = {name: row[name] for name in FACTS}
+    with duckdb.connect(config={"threads": 1}) as connection:  # surveys are done two at a time, each is small
+        staging.restricted_views(connection, [survey_id])
+        connection.execute(
+            "CREATE VIEW weighted AS SELECT respondents.*, weights.* EXCLUDE (survey_id, respondent_id) "
+            "FROM respondents JOIN weights USING (survey_id, respondent_id)"
+        )
+        margins = tuple(name for name, *_ in connection.execute("DESCRIBE weights").fetchall() if name.startswith("margin_"))
+        base_weight = "weight_before_calibration" if margins else None
+        drawn = Design(
+            stratum="stratum", psu="psu", lonely_psu=design.lonely_psu, base_weight=base_weight, margins=tuple(sorted(margins))
+        )
+        shares = [Share(code, catalogue.indicators[code].universe, catalogue.indicators[code].numerator) for code in asked]
+        reasons = {code: dict.fromkeys(own[code] & set(covariates), "part of the indicator") for code in asked}
+        with sample_of((connection, "weighted"), drawn) as sample:
+            found = model(sample, shares, covariates, reasons)
+            whole, parts = results(found)
+    adjusted = _adjusted(found, asked, whole)
+    kept = [asked[k] for k in found.adjustment.fitted]
+    shown = set(adjusted.loc[adjusted["obs_status"] != "Q", "indicator"])
+    pieces = [frame.assign(indicator=kept, variable=name) for name, frame in parts.items()]
+    apart = pd.concat(pieces).rename(columns={"value": "composition"}).drop(columns=["df", "p_value"])
+    apart = apart[apart["indicator"].isin(shown)]
+    numbers = ["composition", "se", "ci_low", "ci_high"]
+    apart[numbers] = 100 * apart[numbers]
+    taken = {(code, text.split(" ")[0]) for code, names in zip(asked, found.adjustment.adjusted_for, strict=True) for text in names}
+    pairs = zip(apart["indicator"], apart["variable"], strict=True)
+    apart = apart[np.array([pair in taken or pair[1] not in covariates for pair in pairs], dtype=bool)]
+    return {"adjusted_gaps": adjusted.assign(**facts), "gap_decomposition": apart.assign(**facts)}
+
+
+def part_of_indicator(catalogue: Catalogue, given: set[str]) -> dict[str, set[str]]:
+    """By indicator, the variables that its numerator is made of: to adjust for them would explain it by itself."""
+    sources = {name: catalogue.sources({name}, given) for name in (*COVARIATES, "sex") if name in catalogue.columns}
+    found = {}
+    for code, indicator in catalogue.indicators.items():
+        used = catalogue.sources(catalogue.check(indicator.numerator), given)
+        found[code] = {name for name, of in sources.items() if of & used}
+    return found
+
+
+def _adjusted(found: Model, asked: list[str], whole: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    said = found.adjustment
+    frame = pd.DataFrame({"indicator": asked, "status": said.status, "n": said.n, "n_women": said.n_women, "n_men": said.n_men})
+    for name, texts in (("adjusted_for", said.adjusted_for), ("left_out", said.left_out)):
+        frame[name] = pd.Series([", ".join(some) if name == "adjusted_for" else "; ".join(some) for some in texts], dtype="string")
+    frame["left_out"] = frame["left_out"].replace("", pd.NA)
+    frame["reason"] = pd.Series([text or None for text in said.reason], dtype="string")
+    rest, composition = whole["adjusted_gap"], whole["composition"]
+    numbers = {
+        "gap": whole["gap"]["value"], "adjusted_gap": rest["value"], "se": rest["se"],
+        "ci_low": rest["ci_low"], "ci_high": rest["ci_high"],
+        "composition": composition["value"], "composition_se": composition["se"],
+        "composition_low": composition["ci_low"], "composition_high": composition["ci_high"],
+    }  # fmt: skip
+    fitted = frame.index[said.fitted]
+    for name, column in numbers.items():
+        frame[name] = pd.Series(100 * column.to_numpy(), index=fitted, dtype="float64").reindex(frame.index)
+    frame["p_value"] = pd.Series(rest["p_value"].to_numpy(), index=fitted, dtype="float64").reindex(frame.index)
+    frame["df"] = pd.Series(rest["df"].to_numpy(), index=fitted).reindex(frame.index).astype("Int64")
+    n = frame[["n_women", "n_men"]].min(axis=1).to_numpy()
+    status = obs_status(n, frame["df"].fillna(0).to_numpy(dtype=np.int64))
+    status = np.where((status == "A") & (said.per_coefficient < FLAG_BELOW), "U", status)
+    frame["obs_status"] = np.where(frame["se"].isna() | frame["composition_se"].isna(), "Q", status)
+    hidden = frame["obs_status"] == "Q"
+    frame["p_adjusted"] = benjamini_hochberg(frame["p_value"].mask(hidden).to_numpy())
+    frame.loc[hidden, HIDDEN] = np.nan
+    return frame.assign(conf_status="F")
+
+
+@dg.multi_asset(
+    backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
+    name="adjustment",
+    specs=[
+        dg.AssetSpec(
+            "adjusted_gaps",
+            deps=["estimates"],
+            group_name=ESTIMATES,
+            kinds={"duckdb"},
+            owners=["team:statistics"],
+            description=(
+                "**Women minus men who are alike in age, education, residence, marital status, children and employment**: average "
+                "marginal effect of a survey-weighted logistic regression, with its linearised standard error, and what of the gap "
+                "comes of composition.\n\nWhere a regression has no estimate the row says why."
+            ),
+        ),
+        dg.AssetSpec(
+            "gap_decomposition",
+            deps=["estimates"],
+            group_name=ESTIMATES,
+            kinds={"duckdb"},
+            owners=["team:statistics"],
+            description=(
+                "**What each covariate adds to the composition of a gap**, in percentage points (Kitagawa-Oaxaca-Blinder, by "
+                "the pooled regression of `adjusted_gaps`)."
+            ),
+        ),
+    ],
+)
+def adjustment(
+    context: dg.AssetExecutionContext, workspace: Workspace, progress: dg.ResourceParam[Progress]
+) -> Iterator[dg.MaterializeResult]:
+    root, staging = workspace.paths.data_root(), workspace.paths.staging()
+    root.catalogue()
+    due = [key for key, entry in staging.manifest().items() if is_due(staging, key, entry)]
+    progress.begin("adjusted gaps", len(due))
+    for key, found in zip(due, _computed(root, staging, due), strict=True):
+        progress.step(key)
+        entry = staging.manifest()[key]
+        if isinstance(found, InputError):
+            context.log.error(f"{key} failed; its last good numbers are kept:\n{found}")
+            since = entry.get("error_since") or now()
+            staging.update_manifest(key, entry | {"error": str(found), "error_since": since, "failed_in": STAGE})
+            continue
+        for name, frame in found.items():
+            staging.write(frame, staging.table(name, key))
+        settled = {"error": None, "error_since": None} if entry.get("failed_in") == STAGE else {}
+        staging.update_manifest(key, entry | settled | {"adjusted": entry["fingerprint"]})
+    for name in TABLES:
+        frame = staging.read(name, sorted(staging.manifest()))
+        yield dg.MaterializeResult(name, metadata=_metadata(frame, due))
+
+
+def is_due(staging: Staging, survey_id: str, entry: Mapping[str, Any]) -> bool:
+    """Whether the estimates are of the survey as it is, and the adjusted gaps are not."""
+    if not entry["fingerprint"] or entry.get("estimated") != entry["fingerprint"]:
+        return False
+    made = all(staging.table(name, survey_id).is_file() for name in TABLES)
+    return not made or entry.get("adjusted") != entry["fingerprint"]
+
+
+@one_blas_thread
+def _computed(root: DataRoot, staging: Staging, due: list[str]) -> list[dict[str, pd.DataFrame] | InputError]:
+    """The tables of each survey, or what forbids them; two at a time, as DuckDB and NumPy let other threads work."""
+
+    def one(key: str) -> dict[str, pd.DataFrame] | InputError:
+        try:
+            return tables_of(root, staging, key)
+        except InputError as error:
+            return error
+
+    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
+        return list(pool.map(one, due))
+
+
+def _metadata(frame: pd.DataFrame, computed: list[str]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"dagster/row_count": len(frame), "computed": computed}
+    if frame.empty:
+        return facts
+    if "status" in frame:
+        facts |= {"statuses": dg.MetadataValue.json({str(k): int(n) for k, n in frame["status"].value_counts().items()})}
+    return facts | {"dagster/column_schema": column_schema(frame), "preview": preview(frame)}

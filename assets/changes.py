@@ -1,0 +1,231 @@
+"""Estimates of two rounds of a country into the change between them.
+
+Belongs here: which rounds are paired, how they are linked, what must be computed anew. Not here: verdicts on comparability
+(``rga.microdata``), estimators (``rga.survey``), rows (``rga.warehouse``).
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+import duckdb
+import pandas as pd
+
+from assets.metadata import column_schema, preview
+from assets.survey_tables import read_specification
+from assets.workspace import ESTIMATES, Progress, Workspace, code_of
+from rga.microdata.benchmarks import Source
+from rga.microdata.catalogue import Catalogue
+from rga.microdata.comparability import Verdict, populations, questions, same_groups, same_sources
+from rga.microdata.data_root import split_survey_id
+from rga.microdata.specification import SurveySpecification
+from rga.survey import SUPPRESS_BELOW, Share
+from rga.survey.changes import linked_changes
+from rga.survey.design import breakdown_name
+from rga.survey.linked import ROUNDS, Link, linked_rounds, shared
+from rga.warehouse import change_tables
+from rga.warehouse.changes import Round, change_rows
+from rga.warehouse.restricted import create_view
+from rga.warehouse.staging import Staging
+
+TABLE = "changes"
+FAILED = "changes_failed"
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A survey as it was when it was last built well."""
+
+    key: str
+    specification: SurveySpecification
+    benchmark: Source | None
+    coverage: dict[str, tuple[str, str]]
+    round: Round
+
+    @classmethod
+    def staged(cls, staging: Staging, key: str) -> "Survey":
+        specification, benchmark = read_specification(staging, key)
+        coverage = staging.read("coverage", [key])
+        reasons = coverage["reason"].fillna("")
+        asked = dict(zip(coverage["indicator"], zip(coverage["status"], reasons, strict=True), strict=True))
+        return cls(
+            key, specification, benchmark, asked, Round(staging.read("estimates", [key]), staging.read("gender_gaps", [key]))
+        )
+
+
+@dg.asset(
+    backfill_policy=dg.BackfillPolicy.single_run(),  # so that a backfill makes all that follows the surveys in one run
+    deps=["estimates", "gender_gaps"],
+    group_name=ESTIMATES,
+    kinds={"duckdb"},
+    owners=["team:statistics"],
+    description=(
+        "**How much it changed**: later minus earlier round of a country, of estimates and of gender gaps, with standard errors "
+        "that know of people or PSUs in both rounds.\n\nWhere question or population differ there is a reason instead of a number. "
+        "Simulated and real surveys are never compared."
+    ),
+)
+def changes(context: dg.AssetExecutionContext, workspace: Workspace, progress: dg.ResourceParam[Progress]) -> dg.MaterializeResult:
+    root, staging = workspace.paths.data_root(), workspace.paths.staging()
+    computed = bring_up_to_date(root.catalogue(), staging, progress, context.log)
+    frame = staging.read(TABLE, sorted(staging.manifest()))
+    return dg.MaterializeResult(metadata=_metadata(frame, computed))
+
+
+def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress, log: logging.Logger) -> list[str]:
+    """Compute the pairs of rounds of which either survey was estimated anew; says which.
+
+    A survey's pairs with earlier rounds are one file, and its entry of the manifest says from which versions they were made, and
+    which failed. A survey whose respondents are newer than its estimates, as these could not be made again, enters no new pair:
+    pairs made of its last good estimates stay for as long as the other survey is the same.
+    """
+    manifest = staging.manifest()
+    simulated = {key: bool(staging.read("surveys", [key])["simulated"].iloc[0]) for key in manifest if _is_estimated(staging, key)}
+    due = {later: _due(manifest, pairs, later) for later, pairs in earlier_rounds(simulated).items()}
+    progress.begin("changes", sum(len(new) for _, new in due.values()))
+    surveys: dict[str, Survey] = {}
+    computed = []
+    for later, (kept, new) in due.items():
+        known = manifest[later].get(TABLE, {})
+        if not new and kept.keys() == known.keys() and not manifest[later].get(FAILED):
+            continue
+        before = staging.read(TABLE, [later])
+        failed: dict[str, str] = {}
+        frames = [before[before["earlier_round"].isin([split_survey_id(key)[0] for key in kept])]] if len(before) else []
+        for earlier in new:
+            progress.step(f"{later} since {split_survey_id(earlier)[0]}")
+            for key in (earlier, later):
+                surveys[key] = surveys.get(key) or Survey.staged(staging, key)
+            try:
+                frames.append(pair_rows(catalogue, staging, surveys[earlier], surveys[later]))
+            except Exception as error:  # one pair must not hold back the release; without a version it is tried again
+                log.error(f"{later}: changes since {earlier} failed", exc_info=True)
+                failed[earlier] = f"{type(error).__name__}: {error}"
+                continue
+            kept[earlier] = new[earlier]
+            computed.append(f"{earlier} {later}")
+        if frames:
+            staging.write(pd.concat(frames, ignore_index=True), staging.table(TABLE, later))
+        staging.update_manifest(later, staging.manifest()[later] | {TABLE: kept, FAILED: failed})
+    return computed
+
+
+def earlier_rounds(simulated: Mapping[str, bool]) -> dict[str, list[str]]:
+    """Of each survey those of the same country's earlier rounds that are as it is: ``simulated``, or real."""
+    ordered = sorted(simulated, key=_time)
+    found: dict[str, list[str]] = {key: [] for key in ordered}
+    for earlier, later in combinations(ordered, 2):
+        if split_survey_id(earlier)[1] == split_survey_id(later)[1] and simulated[earlier] == simulated[later]:
+            found[later].append(earlier)
+    return found
+
+
+def _time(survey_id: str) -> tuple[int, int]:
+    year, number = split_survey_id(survey_id)[0].split("-r")
+    return int(year), int(number)
+
+
+def _is_estimated(staging: Staging, key: str) -> bool:
+    return all(staging.table(name, key).is_file() for name in ("surveys", "specification", "coverage", "estimates", "gender_gaps"))
+
+
+def _due(manifest: Mapping[str, Any], pairs: list[str], later: str) -> tuple[dict[str, str], dict[str, str]]:
+    """Versions of the pairs of ``later`` that stand as they are, and of those to be computed, by the earlier survey."""
+    known, kept, new = manifest[later].get(TABLE, {}), {}, {}
+    for earlier in pairs:
+        entries = [manifest[key] for key in (earlier, later)]
+        said = json.dumps([[entry.get("estimated") for entry in entries], code_of(Path(change_tables.__file__).parent)])
+        version = hashlib.sha256(said.encode()).hexdigest()
+        if known.get(earlier) == version:
+            kept[earlier] = version
+        elif all(entry.get("estimated") and entry["estimated"] == entry["fingerprint"] for entry in entries):
+            new[earlier] = version
+    return kept, new
+
+
+def pair_rows(catalogue: Catalogue, staging: Staging, earlier: Survey, later: Survey) -> pd.DataFrame:
+    """Rows of `changes` of one pair of rounds."""
+    indicators, breakdowns = verdicts(catalogue, earlier, later)
+    codes = [code for code, verdict in indicators.items() if verdict.comparable]
+    link, linked = linked_by(catalogue, staging, earlier, later, codes) if codes else (None, None)
+    rows = change_rows(
+        earlier.round, later.round, catalogue.dimensions, indicators, breakdowns, link or "independent", linked
+    )  # fmt: skip
+    (first, country), (second, _) = split_survey_id(earlier.key), split_survey_id(later.key)
+    said: dict[str, Any] = {
+        "country": country,
+        "earlier_round": first,
+        "later_round": second,
+        "simulated": later.specification.simulated,
+    }
+    return rows.assign(**said)
+
+
+def verdicts(catalogue: Catalogue, earlier: Survey, later: Survey) -> tuple[dict[str, Verdict], dict[str, Verdict]]:
+    """Whether indicators, and the groups of breakdowns, are comparable."""
+    one, other = earlier.specification, later.specification
+    people = populations(one, other, (earlier.benchmark, later.benchmark))
+    unknown = ("not_asked", "")
+    indicators = {}
+    for code in catalogue.indicators:
+        asked = questions(earlier.coverage.get(code, unknown), later.coverage.get(code, unknown))
+        indicators[code] = asked & people & same_sources(catalogue, catalogue.reads(code), one, other)
+    groups = {name: same_groups(catalogue, name, one, other) for name in catalogue.dimensions}
+    breakdowns = {}
+    for by in catalogue.breakdowns:
+        breakdowns[breakdown_name(by)] = Verdict()
+        for name in by:
+            breakdowns[breakdown_name(by)] &= groups[name]
+    return indicators, breakdowns
+
+
+def linked_by(
+    catalogue: Catalogue, staging: Staging, earlier: Survey, later: Survey, codes: list[str]
+) -> tuple[Link | None, pd.DataFrame | None]:
+    """What the rounds share, and changes with its covariance in per cent; None where samples are independent."""
+    specifications = [earlier.specification, later.specification]
+    panel = all(specification.panel_id for specification in specifications)
+    psus = all(specification.design.shared_psus and specification.design.psu for specification in specifications)
+    if not panel and not psus:
+        return None, None
+    with duckdb.connect() as con:
+        for name, key in zip(ROUNDS, (earlier.key, later.key), strict=True):
+            for kind in ("respondents", "weights"):
+                create_view(con, f"{name}_{kind}", [staging.restricted(kind, key)])
+            con.execute(
+                f"CREATE VIEW {name} AS SELECT r.*, w.* EXCLUDE (survey_id, respondent_id) "
+                f"FROM {name}_respondents r JOIN {name}_weights w USING (survey_id, respondent_id)"
+            ).fetchall()
+        panel = panel and shared(con, *ROUNDS, "panel") > 0
+        psus = psus and shared(con, *ROUNDS, "shared_psu") > 0
+        if not panel and not psus:
+            return None, None
+        design = linked_rounds(con, *ROUNDS, "stacked", panel, psus)
+        rule = specifications[1].design.lonely_psu  # `fail` has been asked of each round
+        shares = [Share(code, catalogue.indicators[code].universe, catalogue.indicators[code].numerator) for code in codes]
+        design = replace(design, lonely_psu="adjust" if rule == "fail" else rule)
+        frame = linked_changes((con, "stacked"), design, shares, catalogue.breakdowns, SUPPRESS_BELOW)
+    frame[["earlier", "later", "se"]] *= 100
+    for dimension in catalogue.dimensions:
+        frame[dimension] = frame[dimension].replace(catalogue.columns[dimension].sdmx)
+    return ("panel" if panel else "shared_psu"), frame
+
+
+def _metadata(frame: pd.DataFrame, computed: list[str]) -> dict[str, Any]:
+    facts: dict[str, Any] = {"dagster/row_count": len(frame), "computed": computed}
+    if frame.empty:
+        return facts
+    shown = frame[frame["change"].notna()]
+    return facts | {
+        "pairs": len(frame[["country", "earlier_round", "later_round"]].drop_duplicates()),
+        "shown": len(shown),
+        "not comparable": int((~frame["comparable"]).sum()),
+        "dagster/column_schema": column_schema(frame),
+        "preview": preview(shown[shown["breakdown"] == "total"]),
+    }

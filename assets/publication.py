@@ -1,0 +1,253 @@
+"""What of the computed estimates and gaps is printed: the rules of `publication_rules.yaml`, applied.
+
+Belongs here: proportions into per cent, statuses and reasons, what is hidden or rounded, in `estimates`, in `gender_gaps` and in
+tables made beside them. Not here: the rules (``rga.survey.reliability``, ``rga.survey.disclosure``), how estimates are computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtr
+
+from rga.microdata.catalogue import Catalogue
+from rga.microdata.publication_rules import PublicationRules
+from rga.survey import benjamini_hochberg, logit_interval, t_quantile
+from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN
+from rga.survey.disclosure import Protection, coarsest_step, protect
+from rga.survey.gaps import verdicts as in_words
+from rga.survey.margins import GROUP, cells_of
+from rga.survey.reliability import nchs
+
+PER_CENT = {
+    "estimates": ["value", "se", "ci_low", "ci_high", "se_from_total"],
+    "gender_gaps": ["women", "men", "gap", "se", "ci_low", "ci_high"],
+}
+HIDDEN = {
+    "estimates": [*PER_CENT["estimates"], "deff", "n_effective", "cv"],
+    "gender_gaps": [*PER_CENT["gender_gaps"], "p_value", "p_adjusted", "ratio", "ratio_low", "ratio_high"],
+}
+ADJUSTED = [
+    *("gap", "adjusted_gap", "se", "ci_low", "ci_high", "p_value", "p_adjusted"),
+    *("composition", "composition_se", "composition_low", "composition_high"),
+]
+THREE = 3
+VERDICTS = ["dhs_rule", "nchs_rule", "nchs_review", "rounded_to", "obs_status", "conf_status", "reason"]
+
+
+def published(
+    estimates: pd.DataFrame, gaps: pd.DataFrame, catalogue: Catalogue, rules: PublicationRules
+) -> dict[str, pd.DataFrame]:
+    """Rows of `estimates` and `gender_gaps` as they are printed, from the library's tables (shares 0..1, harmonised codes).
+
+    A thin or confidential cell keeps its row and its n; but of three dimensions there are only cells of known categories with cases
+    enough, of indicators whose hidden cells they do not narrow.
+    """
+    estimates, gaps = estimates.reset_index(drop=True), gaps.reset_index(drop=True)
+    verdicts = judged(estimates, rules)
+    protection = protected(estimates, verdicts["obs_status"].to_numpy() == "Q", catalogue, rules)
+    verdicts = _with_protection(verdicts, protection)
+    women, men = _sides(estimates, gaps)
+    shown = _estimates(estimates, verdicts)
+    differences = _gaps(gaps, shown, women, men)
+    direction = differences["indicator"].map({code: item.direction for code, item in catalogue.indicators.items()}).to_numpy()
+    gap, p_adjusted = differences["gap"].to_numpy(), differences["p_adjusted"].to_numpy()
+    differences["verdict"] = in_words(gap, p_adjusted, direction, (differences["obs_status"] != "Q").to_numpy())
+    tables = {"estimates": shown.drop(columns="numerator_n"), "gender_gaps": differences}
+    for name, frame in tables.items():
+        frame[PER_CENT[name]] *= 100
+        for dimension in catalogue.dimensions:
+            if dimension in frame:
+                frame[dimension] = frame[dimension].replace(catalogue.columns[dimension].sdmx)
+    exposed = set(estimates.loc[protection.exposed, GROUP].itertuples(index=False, name=None))
+    for name, frame in tables.items():
+        n = frame["n"] if name == "estimates" else frame[["n_women", "n_men"]].min(axis=1)
+        left_out = (n < rules.dhs.suppress_below) | _unknown(frame, catalogue.dimensions)
+        left_out |= np.array([key in exposed for key in frame[GROUP].itertuples(index=False, name=None)], dtype=bool)
+        tables[name] = frame[~(left_out & (frame["breakdown"].str.count(r"\*") >= THREE - 1))]
+    return tables
+
+
+def _unknown(frame: pd.DataFrame, dimensions: list[str]) -> pd.Series:
+    """Cells of which a dimension is unknown or other."""
+    given = [name for name in dimensions if name in frame]
+    return pd.concat([frame[name].isin([MISSING, OTHER]) for name in given], axis=1).any(axis=1)
+
+
+def judged(estimates: pd.DataFrame, rules: PublicationRules) -> pd.DataFrame:
+    """What the rules on precision say of each estimate: `dhs_rule`, `nchs_rule`, `nchs_review`; hence `obs_status`, `reason`."""
+    n, se = estimates["n"].to_numpy(), estimates["se"].to_numpy()
+    share = (estimates["statistic"] == "share").to_numpy()
+    verdict = nchs(np.where(share, estimates["value"], np.nan), se, n, estimates["df"].to_numpy(), rules.nchs)
+    few, some = n < rules.dhs.suppress_below, n < rules.dhs.flag_below
+    no_variance = np.isnan(se) | (share & (verdict.step == "undefined"))
+    step = np.where(share, verdict.step, "not_judged")
+    reviews = [("complement", verdict.complement), ("df", verdict.few_df), ("bound", verdict.bound)]
+    review = np.full(len(estimates), "", dtype=object)
+    for name, flag in reviews:
+        review += np.where(share & flag, np.where(review == "", name, "," + name), "")
+    suppress = [few, no_variance] + [share & (step == name) for name in ("n_effective", "wide", "relative")]
+    reasons = ["few_cases", "no_variance", "nchs_n_effective", "nchs_wide", "nchs_relative"]
+    flags = [some, review != ""]
+    suppressed, flagged = np.logical_or.reduce(suppress), np.logical_or.reduce(flags)
+    return pd.DataFrame(
+        {
+            "dhs_rule": np.select([few, some], ["suppress", "flag"], default="show"),
+            "nchs_rule": step,
+            "nchs_review": pd.Series(review).where(~suppressed & (review != "")).astype("string"),
+            "obs_status": np.select([suppressed, flagged], ["Q", "U"], default="A"),
+            "reason": np.select([*suppress, *flags], [*reasons, "under_50_cases", "nchs_review"], default="none"),
+        }
+    )
+
+
+def protected(estimates: pd.DataFrame, withheld: np.ndarray, catalogue: Catalogue, rules: PublicationRules) -> Protection:
+    """What is hidden or rounded so that no answer can be had, where ``withheld`` cells are hidden for other reasons; of means and
+    totals, only those of few respondents. Cells of one and two dimensions come first: those of three do not cost any of them, and
+    are not published where they would (``exposed``)."""
+    few = [by for by in catalogue.breakdowns if len(by) < THREE]
+    small = np.array(estimates["n"] <= rules.disclosure.small_count)
+    hidden, rounded, exposed = withheld | small, np.zeros(len(estimates)), np.zeros(len(estimates), dtype=bool)
+    shares, crossed = (estimates["statistic"] == "share").to_numpy(), estimates["breakdown"].str.count(r"\*").to_numpy()
+    settled = np.zeros(len(estimates), dtype=bool)
+    for breakdowns in (few, catalogue.breakdowns):
+        rows = np.flatnonzero(shares & (crossed < max(map(len, breakdowns))))
+        if len(rows) and len(rows) > settled.sum():
+            cells = cells_of(estimates.iloc[rows], breakdowns)
+            se = estimates["se"].to_numpy()[rows]
+            if settled.any():  # their sums have cycles, of which a reader could make more than is seen
+                rounded[rows] = np.where(settled[rows], rounded[rows], coarsest_step(cells, 100 * se, rules.disclosure))
+            found = protect(cells, hidden[rows], se, rules.disclosure, rounded[rows], settled[rows])
+            small[rows], hidden[rows], rounded[rows], exposed[rows] = found.small, found.hidden, found.rounded_to, found.exposed
+            settled[rows] = True
+    return Protection(small, hidden, rounded, exposed)
+
+
+def _with_protection(verdicts: pd.DataFrame, protection: Protection) -> pd.DataFrame:
+    """A cell that precision hid already says nothing of its count: whether it is small as well must not be told. Nor, of the
+    others, which are hidden for their own sake and which for another's."""
+    newly = protection.hidden & (verdicts["obs_status"].to_numpy() != "Q")
+    rounded = (protection.rounded_to > 0) & ~protection.hidden
+    reason = np.where(newly, "confidential", np.where(rounded & (verdicts["reason"] == "none"), "rounded", verdicts["reason"]))
+    return verdicts.assign(
+        rounded_to=np.where(rounded, protection.rounded_to, np.nan),
+        nchs_review=verdicts["nchs_review"].mask(newly),
+        obs_status=np.where(newly, "Q", verdicts["obs_status"]),
+        conf_status=np.where(newly, "C", "F"),
+        reason=reason,
+    )[VERDICTS]
+
+
+def _estimates(frame: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Hidden cells without their numbers; of rounded ones, nothing that would give the unrounded share."""
+    frame = pd.concat([frame, verdicts], axis=1)
+    at = frame["rounded_to"].notna().to_numpy()
+    exact = {
+        name: frame.loc[at, name].to_numpy(np.float64) for name in ("rounded_to", "value", "se", "se_from_total", "deff", "df", "n")
+    }
+    step = exact["rounded_to"] / 100
+    value, se, deff = np.round(exact["value"] / step) * step, _two_digits(exact["se"]), _two_digits(exact["deff"])
+    low, high = logit_interval(value, se, exact["df"])
+    rounded = [value, se, low, high, _two_digits(exact["se_from_total"]), deff, np.round(exact["n"] / deff), se / value]
+    frame.loc[at, HIDDEN["estimates"]] = np.column_stack(rounded)
+    frame.loc[frame["obs_status"] == "Q", HIDDEN["estimates"]] = np.nan
+    return frame
+
+
+def _gaps(frame: pd.DataFrame, estimates: pd.DataFrame, women: np.ndarray, men: np.ndarray) -> pd.DataFrame:
+    """A gap is hidden, doubtful or rounded as the worse of its two shares is; where one is rounded, so is all that follows."""
+    frame, f, m = frame.copy(), estimates.iloc[women].reset_index(drop=True), estimates.iloc[men].reset_index(drop=True)
+    worse = m["obs_status"].map("AUQ".index) > f["obs_status"].map("AUQ".index)
+    for name in ("obs_status", "conf_status", "reason"):
+        frame[name] = f[name].where(~worse, m[name])
+    frame["rounded_to"] = np.fmax(f["rounded_to"], m["rounded_to"])
+    frame.loc[frame["se"].isna() & (frame["obs_status"] != "Q"), ["obs_status", "reason"]] = "Q", "no_variance"
+    at = (frame["rounded_to"].notna() & (frame["obs_status"] != "Q")).to_numpy()
+    frame.loc[at & frame["reason"].eq("none"), "reason"] = "rounded"
+    of_women, of_men = (side.loc[at, "value"].to_numpy() for side in (f, m))
+    exact = {name: frame.loc[at, name].to_numpy(np.float64) for name in ("se", "df", "ratio", "ratio_high")}
+    gap, se = of_women - of_men, _two_digits(exact["se"])
+    ratio = np.divide(of_women, of_men, out=np.full(len(gap), np.nan), where=of_men > 0)
+    reach = t_quantile(exact["df"]) * se
+    factor = np.exp(_two_digits(np.log(exact["ratio_high"] / exact["ratio"])))
+    rounded = [of_women, of_men, gap, se, gap - reach, gap + reach, _p_value(gap, se, exact["df"])]
+    names = ["women", "men", "gap", "se", "ci_low", "ci_high", "p_value", "ratio", "ratio_low", "ratio_high"]
+    frame.loc[at, names] = np.column_stack([*rounded, ratio, ratio / factor, ratio * factor])
+    frame.loc[frame["obs_status"] == "Q", [*HIDDEN["gender_gaps"], "rounded_to"]] = np.nan
+    p, adjusted = frame["p_value"].to_numpy(), np.full(len(frame), np.nan)
+    for rows in frame.groupby(["survey_id", "breakdown"], sort=False).indices.values():
+        adjusted[rows] = benjamini_hochberg(p[rows])
+    return frame.assign(p_adjusted=adjusted)
+
+
+def _sides(estimates: pd.DataFrame, gaps: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of ``estimates`` with the women and the men of each of ``gaps``."""
+    keys = [name for name in estimates.columns[: list(estimates).index("value")] if name != SEX]
+    numbered = estimates[[*keys, SEX]].assign(row=np.arange(len(estimates)))
+    both = gaps[keys]
+    for sex in (WOMEN, MEN):
+        of_sex = numbered.loc[numbered[SEX] == sex].drop(columns=SEX).rename(columns={"row": sex})
+        both = both.merge(of_sex, on=keys, how="left", validate="one_to_one")
+    return both[WOMEN].to_numpy(np.int64), both[MEN].to_numpy(np.int64)
+
+
+def without_given_away(frame: pd.DataFrame, estimates: pd.DataFrame, sides: dict[str, str]) -> pd.DataFrame:
+    """``frame`` without the numbers that `estimates` (as published) hides or rounds: other weights would give them away.
+
+    ``sides``: by column, the sex that it is of; a column is emptied in rows of an indicator whose share is not shown as it is.
+    `gap` goes with either side.
+    """
+    by_sex = estimates[estimates["breakdown"].isin(["total", SEX]) & estimates["category"].eq(TOTAL)]
+    inexact = by_sex[(by_sex["obs_status"] == "Q") | by_sex["rounded_to"].notna()]
+    taken = set(zip(inexact["survey_id"], inexact["indicator"], inexact[SEX], strict=True))
+    frame = frame.copy()
+    for column, sex in sides.items():
+        of = frame[SEX] if sex == SEX else [sex] * len(frame)
+        gone = [key in taken for key in zip(frame["survey_id"], frame["indicator"], of, strict=True)]
+        frame.loc[gone, [column, "gap"] if "gap" in frame else [column]] = np.nan
+    return frame
+
+
+def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """`adjusted_gaps` and `gap_decomposition` with the gap that `gender_gaps` shows: hidden with it, and where it is rounded, the
+    composition and its part `nonlinearity` are what then remains, so that nothing leads back to the exact gap."""
+    key = ["survey_id", "indicator"]
+    shown = gaps[(gaps["breakdown"] == SEX) & (gaps["category"] == TOTAL)].set_index(key)
+    shown = shown.reindex(pd.MultiIndex.from_frame(adjusted[key]))
+    adjusted = adjusted.reset_index(drop=True)
+    hidden = (shown["obs_status"].fillna("Q") == "Q").to_numpy() & (adjusted["obs_status"] != "Q").to_numpy()
+    inexact = shown["rounded_to"].notna().to_numpy() & ~hidden & (adjusted["obs_status"] != "Q").to_numpy()
+    off = np.where(inexact, shown["gap"].to_numpy(np.float64) - adjusted["gap"].to_numpy(np.float64), 0.0)
+    for name in ("gap", "composition", "composition_low", "composition_high"):
+        adjusted[name] += off
+    adjusted.loc[hidden, ADJUSTED] = np.nan
+    adjusted.loc[hidden, "obs_status"] = "Q"
+    adjusted.loc[hidden, "conf_status"] = shown["conf_status"].fillna("F").to_numpy()[hidden]
+    moved = pd.Series(off, index=pd.MultiIndex.from_frame(adjusted[key]))
+    gone = pd.Series(hidden, index=moved.index)
+    parts = parts[~gone.reindex(pd.MultiIndex.from_frame(parts[key])).to_numpy(dtype=bool)].reset_index(drop=True)
+    remainder = moved.reindex(pd.MultiIndex.from_frame(parts[key])).to_numpy() * (parts["variable"] == "nonlinearity")
+    return adjusted, parts.assign(**{name: parts[name] + remainder for name in ("composition", "ci_low", "ci_high")})
+
+
+def codebook_as_published(codebook: pd.DataFrame, estimates: pd.DataFrame, uses: Mapping[str, Collection[str]]) -> pd.DataFrame:
+    """`codebook` without counts of answers to questions of which an indicator is hidden or rounded for everybody: they would give
+    it away. ``uses``: the harmonised columns that each indicator is made of; a column that no indicator uses keeps its counts."""
+    total = estimates[(estimates["breakdown"] == "total") & ((estimates["obs_status"] == "Q") | estimates["rounded_to"].notna())]
+    taken = {(survey, column) for survey, code in zip(total["survey_id"], total["indicator"], strict=True) for column in uses[code]}
+    gone = np.array([pair in taken for pair in zip(codebook["survey_id"], codebook["variable"], strict=True)], dtype=bool)
+    return codebook.assign(n=codebook["n"].mask(gone & (codebook["kind"] == "answered").to_numpy()))
+
+
+def _p_value(gap: np.ndarray, se: np.ndarray, df: np.ndarray) -> np.ndarray:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.where((df > 0) & (se > 0), 2 * stdtr(np.maximum(df, 1), -np.abs(gap / se)), np.nan)
+
+
+def _two_digits(values: np.ndarray) -> np.ndarray:
+    """Rounded to two significant digits."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 10.0 ** (np.floor(np.log10(np.abs(values))) - 1)
+        return np.where(values == 0, 0.0, np.round(values / scale) * scale)

@@ -1,0 +1,81 @@
+"""What a check has found.
+
+Belongs here: one finding, the names of the checks, findings as rows. Not here: finding anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from rga.errors import Problem
+
+Severity = Literal["error", "flag"]
+
+CHECKS = {
+    "specification": "The specification fits the file: names, columns, formats",
+    "unknown_codes": "Every code of the file is mapped or declared missing",
+    "unused_codes": "Every code that is mapped occurs in the file",
+    "unmapped_columns": "Every column is mapped, part of the design, or listed as unused",
+    "unmentioned_variables": "Every variable of the catalogue is mapped or declared absent",
+    "impossible_values": "Numbers are within the limits of the catalogue",
+    "impossible_dates": "Interviews were held during fieldwork, and fieldwork in the year of the round",
+    "duplicate_ids": "Every respondent has an id of their own",
+    "duplicate_interviews": "No two respondents gave the same answers throughout",
+    "out_of_population": "Respondents belong to the population",
+    "skip_violated": "Nobody answered a question that was not for them",
+    "skipped_though_due": "Everybody whom a question was for was asked it",
+    "straight_lining": "Few gave one answer to every item of a battery",
+    "interview_duration": "Few interviews were too short to have been held",
+    "sample_composition": "The sample is made up much as the population is",
+    "item_nonresponse": "Most of those asked answered",
+    "change_between_rounds": "No share moved between rounds by more than its error allows",
+}
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``check`` is one of CHECKS; ``message`` says what is so, ``remedy`` what to do about it.
+
+    ``rows`` counts respondents (or rows of the file), ``share`` is in per cent of those whom the check speaks of.
+    """
+
+    check: str
+    severity: Severity
+    message: str
+    remedy: str = ""
+    variable: str | None = None
+    code: str | None = None
+    rows: int | None = None
+    share: float | None = None
+
+    def __str__(self) -> str:
+        place = ", ".join(part for part in (self.variable or "", f"code {self.code}" if self.code else "") if part)
+        return f"{self.check}: {place}: {self.message}" if place else f"{self.check}: {self.message}"
+
+
+def of_problems(problems: Sequence[Problem]) -> list[Finding]:
+    """What keeps a survey from being built, as findings."""
+    return [
+        Finding(
+            check=problem.check or "specification",
+            severity="error",
+            message=f"file {problem.file}: {problem.what}" if problem.file else problem.what,
+            remedy=problem.remedy,
+            variable=problem.variable,
+            code=problem.code,
+            rows=problem.rows,
+        )
+        for problem in problems
+    ]
+
+
+def finding_rows(survey_id: str, findings: Sequence[Finding]) -> pd.DataFrame:
+    """Findings as rows of `data_quality`, but for `simulated`: survey_id, check_name, severity, variable, ..., in their order."""
+    columns = ["survey_id", "check_name", "severity", "variable", "code", "n", "share", "message", "remedy"]
+    rows = [(survey_id, f.check, f.severity, f.variable, f.code, f.rows, f.share, f.message, f.remedy or None) for f in findings]
+    types = dict.fromkeys(columns, "string") | {"n": "Int64", "share": "float64"}
+    return pd.DataFrame(rows, columns=columns).astype(types)

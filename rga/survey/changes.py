@@ -1,0 +1,187 @@
+"""How results, and gaps between women and men, changed from one round to a later one.
+
+Belongs here: changes of independent and of linked samples, with their tests. Not here: which rounds may be compared, how linked
+rounds come to be one table (``linked``), tables that are published.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from scipy.special import stdtr
+
+from rga.survey.blas import one_blas_thread
+from rga.survey.data import Data, quoted
+from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN, Design, breakdown_name
+from rga.survey.grouping import sum_by
+from rga.survey.intervals import t_interval
+from rga.survey.linearisation import influence
+from rga.survey.linked import ROUND, ROUNDS
+from rga.survey.sample import TABLE, Sample, sample_of
+from rga.survey.statistics import Distribution, Quantile, Share, Statistic, Total, Values
+
+LEVEL, GAP = "level", "gap"
+MEASURES = ["earlier", "later", "se", "df", "n_earlier", "n_later", "overlap"]
+THREADS = 2
+
+
+def independent_change(
+    se_earlier: np.ndarray, df_earlier: np.ndarray, se_later: np.ndarray, df_later: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Standard error and degrees of freedom of a difference between two samples that share nobody.
+
+    se^2 = v1 + v2, df = (v1 + v2)^2 / (v1^2/df1 + v2^2/df2) (Satterthwaite 1946; Welch 1947), which is between the smaller of the
+    two and their sum: PSUs minus strata of both rounds together, as R counts a stacked design, would let a large unclustered round
+    vouch for a clustered one with few PSUs. The sum where neither varies; 0 where one that varies has no degrees of freedom.
+    """
+    v1, v2 = np.square(se_earlier, dtype=np.float64), np.square(se_later, dtype=np.float64)
+    df1, df2 = (np.asarray(df, dtype=np.float64) for df in (df_earlier, df_later))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = [np.where(v > 0, v**2 / df, 0.0) for v, df in ((v1, df1), (v2, df2))]
+        df = np.where(v1 + v2 > 0, (v1 + v2) ** 2 / (terms[0] + terms[1]), df1 + df2)
+    return np.sqrt(v1 + v2), df
+
+
+def inference(change: np.ndarray, se: np.ndarray, df: np.ndarray) -> dict[str, np.ndarray]:
+    """ci_low, ci_high (95 %) and the two-sided p_value of no change, by t(df); NaN where se is 0 or there is no df."""
+    df = np.asarray(df, dtype=np.float64)
+    spread = np.where(np.asarray(se) > 0, se, np.nan)
+    low, high = t_interval(change, spread, df)
+    p_value = np.where(df > 0, 2 * stdtr(np.where(df > 0, df, 1.0), -np.abs(np.asarray(change) / spread)), np.nan)
+    return {"ci_low": low, "ci_high": high, "p_value": p_value}
+
+
+@one_blas_thread
+def linked_changes(
+    data: Data, design: Design, statistics: Sequence[Statistic], breakdowns: Sequence[tuple[str, ...]], n_min: int = 1
+) -> pd.DataFrame:
+    """Every statistic in every cell of ``breakdowns``, and every gap, in both rounds of one table, with the error of the change.
+
+    ``data`` has the respondents of both rounds (`rga.survey.linked.linked_rounds` stacks them): column `round` says `earlier` or
+    `later`, and a PSU (a person, where people are linked) has the same stratum and PSU in both. Each round is then a domain of one
+    sample, and the change has influence values z_i(later) - z_i(earlier), so that its variance holds every covariance between
+    the rounds: v1 + v2 - 2 c12 for a level, all of women and men in both rounds for a gap (Kish 1965, section 12.4; Wood 2008;
+    R ``svycontrast`` on a stacked design).
+
+    A frame: measure (`level`; `gap`: women minus men, without sex), indicator, category, breakdown, one column per dimension (`_T`
+    where not broken down), earlier, later, se, df (PSUs minus strata among those with an answer in either round), n_earlier,
+    n_later (respondents who answered) and overlap (PSUs, or persons, with an answer in both). Only cells of known categories with
+    ``n_min`` respondents in each round, and an answer in both. se is NaN where a round's own is. Raises as
+    `rga.survey.sample.sample_of`; ValueError for quantiles.
+    """
+    if any(isinstance(statistic, Quantile) for statistic in statistics):
+        raise ValueError("changes of quantiles are contrasts of `jointly`")
+    with sample_of(data, design) as sample:
+        stacked = _Stacked.of(sample, statistics, list(dict.fromkeys(name for by in breakdowns for name in by)))
+        with ThreadPoolExecutor(THREADS) as pool:  # NumPy lets go of the interpreter while it computes
+            rows = [row for found in pool.map(lambda by: list(stacked.changes(by, n_min)), breakdowns) for row in found]
+    dimensions = list(stacked.codes)
+    keys = pd.DataFrame([key for key, _ in rows], columns=["measure", "breakdown", *dimensions])
+    width = len(stacked.values.names)
+    names = pd.DataFrame(stacked.values.names, columns=["indicator", "category"])
+    frame = keys.loc[keys.index.repeat(width)].reset_index(drop=True)
+    frame = pd.concat(
+        [frame[["measure"]], pd.concat([names] * len(rows), ignore_index=True), frame.drop(columns="measure")], axis=1
+    )
+    for name in MEASURES:
+        frame[name] = np.concatenate([measures[name] for _, measures in rows]) if rows else np.zeros(0)
+    answered = (frame["n_earlier"] > 0) & (frame["n_later"] > 0)
+    return frame[answered].reset_index(drop=True).astype(dict.fromkeys(["df", "n_earlier", "n_later", "overlap"], np.int64))
+
+
+@dataclass(frozen=True)
+class _Cell:
+    """One domain in one round: per statistic ``value``, ``n`` and ``known`` (has it a standard error?); units x statistics:
+    ``z``, residual influence values, and ``inside``, whether the unit has an answer."""
+
+    value: np.ndarray
+    n: np.ndarray
+    known: np.ndarray
+    z: np.ndarray
+    inside: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Stacked:
+    """Both rounds as arrays. ``codes`` are texts of each dimension, respondents long; ``explained`` is summed by unit."""
+
+    sample: Sample
+    values: Values
+    rounds: tuple[np.ndarray, np.ndarray]
+    codes: dict[str, np.ndarray]
+    unit: np.ndarray
+    onto: np.ndarray
+    explained: np.ndarray
+
+    @classmethod
+    def of(cls, sample: Sample, statistics: Sequence[Statistic], dimensions: list[str]) -> _Stacked:
+        columns = ", ".join(f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in [ROUND, *dimensions])
+        frame = sample.con.execute(f"SELECT {columns} FROM {TABLE} ORDER BY rowid").df()
+        codes = {name: frame[name].fillna(MISSING).to_numpy(dtype=object) for name in dimensions}
+        earlier, later = (np.flatnonzero(frame[ROUND].to_numpy(dtype=object) == name) for name in ROUNDS)
+        onto, explained = sample.projection()
+        values = sample.values(list(statistics))
+        return cls(sample, values, (earlier, later), codes, sample.stages.unit, onto, sample.stages.by_unit(explained))
+
+    def changes(self, by: tuple[str, ...], n_min: int) -> Iterator[tuple[tuple[str, ...], dict[str, np.ndarray]]]:
+        """Measure, breakdown and category of each dimension; and the measures of every statistic there."""
+        name, others = breakdown_name(by), [dimension for dimension in by if dimension != SEX]
+        waiting: dict[tuple[str, ...], dict[str, tuple[_Cell, _Cell]]] = {}
+        for cell in self._cells(by, n_min):
+            categories = dict(zip(by, cell, strict=True))
+            rounds = self._estimate(categories, 0), self._estimate(categories, 1)
+            yield (LEVEL, name, *(categories.get(dimension, TOTAL) for dimension in self.codes)), self._change([rounds])
+            without = tuple(categories[dimension] for dimension in others)
+            if categories.get(SEX) in (WOMEN, MEN) and OTHER not in without:
+                pair = waiting.setdefault(without, {})
+                pair[categories[SEX]] = rounds
+                if len(pair) == 2:
+                    categories = categories | {SEX: TOTAL}
+                    of_gap = self._change([pair[WOMEN], pair[MEN]])
+                    yield (GAP, name, *(categories.get(dimension, TOTAL) for dimension in self.codes)), of_gap
+                    del waiting[without]
+
+    def _cells(self, by: tuple[str, ...], n_min: int) -> list[tuple[str, ...]]:
+        """Combinations of known categories that so many have in each round."""
+        if not by:
+            return [()]
+        found = [Counter(zip(*(self.codes[name][rows] for name in by), strict=True)) for rows in self.rounds]
+        return sorted(cell for cell, n in found[0].items() if MISSING not in cell and min(n, found[1][cell]) >= n_min)
+
+    def _estimate(self, categories: dict[str, str], number: int) -> _Cell:
+        rows = self.rounds[number]
+        for name, code in categories.items():
+            rows = rows[self.codes[name][rows] == code]
+        values, weight = self.values, self.sample.weight[rows]
+        of_rows = Values(values.names, values.statistics, values.y[rows], values.x[rows], values.known[rows])
+        found = influence(of_rows, weight, np.arange(len(values.names)), np.ones_like(of_rows.known))
+        units = len(self.explained)
+        z = sum_by(self.unit[rows], units, found.z) - self.explained @ (self.onto[rows].T @ found.z)
+        inside = sum_by(self.unit[rows], units, found.answered.astype(np.float64)) > 0
+        is_share, is_total = (np.array([isinstance(s, kind) for s in values.statistics]) for kind in (Share | Distribution, Total))
+        bound = is_share & ((found.value == 0) | (found.value == 1))
+        known = ~np.isnan(found.value) & (~self.sample.stages.silent(inside, ~is_total) | bound)
+        return _Cell(found.value, found.n, known, z, inside)
+
+    def _change(self, cells: list[tuple[_Cell, _Cell]]) -> dict[str, np.ndarray]:
+        """Of one cell in both rounds; or of the first of two cells minus the second."""
+        signs = [1.0, -1.0][: len(cells)]
+        value, z, n, inside = [], [], [], []
+        for number in range(2):
+            those = [rounds[number] for rounds in cells]
+            value.append(np.sum([sign * cell.value for sign, cell in zip(signs, those, strict=True)], axis=0))
+            z.append(those[0].z if len(those) == 1 else those[0].z - those[1].z)
+            n.append(np.where(np.all([cell.n > 0 for cell in those], axis=0), sum(cell.n for cell in those), 0))
+            inside.append(np.any([cell.inside for cell in those], axis=0))
+        either = inside[0] | inside[1]
+        variance = self.sample.stages.variance(z[1] - z[0], either)
+        known = np.all([cell.known for rounds in cells for cell in rounds], axis=0)
+        return {
+            "earlier": value[0], "later": value[1], "se": np.where(known, np.sqrt(variance), np.nan),
+            "df": self.sample.stages.df(either), "n_earlier": n[0], "n_later": n[1], "overlap": (inside[0] & inside[1]).sum(axis=0),
+        }  # fmt: skip

@@ -1,0 +1,90 @@
+"""What readers of a release, or of two, can compute of the shares it hides.
+
+Belongs here: attacks on finished files, with nothing but what they publish. Not here: what to hide (``rga.survey.disclosure``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from rga.survey.disclosure import too_narrow
+from rga.survey.margins import GROUP, Cells, cells_of, narrowed
+
+ERROR = 1e-9  # of a share, relative to its base: what doubles and multiplications leave
+READ = [*GROUP, "breakdown", "n", "population", "value", "rounded_to", "obs_status"]
+
+
+def computable(connection: duckdb.DuckDBPyConnection, values: int = 2) -> pd.DataFrame:
+    """Cells of ``connection``'s `estimates` that are hidden, and yet are narrowed to fewer than ``values`` respondents' worth
+    by the sums between the cells that are shown."""
+    frame, breakdowns = _read(connection)
+    return _narrow(frame, breakdowns, *_limits(frame), values)
+
+
+def exposed_by(older: Path, newer: Path, values: int = 2) -> pd.DataFrame:
+    """Cells that ``newer`` hides and whoever kept ``older`` can still have: `shown_before`, or `narrowed` by the two together.
+
+    Of surveys whose cells have the same ``n`` and ``population`` in both: the same data, under the same weights. What was published
+    cannot be taken back; this is for those who decide whether changing a rule is worth it.
+    """
+    frames = []
+    for path in (older, newer):
+        with duckdb.connect(str(path), read_only=True) as connection:
+            frames.append(_read(connection))
+    (old, _), (new, breakdowns) = frames
+    dimensions = [name for name in dict.fromkeys(d for by in breakdowns for d in by) if name in old]
+    keys = [*GROUP, "breakdown", *dimensions]
+    both = new.merge(old, on=keys, how="left", suffixes=("", "_old"))
+    same = both["n"].eq(both["n_old"]) & np.isclose(both["population"], both["population_old"], rtol=1e-9)
+    whole = same.groupby(both["survey_id"]).transform("all")
+    both = both[whole].reset_index(drop=True)
+    if both.empty:
+        return both[[*keys, "n"]].assign(how=pd.Series(dtype=str))
+    before = both[["n", "population"]].assign(value=both["value_old"], rounded_to=both.get("rounded_to_old"))
+    (low, high), (low_old, high_old) = _limits(both), _limits(before)
+    # Where the two contradict each other the numbers changed, and the older says nothing.
+    agree = np.maximum(low, low_old) <= np.minimum(high, high_old)
+    low, high = np.where(agree, np.maximum(low, low_old), low), np.where(agree, np.minimum(high, high_old), high)
+    shown_before = both["value"].isna() & both["value_old"].notna()
+    found = _narrow(both, breakdowns, low, high, values)
+    direct = both.loc[shown_before, [*keys, "n"]].assign(how="shown_before")
+    rest = found[~found.index.isin(direct.index)][[*keys, "n"]].assign(how="narrowed")
+    return pd.concat([direct, rest]).reset_index(drop=True)
+
+
+def _read(connection: duckdb.DuckDBPyConnection) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
+    listed = connection.execute("SELECT dimensions FROM breakdowns").fetchall()
+    present = {name for name, *_ in connection.execute("DESCRIBE estimates").fetchall()}
+    crossed = [tuple(text.split(", ")) if text else () for (text,) in listed]
+    breakdowns = [by for by in crossed if present.issuperset(by)]
+    dimensions = list(dict.fromkeys(name for by in breakdowns for name in by))
+    columns = ", ".join(f'"{name}"' for name in [*READ, *dimensions] if name in present)
+    frame = connection.execute(f"SELECT {columns} FROM estimates WHERE statistic = 'share'").df()
+    frame["value"] /= 100
+    if "rounded_to" not in frame:
+        frame["rounded_to"] = np.nan
+    texts = [*GROUP, "breakdown", *dimensions]
+    return frame.astype(dict.fromkeys(texts, "str")), breakdowns
+
+
+def _limits(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of 1 between which a reader knows each cell to be, before any sums."""
+    value = frame["value"].to_numpy(np.float64)
+    within = np.nan_to_num(frame["rounded_to"].to_numpy(np.float64)) / 200 + ERROR
+    return np.where(np.isnan(value), 0.0, value - within), np.where(np.isnan(value), 1.0, value + within)
+
+
+def _narrow(frame: pd.DataFrame, breakdowns: list[tuple[str, ...]], low: np.ndarray, high: np.ndarray, values: int) -> pd.DataFrame:
+    """Hidden rows of ``frame`` that sums narrow too far."""
+    cells: Cells = cells_of(frame.assign(numerator_n=0), breakdowns)
+    rows, weight = slice(0, cells.published), cells.weight
+    least, most = np.zeros(len(weight)), weight.copy()
+    least[rows], most[rows] = low * weight[rows], high * weight[rows]
+    least, most = narrowed(cells, least, most)
+    worth = np.divide(weight, cells.n, out=np.zeros(len(weight)), where=cells.n > 0)
+    need = np.minimum(values - 1, cells.n) * worth
+    return frame[frame["value"].isna().to_numpy() & too_narrow(least, most, need)[rows]]

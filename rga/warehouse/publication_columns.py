@@ -1,0 +1,51 @@
+"""Columns that say whether a number may be printed, and why not.
+
+Belongs here: rules and reason of `estimates` and `gender_gaps`. Not here: the rules themselves (``rga.survey.reliability``,
+``rga.survey.disclosure``).
+"""
+
+from __future__ import annotations
+
+from rga.warehouse.schema import Column
+
+PUBLICATION_TYPES = {
+    "dhs_rule": ("show", "flag", "suppress"),
+    "nchs_rule": ("narrow", "passed", "n_effective", "wide", "relative", "undefined", "not_judged"),
+    "reason": (
+        *("none", "rounded", "under_50_cases", "nchs_review"),
+        *("few_cases", "no_variance", "nchs_n_effective", "nchs_wide", "nchs_relative", "confidential"),
+    ),
+}
+
+ROUNDED_TO = Column(
+    "rounded_to",
+    "DOUBLE",
+    "Percentage points to a multiple of which the share is rounded, as exact it would give a hidden one away; null: exact",
+    True,
+    "rounded_to > 0",
+)
+WHY = [
+    ROUNDED_TO,
+    Column(
+        "reason",
+        "reason",
+        "Why obs_status is what it is. Q: few_cases (DHS, under 25), no_variance, nchs_n_effective, nchs_wide, nchs_relative, "
+        "confidential. U: under_50_cases (DHS), nchs_review. A: none, rounded",
+    ),
+]
+RULES = [
+    Column("dhs_rule", "dhs_rule", "DHS rule on n: suppress under 25, flag under 50, else show"),
+    Column(
+        "nchs_rule",
+        "nchs_rule",
+        "Rule of NCHS 2017 that decides. Shown: narrow (interval to 5 points), passed. Suppressed: n_effective (under 30), wide "
+        "(30 points or more), relative (interval over 130 % of the share), undefined. not_judged: no share",
+    ),
+    Column(
+        "nchs_review",
+        "VARCHAR",
+        "Why NCHS would review a shown share, comma separated: complement (interval over 130 % of 100 - share), df (under 8), "
+        "bound (0 or 100 %)",
+        True,
+    ),
+]

@@ -1,0 +1,84 @@
+"""Adjusted gaps as published: what a row says, and when it is computed anew."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from assets.adjusted_gaps import part_of_indicator
+from pipelines.build import BuildOutcome
+from rga.microdata.data_root import DataRoot
+from tests.pipeline.place import SURVEYS, Place
+
+PAK = "2020-r1_PAK"
+
+
+def test_the_gap_that_is_adjusted_is_the_published_gap(first_build: tuple[Place, BuildOutcome]) -> None:
+    both = first_build[0].ask(
+        "SELECT a.gap - g.gap AS off, a.n_women - g.n_women AS n, a.df - g.df AS df FROM adjusted_gaps a "
+        "JOIN gender_gaps g USING (survey_id, indicator) WHERE g.breakdown = 'sex' AND a.gap IS NOT NULL"
+    )
+    assert len(both) > 200 and both["off"].abs().max() < 1e-9 and (both[["n", "df"]] == 0).all(axis=None)
+
+
+def test_every_indicator_asked_has_a_row_with_a_number_or_the_reason_for_none(first_build: tuple[Place, BuildOutcome]) -> None:
+    rows = first_build[0].ask(
+        "SELECT * FROM adjusted_gaps FULL JOIN (FROM coverage SELECT survey_id, indicator WHERE status <> 'not_asked') AS c "
+        "USING (survey_id, indicator)"
+    )
+    assert rows["status"].notna().all()
+    numbers = ["gap", "adjusted_gap", "se", "ci_low", "ci_high", "p_value", "composition", "composition_se"]
+    shown = rows["obs_status"] != "Q"
+    assert rows.loc[shown, numbers].notna().all(axis=None) and rows.loc[~shown, numbers].isna().all(axis=None)
+    assert (rows.loc[~shown, "reason"].str.len() > 10).all() and shown.sum() > 200 and (~shown).sum() > 20
+    assert rows["simulated"].all()
+
+
+def test_gap_and_composition_come_apart_without_a_remainder(first_build: tuple[Place, BuildOutcome]) -> None:
+    off = first_build[0].ask(
+        "SELECT a.composition - d.parts AS parts, a.gap - a.composition - a.adjusted_gap AS whole FROM adjusted_gaps a JOIN "
+        "(SELECT survey_id, indicator, sum(composition) AS parts FROM gap_decomposition GROUP BY ALL) d "
+        "USING (survey_id, indicator)"
+    )
+    assert len(off) > 200 and off.abs().max(axis=None) < 1e-9
+    rows = first_build[0].ask("FROM gap_decomposition")
+    assert set(rows["variable"]) >= {"age_group", "education", "residence", "marital_status", "employment", "nonlinearity"}
+
+
+def test_who_are_alike_in_a_circumstance_are_not_adjusted_for_it(first_build: tuple[Place, BuildOutcome]) -> None:
+    rows = first_build[0].ask("SELECT indicator, adjusted_for, left_out FROM adjusted_gaps").set_index("indicator")
+    for indicator, variable in (("EMP_HOURS_DOWN_FORMAL", "employment"), ("EDU_CLOSED", "children")):
+        own = rows.loc[[indicator]]
+        assert len(own) and not own["adjusted_for"].str.contains(variable).any(), indicator
+        assert own["left_out"].str.contains(f"{variable}: alike for everybody").all()
+    assert rows.loc[["EMP_HOURS_DOWN"], "adjusted_for"].str.contains("employment").all()  # workers differ in how they work
+
+
+def test_what_an_indicator_is_made_of_is_no_covariate_of_it(repository: Path) -> None:
+    catalogue = DataRoot(repository / "raw_data").catalogue()
+    code = next(iter(catalogue.indicators))
+    works = catalogue.indicators[code].model_copy(update={"numerator": "job_before <> 'not_working' AND sex = 'F'"})
+    catalogue.indicators[code] = works
+    own = part_of_indicator(catalogue, set())
+    assert own[code] == {"employment", "sex"} and not own["EDU_CLOSED"]
+
+
+def test_only_changed_surveys_are_fitted_again(built: Place) -> None:
+    def times() -> dict[str, int]:
+        return {key: built.paths.staging().table("adjusted_gaps", key).stat().st_mtime_ns for key in SURVEYS}
+
+    before = times()
+    built.build()
+    assert times() == before
+    built.edit(PAK, r"^mode: sms", "mode: web")
+    built.build()
+    assert [key for key in SURVEYS if times()[key] != before[key]] == [PAK]
+
+
+def test_a_lost_file_is_made_again_to_the_bit(built: Place) -> None:
+    before = built.ask("FROM adjusted_gaps ORDER BY survey_id, indicator")
+    built.paths.staging().table("gap_decomposition", PAK).unlink()
+    outcome = built.build()
+    assert outcome.error is None and built.paths.staging().table("gap_decomposition", PAK).is_file()
+    pd.testing.assert_frame_equal(built.ask("FROM adjusted_gaps ORDER BY survey_id, indicator"), before)

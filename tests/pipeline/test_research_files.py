@@ -1,0 +1,81 @@
+"""`rga export microdata`: files that researchers can use, in which nobody can be found."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyreadstat
+import pytest
+
+from pipelines.build import BuildOutcome
+from rga.privacy.anonymity import class_sizes
+from tests.pipeline.place import Place
+
+SURVEY = "2020-r1_PAK"
+REPLICATES = 40
+
+
+@pytest.fixture(scope="module")
+def exported(first_build: tuple[Place, BuildOutcome], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("research")
+    for form in ("sav", "dta", "parquet"):
+        arguments = ["--survey", SURVEY, "--format", form, "--out", str(folder), "--replicates", str(REPLICATES)]
+        result = first_build[0].rga("export", "microdata", *arguments)
+        assert result.exit_code == 0, result.output
+    return folder
+
+
+def test_in_every_format_nobody_stands_out_and_the_file_says_that_it_is_simulated(exported: Path) -> None:
+    sav, sav_meta = pyreadstat.read_sav(exported / f"{SURVEY}.sav", apply_value_formats=True)
+    dta, dta_meta = pyreadstat.read_dta(exported / f"{SURVEY}.dta", apply_value_formats=True)
+    parquet = pd.read_parquet(exported / f"{SURVEY}.parquet")
+    told = json.loads((exported / f"{SURVEY}-risk.json").read_text(encoding="utf-8"))
+    for frame in (sav, dta, parquet):
+        assert class_sizes(frame[told["quasi_identifiers"]].astype("object")).min() >= 5
+        assert len(frame) == len(sav) and {"weight", "replicate_1", f"replicate_{REPLICATES}"} <= set(frame.columns)
+    assert "SIMULATED" in sav_meta.file_label and "SIMULATED" in dta_meta.file_label
+    assert (parquet["simulated"] == "1").all()
+    assert sav_meta.column_names_to_labels["sex"] and set(sav["sex"].dropna()) <= {"Women", "Men", "Other"}
+
+
+def test_ids_order_and_design_numbers_are_not_those_of_the_survey(exported: Path, first_build: tuple[Place, BuildOutcome]) -> None:
+    staging = first_build[0].paths.staging()
+    weights = staging.read_restricted("weights", SURVEY)
+    released = pd.read_parquet(exported / f"{SURVEY}.parquet")
+    used = weights.loc[weights["weight"] > 0, "weight"].to_numpy()
+    assert np.allclose(np.sort(released["weight"]), np.sort(used)) and not np.allclose(released["weight"], used)
+    ids = set(weights["respondent_id"].astype(str))
+    written = {str(value) for name in released if name != "weight" for value in released[name].dropna().unique()}
+    assert len(ids & written) < 0.01 * len(ids) or all(text.isdigit() and len(text) < 6 for text in ids & written)
+
+
+def test_replicate_weights_give_about_the_published_standard_errors(
+    exported: Path, first_build: tuple[Place, BuildOutcome]
+) -> None:
+    released = pd.read_parquet(exported / f"{SURVEY}.parquet")
+    replicates = released[[f"replicate_{r}" for r in range(1, REPLICATES + 1)]].to_numpy()
+    ratios = []
+    for code, column, yes in (("HLT_MENTAL", "mental_health", "yes"), ("INFO_CLEAR", "information", "clear")):
+        known = released[column].notna().to_numpy()
+        answer = (released[column] == yes).to_numpy()[known]
+        shares = (replicates[known] * answer[:, None]).sum(axis=0) / replicates[known].sum(axis=0)
+        value = np.average(answer, weights=released["weight"][known])
+        published = first_build[0].ask(
+            f"SELECT value, se, rounded_to FROM estimates WHERE survey_id = '{SURVEY}' AND indicator = '{code}' "
+            "AND breakdown = 'total'"
+        )
+        assert abs(100 * value - published.value[0]) <= np.nan_to_num(published.rounded_to[0]) / 2 + 1e-6
+        ratios.append(100 * shares.std(ddof=1) / published.se[0])
+    assert all(0.65 < ratio < 1.5 for ratio in ratios), ratios
+
+
+def test_a_survey_that_cannot_be_made_safe_is_refused_and_no_file_is_written(built: Place, tmp_path: Path) -> None:
+    rules = built.raw_data / "catalogue" / "privacy.yaml"
+    text = rules.read_text(encoding="utf-8")
+    rules.write_text(text.split("recodes:")[0].replace("suppress_at_most: 5", "suppress_at_most: 0"), encoding="utf-8")
+    result = built.rga("export", "microdata", "--survey", SURVEY, "--out", str(tmp_path / "out"), "--replicates", "20")
+    assert result.exit_code == 2 and SURVEY in result.output and "not released" in result.output
+    assert "Traceback" not in result.output and not list((tmp_path / "out").glob(f"{SURVEY}.*"))

@@ -1,0 +1,104 @@
+"""Rows of `changes`: what is withheld, adjusted, refused with a reason, and taken from linked rounds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rga.microdata.comparability import Verdict
+from rga.survey import benjamini_hochberg
+from rga.warehouse.change_tables import change_tables
+from rga.warehouse.changes import Round, change_rows
+
+DIMENSIONS = ["sex", "age_group"]
+VERDICTS = {"A": Verdict(), "B": Verdict("with_caution", "another mode"), "C": Verdict("altered_question", "reworded")}
+GROUPS = {"sex": Verdict(), "sex*age_group": Verdict("altered_question", "age_group: in bands")}
+
+
+def survey(shift: float, n: int = 100) -> Round:
+    cells = [("total", "_T", "_T"), ("sex", "F", "_T"), ("sex", "M", "_T"), ("sex", "_U", "_T"), ("sex*age_group", "F", "old")]
+    rows = [
+        {"indicator": code, "statistic": "share", "category": "_T", "breakdown": by, "sex": sex, "age_group": age,
+         "value": 20.0 + shift, "se": 2.0, "df": 50, "n": n, "obs_status": "A", "conf_status": "F"}
+        for code in "ABC" for by, sex, age in cells
+    ]  # fmt: skip
+    gaps = [
+        {"indicator": code, "statistic": "share", "category": "_T", "breakdown": "sex", "age_group": "_T", "gap": 5 + 2 * shift,
+         "se": 3.0, "df": 48, "n_women": n // 2, "n_men": n // 2, "obs_status": "A", "conf_status": "F"}
+        for code in "ABC"
+    ]  # fmt: skip
+    return Round(pd.DataFrame(rows), pd.DataFrame(gaps))
+
+
+def rows(earlier: Round, later: Round, **more: object) -> pd.DataFrame:
+    return change_rows(earlier, later, DIMENSIONS, VERDICTS, GROUPS, **more)  # type: ignore[arg-type]
+
+
+def test_comparable_cells_have_numbers_and_the_others_one_row_with_the_reason() -> None:
+    found = rows(survey(0), survey(4))
+    shown = found[found["comparable"]]
+    assert sorted(zip(shown["indicator"], shown["measure"], shown["sex"], strict=True)) == sorted(
+        (code, measure, sex) for code in "AB" for measure, sex in [("level", "_T"), ("level", "F"), ("level", "M"), ("gap", "_T")]
+    )
+    assert (shown.loc[shown["measure"] == "level", "change"] == 4).all() and (
+        shown.loc[shown["measure"] == "gap", "change"] == 8
+    ).all()
+    assert shown.loc[shown["measure"] == "level", "se"].to_numpy() == pytest.approx(np.sqrt(8))
+    assert shown.loc[shown["measure"] == "level", "df"].to_numpy() == pytest.approx(100)
+    assert shown.loc[shown["indicator"] == "A", "reason"].isna().all() and set(shown.loc[shown["indicator"] == "B", "reason"]) == {
+        "another mode"
+    }
+    refused = found[~found["comparable"]].set_index(["indicator", "breakdown"])["reason"].to_dict()
+    assert refused == {
+        ("C", "total"): "reworded",
+        ("A", "sex*age_group"): "age_group: in bands",
+        ("B", "sex*age_group"): "age_group: in bands",
+    }
+    without = found.loc[~found["comparable"], ["earlier", "later", "change", "se", "df", "n_earlier", "n_later", "obs_status"]]
+    assert without.isna().all(axis=None)
+
+
+def test_what_either_round_withholds_is_withheld_and_the_weaker_status_counts() -> None:
+    earlier, later = survey(0), survey(4)
+    for frame, at, status in ((earlier.estimates, 1, "Q"), (later.estimates, 2, "U")):
+        frame.loc[at, "obs_status"] = status
+    earlier.estimates.loc[1, ["value", "se"]] = np.nan
+    later.estimates.loc[0, "conf_status"] = "C"
+    later.estimates.loc[0, ["value", "se"]] = np.nan
+    found = rows(earlier, later)
+    of_a = found[(found["indicator"] == "A") & (found["measure"] == "level") & found["comparable"]].set_index("sex")
+    assert of_a["obs_status"].to_dict() == {"_T": "Q", "F": "Q", "M": "U"} and of_a.loc["_T", "conf_status"] == "C"
+    assert of_a.loc[["_T", "F"], ["earlier", "later", "change", "se", "p_value", "p_adjusted"]].isna().all(axis=None)
+    assert (of_a["n_earlier"] == 100).all()
+
+
+def test_p_values_are_adjusted_within_measure_and_breakdown() -> None:
+    earlier, later = survey(0), survey(0)
+    later.estimates["value"] += np.arange(len(later.estimates)) / 2
+    found = rows(earlier, later)
+    part = found[(found["measure"] == "level") & (found["breakdown"] == "sex") & found["comparable"]]
+    assert len(part) == 4 and part["p_adjusted"].to_numpy() == pytest.approx(benjamini_hochberg(part["p_value"].to_numpy()))
+    assert (part["p_adjusted"] > part["p_value"]).any()
+
+
+def test_linked_rounds_bring_their_own_errors_and_hide_an_overlap_of_few() -> None:
+    keys = ["measure", "indicator", "category", "breakdown", "sex", "age_group"]
+    linked = pd.DataFrame(
+        [("level", "A", "_T", "total", "_T", "_T", 1.0, 70, 80), ("level", "A", "_T", "sex", "F", "_T", 1.5, 30, 24)],
+        columns=[*keys, "se", "df", "overlap"],
+    )
+    found = rows(survey(0), survey(4), sample="panel", linked=linked)
+    of_a = found[(found["indicator"] == "A") & (found["measure"] == "level") & found["comparable"]].set_index("sex")
+    assert of_a.loc["_T", ["se", "df", "overlap"]].tolist() == [1, 70, 80] and (of_a["sample"] == "panel").all()
+    assert of_a.loc["F", "se"] == 1.5 and pd.isna(of_a.loc["F", "overlap"])
+    assert of_a.loc["M", "obs_status"] == "Q" and pd.isna(of_a.loc["M", "change"]), "without a standard error no number"
+
+
+def test_the_columns_are_those_of_the_table_and_nothing_in_common_gives_reasons_only() -> None:
+    found = rows(survey(0), survey(4))
+    (table,) = change_tables(DIMENSIONS)
+    assert set(found) | {"country", "earlier_round", "later_round", "simulated"} == set(table.names)
+    empty = rows(survey(0), Round(survey(0).estimates.iloc[:0], survey(0).gaps.iloc[:0]))
+    assert empty["indicator"].tolist() == ["C"] and list(empty) == list(found)
+    assert (empty.dtypes == found.dtypes).all()
