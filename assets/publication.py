@@ -213,6 +213,8 @@ def without_given_away(frame: pd.DataFrame, estimates: pd.DataFrame, sides: dict
 def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`adjusted_gaps` and `gap_decomposition` with the gap that `gender_gaps` shows: hidden with it, and where it is rounded, the
     composition and its part `nonlinearity` are what then remains, so that nothing leads back to the exact gap."""
+    if adjusted.empty or gaps.empty:
+        return adjusted, parts
     key = ["survey_id", "indicator"]
     shown = gaps[(gaps["breakdown"] == SEX) & (gaps["category"] == TOTAL)].set_index(key)
     shown = shown.reindex(pd.MultiIndex.from_frame(adjusted[key]))
@@ -225,6 +227,10 @@ def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.
     adjusted.loc[hidden, ADJUSTED] = np.nan
     adjusted.loc[hidden, "obs_status"] = "Q"
     adjusted.loc[hidden, "conf_status"] = shown["conf_status"].fillna("F").to_numpy()[hidden]
+    why = "the gap is not shown: " + shown["reason"].fillna("no gap").astype(str)
+    adjusted.loc[hidden & adjusted["reason"].isna().to_numpy(), "reason"] = why.to_numpy()[
+        hidden & adjusted["reason"].isna().to_numpy()
+    ]
     moved = pd.Series(off, index=pd.MultiIndex.from_frame(adjusted[key]))
     gone = pd.Series(hidden, index=moved.index)
     parts = parts[~gone.reindex(pd.MultiIndex.from_frame(parts[key])).to_numpy(dtype=bool)].reset_index(drop=True)
@@ -235,6 +241,8 @@ def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.
 def codebook_as_published(codebook: pd.DataFrame, estimates: pd.DataFrame, uses: Mapping[str, Collection[str]]) -> pd.DataFrame:
     """`codebook` without counts of answers to questions of which an indicator is hidden or rounded for everybody: they would give
     it away. ``uses``: the harmonised columns that each indicator is made of; a column that no indicator uses keeps its counts."""
+    if codebook.empty or estimates.empty:
+        return codebook
     total = estimates[(estimates["breakdown"] == "total") & ((estimates["obs_status"] == "Q") | estimates["rounded_to"].notna())]
     taken = {(survey, column) for survey, code in zip(total["survey_id"], total["indicator"], strict=True) for column in uses[code]}
     gone = np.array([pair in taken for pair in zip(codebook["survey_id"], codebook["variable"], strict=True)], dtype=bool)

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
+from rga.microdata.identifiers import words_of
 from rga.onboarding.codes import labels_of
 from rga.onboarding.file_facts import Column
-from rga.onboarding.identifiers import words_of
 from rga.onboarding.text import Phrases, alike, normal
 from rga.onboarding.vocabulary import general, phrases
 

@@ -14,9 +14,9 @@ import pandas as pd
 from rga.errors import InputError, Problem
 from rga.microdata.codes import canonical_code
 from rga.microdata.harmonise import are_private, as_number
+from rga.microdata.identifiers import identifier
 from rga.microdata.readers import column_names, file_labels, read_columns
 from rga.onboarding.forms import Form
-from rga.onboarding.identifiers import identifier_by_content, identifier_by_name
 
 MOST_VALUES = 2000  # different values that are counted one by one
 BLOCK = 500  # columns read at a time
@@ -76,10 +76,7 @@ def read_facts(path: Path, key: str = "respondents", form: Form | None = None) -
     columns: dict[str, Column] = {}
     for place, name in enumerate(names):
         label = " ".join((labels.get(name) or "").split())
-        column = Column(
-            name, key, place, label, values.get(name, {}), {}, identifies=of_form.get(name) or identifier_by_name(name, label)
-        )
-        columns[name] = column
+        columns[name] = Column(name, key, place, label, values.get(name, {}), {}, identifies=of_form.get(name, ""))
     read = [name for name, column in columns.items() if not column.identifies]
     rows = 0
     block = len(read) if path.suffix.lower() == ".xlsx" else BLOCK
@@ -113,9 +110,9 @@ def _counted(column: Column, given: pd.Series) -> Column:
         low=float(known.min()) if is_number else None,
         high=float(known.max()) if is_number else None,
         whole=float((known == known.round()).mean()) if is_number else 0.0,
-        identifies=column.identifies or identifier_by_content(column.name, column.label, counts),
+        identifies=column.identifies or (found.kind if (found := identifier(column.name, column.label, given)) else ""),
     )
-    return replace(facts, counts=counts if len(counts) <= MOST_VALUES else {})
+    return replace(facts, counts=counts if len(counts) <= MOST_VALUES and not facts.identifies else {})
 
 
 def _with_form(column: Column, form: Form | None) -> Column:

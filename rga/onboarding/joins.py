@@ -9,11 +9,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from rga.microdata.identifiers import words_of
 from rga.microdata.specification import TODO
 from rga.onboarding import page
 from rga.onboarding.design import DesignGuess, Proposal
 from rga.onboarding.file_facts import Column, FileFacts
-from rga.onboarding.identifiers import words_of
 from rga.onboarding.matching import Guess
 from rga.onboarding.text import normal
 from rga.onboarding.vocabulary import general, phrases

@@ -14,10 +14,10 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from rga.microdata.catalogue import Catalogue, Synonyms
+from rga.microdata.identifiers import words_of
 from rga.onboarding.batteries import groups, several
 from rga.onboarding.codes import CodeMatch, labels_of, match_codes, match_numbers
 from rga.onboarding.file_facts import Column
-from rga.onboarding.identifiers import words_of
 from rga.onboarding.text import Phrases, normal
 from rga.onboarding.vocabulary import code_texts, general, item_texts, label_texts
 

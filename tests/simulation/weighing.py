@@ -47,7 +47,7 @@ def as_read(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_id: str,
     frame = sample.loc[answered, [*DESIGN, *MARGINS]].assign(survey_id=survey_id, row=drawn["row"])
     frame["respondent_id"] = frame.index.astype(str)
     empty = pd.DataFrame()
-    return Respondents(frame.reset_index(drop=True), empty, 0, {}, sample, empty, empty, empty)
+    return Respondents(frame.reset_index(drop=True), empty, empty, 0, {}, sample, empty, empty, empty)
 
 
 def weights_by_step(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_id: str, rng: np.random.Generator) -> pd.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from rga.onboarding.codes import SAME
-from rga.onboarding.identifiers import identifier_by_content, identifier_by_name
 from rga.onboarding.text import LONGEST, Phrases, alike, normal, plain_value_label
 
 
@@ -55,36 +54,3 @@ def test_a_value_label_loses_its_own_code_only() -> None:
     assert plain_value_label("-9. Refused", "-9") == "Refused"
     assert plain_value_label("2 or more", "3") == "2 or more"
     assert plain_value_label("1.", "1") == "1."
-
-
-@pytest.mark.parametrize(
-    ("name", "label"),
-    [
-        ("msisdn", ""), ("resp_name", ""), ("q3", "Name of respondent"), ("email", ""), ("gps_lat", ""), ("s1_phone", ""),
-        ("NID", ""),
-        ("group/gps_point", ""), ("x7", "Date of birth"), ("FirstName", ""), ("ip_address", ""), ("q9", "Home address"),
-        ("imei", ""), ("Q5", "নাম"),
-    ],
-)  # fmt: skip
-def test_identifiers_are_known_by_name_or_label(name: str, label: str) -> None:
-    assert identifier_by_name(name, label)
-
-
-@pytest.mark.parametrize(
-    ("name", "label"),
-    [
-        ("mphone", "Ownership of mobile phone"), ("sim_cards", "How many phone numbers do you answer?"), ("q1", "Sex"),
-        ("ea_latitude", "EA Latitude (Modified)"), ("name_of_operator", ""), ("mental_health", ""),
-        ("phone_sample", "Phone sample"),
-    ],
-)  # fmt: skip
-def test_what_only_mentions_a_phone_or_place_is_no_identifier(name: str, label: str) -> None:
-    assert not identifier_by_name(name, label)
-
-
-def test_identifiers_without_a_telling_name_are_known_by_content() -> None:
-    assert identifier_by_content("q7", "", [f"person{i}@example.org" for i in range(9)]) == "e-mail address"
-    assert identifier_by_content("q8", "", [f"01{i}2345678" for i in range(9)]) == "telephone number"
-    assert identifier_by_content("q9", "", ["12.345678, 98.765432"] * 3) == "coordinates"
-    assert not identifier_by_content("age", "", [str(i) for i in range(18, 90)])
-    assert not identifier_by_content("id", "", [str(100_001 + i) for i in range(50)])
