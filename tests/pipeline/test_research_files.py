@@ -15,7 +15,7 @@ from rga.privacy.anonymity import class_sizes
 from tests.pipeline.place import Place
 
 SURVEY = "2020-r1_PAK"
-REPLICATES = 40
+REPLICATES = 30
 
 
 @pytest.fixture(scope="module")
