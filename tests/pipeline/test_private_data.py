@@ -77,6 +77,7 @@ def test_the_scan_sees_every_kind_that_is_planted(tmp_path: Path) -> None:
     assert len(leaks(tmp_path)) == 3
 
 
+@pytest.mark.long
 def test_no_planted_identifier_is_in_release_staging_state_logs_messages_or_research_files(
     unbuilt: Callable[..., Place], capfd: pytest.CaptureFixture[str]
 ) -> None:
