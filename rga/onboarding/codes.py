@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from rga.microdata.catalogue import Variable
-from rga.onboarding.file_facts import Column
+from rga.onboarding.file_facts import Column, as_float
 from rga.onboarding.text import alike, normal, plain_value_label
 from rga.onboarding.vocabulary import general, missing_texts
 
@@ -45,7 +45,7 @@ def labels_of(column: Column) -> dict[str, str]:
     """Value labels by code; codes that are words themselves, where the file has no labels for them, are their own label."""
     found = {code: plain_value_label(label, code) for code, label in column.values.items()}
     if not column.private:
-        words = {code: code for code in column.counts if code not in found and not _number(code) and not code.startswith(".")}
+        words = {code: code for code in column.counts if code not in found and not as_float(code) and not code.startswith(".")}
         found |= {code: word.replace("_", " ") for code, word in words.items()}
     return found
 
@@ -124,11 +124,11 @@ def missing_by_label(
 
 def conventional(codes: list[str], answers: list[str]) -> dict[str, str]:
     """Codes without a label that mean missing by convention: letters, and numbers well outside of the ``answers``."""
-    numbers = sorted(value for code in answers if (value := _number(code)) is not None)
+    numbers = sorted(value for code in answers if (value := as_float(code)) is not None)
     step = min((b - a for a, b in pairwise(numbers)), default=1.0)
     found = {}
     for code in codes:
-        kind, value = general().kind_of_code(code), _number(code)
+        kind, value = general().kind_of_code(code), as_float(code)
         outside = (
             value is None or not numbers or value < numbers[0] - step or value > numbers[-1] + 2 * step or value < 0 <= numbers[0]
         )
@@ -142,7 +142,7 @@ def by_order(codes: list[str], missing: dict[str, str], targets: list[str]) -> C
 
     0 and 1 are taken for no and yes. At most one code, the last, may not occur.
     """
-    numbers = sorted((value, code) for code in codes if (value := _number(code)) is not None)
+    numbers = sorted((value, code) for code in codes if (value := as_float(code)) is not None)
     kinds = {code: str(kind) for code in codes if (kind := general().kind_of_code(code))}
     for size in range(len(numbers), 1, -1):
         answers = numbers[:size] if numbers[0][0] >= 0 else [pair for pair in numbers if pair[0] >= 0][:size]
@@ -170,7 +170,7 @@ def match_numbers(column: Column, variable: Variable) -> CodeMatch:
     inside = outside = 0
     unknown = []
     for code, rows in column.counts.items():
-        value = _number(code)
+        value = as_float(code)
         if code in missing:
             continue
         if value is not None and low <= value <= high:
@@ -186,14 +186,6 @@ def match_numbers(column: Column, variable: Variable) -> CodeMatch:
     notes = [
         f"{code} reads {label!r} and is kept as a number"
         for code, label in left.items()
-        if _number(code) not in {None, _number(label)}
+        if as_float(code) not in {None, as_float(label)}
     ][:3]
     return CodeMatch({}, missing, unknown, "number", inside / (inside + outside), 1.0, notes)
-
-
-def _number(code: str) -> float | None:
-    try:
-        value = float(code)
-    except ValueError:
-        return None
-    return value if np.isfinite(value) else None

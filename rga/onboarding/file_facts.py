@@ -6,21 +6,23 @@ is not read; values are kept where they are few enough to be codes, and of all o
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
+from math import isfinite
 from pathlib import Path
 
 import pandas as pd
 
 from rga.errors import InputError, Problem
 from rga.microdata.codes import canonical_code
-from rga.microdata.harmonise import are_private, as_number
+from rga.microdata.harmonise import are_private
 from rga.microdata.identifiers import identifier
 from rga.microdata.readers import column_names, file_labels, read_columns
 from rga.onboarding.forms import Form
 
 MOST_VALUES = 2000  # different values that are counted one by one
-BLOCK = 500  # columns read at a time
-LIKE_CODES = 0.95
+CELLS = 20_000_000  # read at a time
+_LETTER = re.compile(r"^\.[a-z]$")  # a missing value of Stata or SAS
 
 
 @dataclass(frozen=True)
@@ -78,11 +80,11 @@ def read_facts(path: Path, key: str = "respondents", form: Form | None = None) -
         label = " ".join((labels.get(name) or "").split())
         columns[name] = Column(name, key, place, label, values.get(name, {}), {}, identifies=of_form.get(name, ""))
     read = [name for name, column in columns.items() if not column.identifies]
-    rows = 0
-    block = len(read) if path.suffix.lower() == ".xlsx" else BLOCK
-    for start in range(0, len(read), block or 1):
+    rows = len(read_columns(path, read[:1])) if read else 0
+    # a text file is parsed whole for each block of columns, so blocks are as large as memory allows
+    block = len(read) if path.suffix.lower() == ".xlsx" else max(1, CELLS // max(1, rows))
+    for start in range(0, len(read) if rows else 0, max(1, block)):
         frame = read_columns(path, read[start : start + block])
-        rows = len(frame)
         for name in frame.columns:
             columns[str(name)] = _counted(columns[str(name)], frame[name])
     if read and not rows:
@@ -91,28 +93,39 @@ def read_facts(path: Path, key: str = "respondents", form: Form | None = None) -
 
 
 def _counted(column: Column, given: pd.Series) -> Column:
+    """``column`` with what its values are, from the distinct ones: these are few where there is much to say of them."""
+    found = given.value_counts(sort=False)
     counts: dict[str, int] = {}
-    blank = int(given.isna().sum())
-    for value, rows in given.value_counts(sort=False).items():
+    for value, rows in zip(found.index, found.to_numpy(), strict=True):
         code = canonical_code(value)
-        if code == "":
-            blank += rows
-        else:
-            counts[code] = counts.get(code, 0) + int(rows)
-    numbers, unread = as_number(given.mask(given.astype("string").str.fullmatch(r"\.[a-z]").fillna(False).astype(bool)))
-    known = numbers.dropna()
-    is_number = len(known) > 0 and (not unread.any() or unread.sum() < 0.2 * len(known))
-    facts = replace(
+        counts[code] = counts.get(code, 0) + int(rows)
+    counts.pop("", None)
+    filled = sum(counts.values())
+    numbers = [(value, rows) for code, rows in counts.items() if (value := as_float(code)) is not None]
+    numeric = sum(rows for _, rows in numbers)
+    other = sum(rows for code, rows in counts.items() if as_float(code) is None and not _LETTER.match(code))
+    is_number = numeric > 0 and other < 0.2 * numeric
+    identifies = column.identifies or (told.kind if (told := identifier(column.name, column.label, given)) else "")
+    return replace(
         column,
-        blank=blank,
+        counts=counts if len(counts) <= MOST_VALUES and not identifies else {},
+        blank=len(given) - filled,
         distinct=len(counts),
-        unique=len(counts) > 1 and len(counts) == len(given) - blank and blank == 0,
-        low=float(known.min()) if is_number else None,
-        high=float(known.max()) if is_number else None,
-        whole=float((known == known.round()).mean()) if is_number else 0.0,
-        identifies=column.identifies or (found.kind if (found := identifier(column.name, column.label, given)) else ""),
+        unique=len(counts) > 1 and len(counts) == len(given) == filled,
+        low=min(value for value, _ in numbers) if is_number else None,
+        high=max(value for value, _ in numbers) if is_number else None,
+        whole=sum(rows for value, rows in numbers if value.is_integer()) / numeric if is_number else 0.0,
+        identifies=identifies,
     )
-    return replace(facts, counts=counts if len(counts) <= MOST_VALUES and not facts.identifies else {})
+
+
+def as_float(code: str) -> float | None:
+    """A code as a finite number; None where it is none."""
+    try:
+        value = float(code)
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
 
 
 def _with_form(column: Column, form: Form | None) -> Column:

@@ -138,7 +138,6 @@ def test_people_s_own_words_never_reach_the_page(root: DataRoot, tmp_path: Path)
     assert [c.name for c in draft.identifiers] == ["q5"]
 
 
-@pytest.mark.long
 def test_ten_thousand_columns_make_one_page(root: DataRoot, tmp_path: Path) -> None:
     names = [f"v{i}" for i in range(10_000)]
     lines = [",".join(["id", *names]), *(",".join([str(i), *["1"] * 10_000]) for i in range(5))]
