@@ -6,6 +6,7 @@ Belongs here: which indicator is adjusted for what, proportions into percentage 
 import os
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import dagster as dg
@@ -13,12 +14,14 @@ import duckdb
 import numpy as np
 import pandas as pd
 
+from assets.estimates import weighted_respondents
 from assets.metadata import column_schema, preview
+from assets.publication import ADJUSTED
 from assets.workspace import ESTIMATES, Progress, Workspace, now
 from rga.errors import InputError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
-from rga.survey import Design, Share, benjamini_hochberg, obs_status
+from rga.survey import Share, benjamini_hochberg, obs_status
 from rga.survey.adjustment import Model, model, results
 from rga.survey.blas import one_blas_thread
 from rga.survey.sample import sample_of
@@ -29,10 +32,6 @@ TABLES = ("adjusted_gaps", "gap_decomposition")
 COVARIATES = ("age_group", "education", "residence", "marital_status", "children", "employment")
 FACTS = ["survey_id", "country", "round", "year", "simulated"]
 FLAG_BELOW = 10.0  # cases per coefficient: Peduzzi et al. 1996; below 5 (`rga.survey.adjustment.Limits`) there is no number
-HIDDEN = [
-    *("gap", "adjusted_gap", "se", "ci_low", "ci_high", "p_value", "p_adjusted"),
-    *("composition", "composition_se", "composition_low", "composition_high"),
-]
 
 
 def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.DataFrame]:
@@ -47,16 +46,7 @@ def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.
     row = staging.read("surveys", [survey_id]).iloc[0]
     facts = {name: row[name] for name in FACTS}
     with duckdb.connect(config={"threads": 1}) as connection:  # surveys are done two at a time, each is small
-        staging.restricted_views(connection, [survey_id])
-        connection.execute(
-            "CREATE VIEW weighted AS SELECT respondents.*, weights.* EXCLUDE (survey_id, respondent_id) "
-            "FROM respondents JOIN weights USING (survey_id, respondent_id)"
-        )
-        margins = tuple(name for name, *_ in connection.execute("DESCRIBE weights").fetchall() if name.startswith("margin_"))
-        base_weight = "weight_before_calibration" if margins else None
-        drawn = Design(
-            stratum="stratum", psu="psu", lonely_psu=design.lonely_psu, base_weight=base_weight, margins=tuple(sorted(margins))
-        )
+        drawn = replace(weighted_respondents(connection, staging, [survey_id]), lonely_psu=design.lonely_psu)
         shares = [Share(code, catalogue.indicators[code].universe, catalogue.indicators[code].numerator) for code in asked]
         reasons = {code: dict.fromkeys(own[code] & set(covariates), "part of the indicator") for code in asked}
         with sample_of((connection, "weighted"), drawn) as sample:
@@ -111,7 +101,7 @@ def _adjusted(found: Model, asked: list[str], whole: Mapping[str, pd.DataFrame])
     frame["obs_status"] = np.where(frame["se"].isna() | frame["composition_se"].isna(), "Q", status)
     hidden = frame["obs_status"] == "Q"
     frame["p_adjusted"] = benjamini_hochberg(frame["p_value"].mask(hidden).to_numpy())
-    frame.loc[hidden, HIDDEN] = np.nan
+    frame.loc[hidden, ADJUSTED] = np.nan
     return frame.assign(conf_status="F")
 
 

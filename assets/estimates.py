@@ -18,7 +18,7 @@ from assets.workspace import ESTIMATES, Progress, Workspace, now
 from rga.errors import InputError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
-from rga.survey import Share, Sums, aggregate, estimates_and_gaps
+from rga.survey import Design, Share, Sums, aggregate, estimates_and_gaps
 from rga.survey.aggregation import STAGED
 from rga.warehouse.staging import Staging
 
@@ -30,15 +30,19 @@ def sums_of(staging: Staging, survey_ids: list[str], catalogue: Catalogue) -> Su
     """The one pass over the staged respondents and weights of ``survey_ids``."""
     shares = [Share(code, item.universe, item.numerator) for code, item in catalogue.indicators.items()]
     with duckdb.connect() as connection:
-        staging.restricted_views(connection, survey_ids)
-        connection.execute(
-            "CREATE VIEW weighted AS SELECT respondents.*, weights.* EXCLUDE (survey_id, respondent_id) "
-            "FROM respondents JOIN weights USING (survey_id, respondent_id)"
-        )
-        margins = [name for name, *_ in connection.execute("DESCRIBE weights").fetchall() if name.startswith("margin_")]
-        base_weight = "weight_before_calibration" if margins else None
-        design = replace(STAGED, base_weight=base_weight, margins=tuple(sorted(margins)))
+        design = weighted_respondents(connection, staging, survey_ids)
         return aggregate(connection, "weighted", shares, catalogue.breakdowns, design)
+
+
+def weighted_respondents(connection: duckdb.DuckDBPyConnection, staging: Staging, survey_ids: list[str]) -> Design:
+    """The staged respondents of ``survey_ids`` with their weights, as the view `weighted`, and the design that describes them."""
+    staging.restricted_views(connection, survey_ids)
+    connection.execute(
+        "CREATE VIEW weighted AS SELECT respondents.*, weights.* EXCLUDE (survey_id, respondent_id) "
+        "FROM respondents JOIN weights USING (survey_id, respondent_id)"
+    )
+    margins = [name for name, *_ in connection.execute("DESCRIBE weights").fetchall() if name.startswith("margin_")]
+    return replace(STAGED, base_weight="weight_before_calibration" if margins else None, margins=tuple(sorted(margins)))
 
 
 def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[str, pd.DataFrame]:

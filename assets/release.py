@@ -70,7 +70,7 @@ def release(
     root, staging = workspace.paths.data_root(), workspace.paths.staging()
     warehouse, catalogue = staging.warehouse, root.catalogue()
     progress.begin("release", 1)
-    surveys = publishable(staging)
+    surveys = regional.estimated(staging)
     if not surveys:
         raise dg.Failure("There is no survey to publish: none could be read so far.", allow_retries=False)
     content = content_hash(root, staging, surveys)
@@ -103,11 +103,6 @@ def _exposed(warehouse: Path, before: str | None, path: Path) -> int:
     """How many cells that the release at ``path`` hides can be had with the release ``before``: it cannot be taken back."""
     older = releases.release_path(warehouse, before) if before else None
     return len(exposed_by(older, path)) if older and older.is_file() else 0
-
-
-def publishable(staging: Staging) -> list[str]:
-    """Surveys that have estimates, be they of today or the last good ones."""
-    return [key for key in sorted(staging.manifest()) if staging.table("estimates", key).is_file()]
 
 
 def content_hash(root: DataRoot, staging: Staging, surveys: list[str]) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.data import Data, opened, quoted
+from rga.survey.data import Data, literal, opened, quoted
 from rga.survey.design import MISSING, TOTAL, Design
 from rga.survey.multistage import Stages, stages_of
 from rga.survey.statistics import Statistic, Values, values_of
@@ -138,7 +138,7 @@ def _term(name: str, category: object) -> str:
     if category == MISSING or category is None:
         return f"({column} IS NULL OR CAST({column} AS VARCHAR) = '{MISSING}')"
     if isinstance(category, str):
-        return f"CAST({column} AS VARCHAR) = '" + category.replace("'", "''") + "'"
+        return f"CAST({column} AS VARCHAR) = {literal(category)}"
     return f"{column} = {category}"
 
 

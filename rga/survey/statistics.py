@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
+from rga.survey.data import literal
+
 
 @dataclass(frozen=True)
 class Share:
@@ -132,7 +134,7 @@ def columns_of(con: duckdb.DuckDBPyConnection, relation: str, statistic: Statist
             category = f"CAST(({statistic.value}) AS VARCHAR)"
             query = f"SELECT DISTINCT {category} AS c FROM {relation} WHERE ({universe}) AND c IS NOT NULL ORDER BY c"
             found = con.execute(query).fetchall()
-            literals = [(str(c), "'" + str(c).replace("'", "''") + "'") for (c,) in found]
+            literals = [(str(c), literal(str(c))) for (c,) in found]
             return [(c, f"({category} = {text})", "1") for c, text in literals]
         case _:
             return [("_T", statistic.value, "1")]
