@@ -16,8 +16,8 @@ run: $(READY) ## build every survey of raw_data into warehouse/rga.duckdb
 ui: $(READY) ## the Dagster UI on 127.0.0.1
 	$(BIN)/rga ui --port $(PORT)
 
-test: $(READY) ## all tests that take seconds
-	$(BIN)/pytest
+test: $(READY) ## all tests that take seconds, a file of them on each core
+	$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test-long: $(READY) ## kills, load, coverage simulations
 	$(BIN)/pytest -m long

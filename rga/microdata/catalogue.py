@@ -24,7 +24,7 @@ Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=3
 CODE = re.compile(r"^[A-Za-z][A-Za-z0-9_]{0,39}$")
 PLACEHOLDER = re.compile(r"\{\w*\}")
 
-RESERVED = {"survey_id", "respondent_id", "panel_id", "stratum", "psu", "base_weight", "weight"}
+RESERVED = {"survey_id", "respondent_id", "panel_id", "stratum", "psu", "fpc", "base_weight", "weight"}
 
 
 class Variable(StrictModel):

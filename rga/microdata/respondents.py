@@ -33,7 +33,7 @@ from rga.microdata.specification import MissingKind, Source, SurveySpecification
 class Respondents:
     """Harmonised respondents of one survey.
 
-    ``frame`` has survey_id, respondent_id, panel_id, stratum, psu, base_weight and every column of the catalogue (null:
+    ``frame`` has survey_id, respondent_id, panel_id, stratum, psu, fpc, base_weight and every column of the catalogue (null:
     missing or not asked). ``item_nonresponse`` has variable, kind, n; ``codebook`` is that of `rga.microdata.codebook`, every count
     shown. ``excluded`` counts people outside the population.
 
@@ -224,6 +224,8 @@ def _design(
     if design.psu and source[design.psu].isna().any():
         rows = int(source[design.psu].isna().sum())
         problems.append(Problem("respondents without a PSU", "complete the column", file, design.psu, rows=rows))
+    frame["fpc"], more = _fpc(source, specification, frame, file)
+    problems += more
     frame["base_weight"] = 1.0
     if design.weight:
         weight, unread = as_number(source[design.weight])
@@ -239,6 +241,28 @@ def _design(
         if not problems and not (weight > 0).any():
             problems.append(Problem("every weight is zero", "name the right column", file, design.weight))
     return frame, problems
+
+
+def _fpc(
+    source: pd.DataFrame, specification: SurveySpecification, frame: pd.DataFrame, file: str
+) -> tuple[pd.Series | float, list[Problem]]:
+    """PSUs in the population of each row's stratum, or the fraction of them that was sampled; NaN where the design names none."""
+    column = specification.design.fpc
+    if not column:
+        return float("nan"), []
+    fpc, unread = as_number(source[column])
+    strata = fpc.groupby(frame["stratum"].fillna(""))
+    units = frame["psu"].fillna(frame["respondent_id"]).groupby(frame["stratum"].fillna("")).transform("nunique")
+    remedy = "give the number of PSUs in the population of the stratum, or the fraction sampled, the same on each of its rows"
+    wrong = {
+        "values that are not numbers": unread,
+        "respondents without one": fpc.isna() & ~unread,
+        "values that are not positive": fpc <= 0,
+        "respondents of strata in which it varies": strata.transform("nunique") > 1,
+        "respondents of strata with more PSUs in the file than it says the population has": (fpc > 1) & (units > fpc),
+    }
+    rows = {what: int(where.sum()) for what, where in wrong.items()}
+    return fpc, [Problem(f"fpc: {what}", remedy, file, column, rows=n) for what, n in rows.items() if n]
 
 
 def _label(values: pd.Series) -> pd.Series:

@@ -121,12 +121,14 @@ class DataFile(StrictModel):
 class Design(StrictModel):
     """Columns that describe the sample; without ``psu`` each respondent is one.
 
+    ``fpc``: how many PSUs the population of the stratum has, or the fraction sampled; without it sampling is with replacement.
     ``shared_psus``: the ids of strata and PSUs are those of the country's other rounds that say so too.
     """
 
     weight: Column | None = None
     stratum: list[Column] = []
     psu: Column | None = None
+    fpc: Column | None = None
     shared_psus: bool = False
     lonely_psu: LonelyPsu = "adjust"
 
@@ -178,7 +180,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length
 class SurveySpecification(StrictModel):
     """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file.
 
-        ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
+    ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
     ``duration`` and ``interviewed`` (a column with the date of the interview) serve checks only. ``not_identifiers`` gives reasons
     why columns that look like direct identifiers are none.
     """
@@ -285,7 +287,7 @@ class SurveySpecification(StrictModel):
     @property
     def design_columns(self) -> list[str]:
         """Identifiers and the columns that describe the sample, those for weighting only included."""
-        design = [self.id, self.panel_id, self.design.weight, self.design.psu, *self.design.stratum]
+        design = [self.id, self.panel_id, self.design.weight, self.design.psu, self.design.fpc, *self.design.stratum]
         design += [self.duration.column if self.duration else None, self.interviewed]
         design += [self.response.column if self.response else None, *(source.column for source in self.auxiliary.values())]
         design += [source.shown_to.column for source in self.variables.values() if source.shown_to]

@@ -28,7 +28,7 @@ class ReplicateWeights:
 
 
 def replicate_weights(data: pd.DataFrame, lonely_psu: LonelyPsu, count: int, seed: int) -> ReplicateWeights:
-    """``count`` Rao-Wu bootstrap replicates of staged ``data`` (weight, weight_before_calibration, margin_1 ..., stratum, psu).
+    """``count`` Rao-Wu bootstrap replicates of staged ``data``: weight, weight_before_calibration, margin_1 ..., stratum, psu, fpc.
 
     Where the survey was calibrated, each replicate is raked to the totals that the final weights have on every margin, whatever
     method the survey used: all calibration estimators have the same asymptotic variance (Deville and Särndal 1992, result 5).
@@ -40,6 +40,8 @@ def replicate_weights(data: pd.DataFrame, lonely_psu: LonelyPsu, count: int, see
     stratum, psu = ("stratum" if data["stratum"].notna().any() else None), ("psu" if data["psu"].notna().any() else None)
     design = Design("weight_before_calibration" if calibrated else "weight", stratum=stratum, psu=psu, lonely_psu=lonely_psu)
     notes = []
+    if data["fpc"].notna().any():
+        notes.append("replicates leave the finite population correction out: standard errors from them are somewhat too large")
     try:
         made = _made(data, design, count, seed)
     except InputError as error:

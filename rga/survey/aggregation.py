@@ -27,7 +27,7 @@ BATCH = 245_760  # rows: two row groups as DuckDB writes them
 BUFFER = "64MB"  # more than a batch, so that DuckDB's other threads do not wait for it to be taken
 FEW = 64  # texts of a column that are looked up one by one
 UNITS = ("survey", "stratum", "psu")
-STAGED = Design(weight="weight", stratum="stratum", psu="psu")
+STAGED = Design(weight="weight", stratum="stratum", psu="psu", fpc="fpc")
 
 
 @one_blas_thread
@@ -137,7 +137,7 @@ class _Pass:
         }
         w = part.column("w").to_numpy()
         _check_weights(w, codes["survey"], self.coders["survey"])
-        if "fpc" in present:
+        if "fpc" in present and part.column("fpc").null_count < rows:
             self._take_fpc(codes, part.column("fpc").to_numpy(zero_copy_only=False))
         values = self.summands.values(part)
         positive = (w > 0).astype(np.float64)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
 import pytest
+from filelock import FileLock
 
 from pipelines.build import BuildOutcome, build
 from pipelines.resources import paths
@@ -22,10 +24,19 @@ def first_build(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> t
 
 
 @pytest.fixture(scope="session")
-def programme(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, BuildOutcome]:
-    """A warehouse built from the repository's data root, all eighteen surveys, and how that went. Not to be changed."""
-    warehouse = tmp_path_factory.mktemp("programme") / "warehouse"
-    return warehouse, build(paths(repository / "raw_data", warehouse))
+def programme(repository: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[Path, BuildOutcome]:
+    """A warehouse built from the repository's data root, all eighteen surveys, and how that went. Not to be changed.
+
+    Tests that run side by side share it: whoever comes first builds.
+    """
+    own = tmp_path_factory.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / "programme"
+    folder.mkdir(exist_ok=True)
+    warehouse, told = folder / "warehouse", folder / "outcome.pickle"
+    with FileLock(folder / "lock"):
+        if not told.exists():
+            told.write_bytes(pickle.dumps(build(paths(repository / "raw_data", warehouse))))
+    return warehouse, pickle.loads(told.read_bytes())
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -139,6 +140,26 @@ def test_a_survey_whose_design_forbids_estimates_does_not_stop_the_others(built:
         assert statuses(outcome)[clustered] == "failed" and statuses(outcome)[PAK] == ("built" if first else "unchanged")
     assert built.ask(f"SELECT mode FROM surveys WHERE survey_id = '{PAK}'")["mode"][0] == "web"
     assert built.ask(f"SELECT status FROM surveys WHERE survey_id = '{clustered}'")["status"][0] == "stale"
+
+
+def test_a_finite_population_makes_every_error_smaller_by_its_root(built: Place) -> None:
+    keys = {
+        "estimates": ["indicator", "breakdown", "sex"],
+        "gender_gaps": ["indicator", "breakdown"],
+        "adjusted_gaps": ["indicator"],
+    }
+
+    def errors(table: str) -> pd.Series:
+        some = "breakdown IN ('total', 'sex') AND rounded_to IS NULL AND" if "breakdown" in keys[table] else ""
+        found = built.ask(f"SELECT {', '.join(keys[table])}, se FROM {table} WHERE {some} survey_id = '{PAK}' AND se > 0")
+        return found.set_index(keys[table])["se"]
+
+    before = {table: errors(table) for table in keys}
+    built.edit(PAK, r"^id: ", "respondents: SELECT *, 0.19 AS drawn FROM respondents\ndesign: {fpc: drawn}\nid: ")
+    assert built.build().error is None
+    for table, was in before.items():
+        ratio = (errors(table) / was).dropna()
+        assert len(ratio) > 10 and np.allclose(ratio, 0.9, rtol=1e-9), table
 
 
 def test_a_removed_survey_vanishes(built: Place) -> None:

@@ -347,3 +347,28 @@ def test_age_is_computed_from_the_year_of_birth_in_the_files_sql(tmp_path: Path)
     )
     result = prepare(data_root(tmp_path, frame, survey), "2020-r1_BGD")
     assert result.frame.age.tolist()[:2] == [30, 65] and result.excluded == 1
+
+
+@pytest.mark.parametrize("fpc", [[10, 10, 20, 20], [0.1, 0.1, 0.5, 0.5]])
+def test_the_population_of_a_stratum_may_be_given_as_psus_or_as_the_fraction_sampled(tmp_path: Path, fpc: list[float]) -> None:
+    survey = SURVEY.replace("[region, place], psu: ea", "[region], psu: ea, fpc: n_psu")
+    frame = prepare(data_root(tmp_path, rows().assign(n_psu=fpc), survey), "2020-r1_BGD").frame
+    assert frame["fpc"].tolist() == fpc[:3]
+
+
+@pytest.mark.parametrize(
+    "fpc, told, wrong",
+    [
+        ([10, 11, 20, 20], "varies", 2),
+        ([10, 10, 1.5, 1.5], "more PSUs in the file", 2),
+        ([10, 10, -1, -1], "not positive", 2),
+        ([10, 10, None, 20], "without one", 1),
+        (["ten", "ten", "20", "20"], "not numbers", 2),
+    ],
+)
+def test_a_population_of_psus_that_cannot_be_is_an_error(tmp_path: Path, fpc: list, told: str, wrong: int) -> None:
+    survey = SURVEY.replace("[region, place], psu: ea", "[region], psu: ea, fpc: n_psu")
+    with pytest.raises(InputError, match=told) as error:
+        prepare(data_root(tmp_path, rows().assign(n_psu=fpc), survey), "2020-r1_BGD")
+    (problem,) = error.value.problems
+    assert problem.variable == "n_psu" and problem.rows == wrong and problem.remedy
