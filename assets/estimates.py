@@ -42,7 +42,7 @@ def weighted_respondents(connection: duckdb.DuckDBPyConnection, staging: Staging
         "FROM respondents JOIN weights USING (survey_id, respondent_id)"
     )
     margins = [name for name, *_ in connection.execute("DESCRIBE weights").fetchall() if name.startswith("margin_")]
-    return replace(STAGED, base_weight="weight_before_calibration" if margins else None, margins=tuple(sorted(margins)))
+    return replace(STAGED, fpc="fpc", base_weight="weight_before_calibration" if margins else None, margins=tuple(sorted(margins)))
 
 
 def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[str, pd.DataFrame]:

@@ -47,7 +47,7 @@ def totals(root: DataRoot, survey_id: str, respondents: Respondents, weights: We
     catalogue = root.catalogue()
     shares = [Share(code, catalogue.indicators[code].universe, catalogue.indicators[code].numerator) for code in asked]
     margins = tuple(sorted(name for name in map(str, weights.frame) if name.startswith("margin_")))
-    design = replace(STAGED, base_weight="weight_before_calibration" if margins else None, margins=margins)
+    design = replace(STAGED, fpc="fpc", base_weight="weight_before_calibration" if margins else None, margins=margins)
     own = weights.frame.drop(columns=["survey_id", "respondent_id"])
     with duckdb.connect() as connection:
         connection.register("weighted", pd.concat([respondents.frame, own], axis=1))
