@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
@@ -18,10 +19,10 @@ import numpy as np
 import pandas as pd
 
 from rga.microdata.codes import canonical_code
-from rga.microdata.identifier_forms import CERTAIN, DATE, DECIMAL, POSSIBLE, digits_of
+from rga.microdata.identifier_forms import CERTAIN, DATE, DECIMAL, POSSIBLE, Form, digits_of
 from rga.microdata.yaml_file import StrictModel, load_yaml
 
-LOOKED_AT = 2_000  # values of a column
+LOOKED_AT = 1_000  # values of a column
 FEW = 20  # different values that answer codes have at most
 SHARE = 0.5  # of the values that are long enough to identify anybody
 ENOUGH = 30  # values, before their spread says anything
@@ -64,12 +65,12 @@ def identifier(name: str, label: str = "", values: Iterable[object] | None = Non
     if not len(given):
         return Identifier(name, said[0], f"{said[1]}, and it is empty", 0) if said else None
     sample = _sample(given)
-    if not len(sample):
+    if not sample:
         return None
     few = _are_few(sample)
     if said and (said[0] == "coordinates" or not few):
-        matches = sum(map(POSSIBLE[said[0]], sample))
-        if matches >= SHARE * len(sample):
+        matches = _matches(POSSIBLE[said[0]], sample)
+        if matches >= SHARE * sample.total():
             return Identifier(name, *said, matches)
     return _by_content(name, sample, few)
 
@@ -105,41 +106,47 @@ def _any_of(words: list[str]) -> re.Pattern:
     return re.compile("|".join(rf"\b{re.escape(w)}\b" if w.isascii() else re.escape(w) for w in spelt))
 
 
-def _sample(given: pd.Series) -> list[str]:
-    """Some of the values as text: those long enough to identify anybody, as codes and declared missings are not."""
+def _sample(given: pd.Series) -> Counter[str]:
+    """Some of the values as text, and how often: those long enough to identify anybody, as codes and declared missings are not."""
     some = given.iloc[:: len(given) // LOOKED_AT + 1]
     place, distinct = pd.factorize(some)  # answers repeat
-    texts = [value.strip() if isinstance(value, str) else canonical_code(value) for value in distinct]
-    long = [len(text) >= 5 or bool(DECIMAL.match(text)) or sum(map(str.isalpha, text)) >= 2 for text in texts]
-    return [texts[at] for at in place if long[at]]
+    sample: Counter[str] = Counter()
+    for value, times in zip(distinct, np.bincount(place, minlength=len(distinct)).tolist(), strict=True):
+        text = value.strip() if isinstance(value, str) else canonical_code(value)
+        if len(text) >= 5 or DECIMAL.match(text) or sum(map(str.isalpha, text)) >= 2:
+            sample[text] += times
+    return sample
 
 
-def _are_few(sample: list[str]) -> bool:
+def _matches(form: Form, sample: Counter[str]) -> int:
+    return sum(times for text, times in sample.items() if form(text))
+
+
+def _are_few(sample: Counter[str]) -> bool:
     """Whether the values repeat as codes and their labels do."""
-    different = len(set(sample))
-    return different <= FEW and different <= SHARE * len(sample)
+    return len(sample) <= min(FEW, SHARE * sample.total())
 
 
-def _by_content(name: str, sample: list[str], few: bool) -> Identifier | None:
+def _by_content(name: str, sample: Counter[str], few: bool) -> Identifier | None:
+    looked_at = sample.total()
     for kind, form in CERTAIN.items():
-        matches = sum(map(form, sample))
+        matches = _matches(form, sample)
         # One in ten numbers has a right check digit by chance: a column of identifiers has hardly a wrong one.
-        if matches >= (0.9 if kind in {"device", "bank account or card", "identity document"} else SHARE) * len(sample) and not (
+        if matches >= (0.9 if kind in {"device", "bank account or card", "identity document"} else SHARE) * looked_at and not (
             few and kind == "web page or handle"
         ):
-            return Identifier(name, kind, f"{matches:,} of {len(sample):,} values looked at have its form", matches)
-    if few or len(sample) < ENOUGH:
+            return Identifier(name, kind, f"{matches:,} of {looked_at:,} values looked at have its form", matches)
+    if few or looked_at < ENOUGH:
         return None
-    different = len(set(sample)) / len(sample)
-    if different > 0.9 and _are_dialled(sample):
-        return Identifier(name, "telephone number", "its values are long numbers without order", len(sample))
-    if _are_births(sample):
-        return Identifier(name, "date of birth", "its values are days over more than thirty years", len(sample))
-    namelike = sum(map(bool, map(NAMELIKE.match, sample)))
-    if different > 0.8 and namelike > 0.8 * len(sample) and np.median([len(v) for v in sample]) <= LONG:
-        return Identifier(
-            name, "person's name", f"{namelike:,} of {len(sample):,} values looked at are two to five words", namelike
-        )
+    different = len(sample) / looked_at
+    values = list(sample.elements())
+    if different > 0.9 and _are_dialled(values):
+        return Identifier(name, "telephone number", "its values are long numbers without order", looked_at)
+    if _are_births(values):
+        return Identifier(name, "date of birth", "its values are days over more than thirty years", looked_at)
+    namelike = _matches(lambda text: bool(NAMELIKE.match(text)), sample)
+    if different > 0.8 and namelike > 0.8 * looked_at and np.median([len(v) for v in values]) <= LONG:
+        return Identifier(name, "person's name", f"{namelike:,} of {looked_at:,} values looked at are two to five words", namelike)
     return None
 
 

@@ -15,7 +15,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable
 from difflib import get_close_matches
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,21 @@ def sha256(path: Path) -> str:
 
 def column_names(path: Path) -> list[str]:
     """Names of the columns of a microdata file, without its rows. Raises InputError."""
-    return list(_read(path, None).columns)
+    return list(_names(path, *_state(path)))
+
+
+def _state(path: Path) -> tuple[int, int, int]:
+    """What changes when a file does: which it is, its size and when it was written."""
+    try:
+        found = path.stat()
+    except OSError:  # reading it says why
+        return 0, 0, 0
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
+@lru_cache(maxsize=64)
+def _names(path: Path, *_state: int) -> tuple[str, ...]:
+    return tuple(_read(path, None).columns)
 
 
 def read_columns(path: Path, wanted: Iterable[str]) -> pd.DataFrame:
