@@ -1,10 +1,18 @@
-"""Shared places: the repository, its data root, and the shared reference material where it is present."""
+"""Shared places: the repository, its data root, what is built of it once, and the shared reference material where it is present."""
 
 from __future__ import annotations
 
+import pickle
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from filelock import FileLock
+
+if TYPE_CHECKING:  # Dagster takes seconds to import, which most tests need not wait for
+    from pipelines.build import BuildOutcome
+    from tests.pipeline.place import Place
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -21,3 +29,39 @@ def shared() -> Path:
     if not (SHARED / "microdata").is_dir():
         pytest.skip("the shared microdata is not beside this checkout")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def first_build(repository: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[Place, BuildOutcome]:
+    """A few of the repository's own surveys, built once. Not to be changed."""
+    from tests.pipeline.place import Place, fresh
+
+    folder, outcome = _once("first_build", tmp_path_factory, worker_id, lambda folder: fresh(repository, folder / "place").build())
+    return Place(folder / "place"), outcome
+
+
+@pytest.fixture(scope="session")
+def programme(repository: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[Path, BuildOutcome]:
+    """A warehouse built from the repository's data root, all eighteen surveys, and how that went. Not to be changed."""
+    from pipelines.build import build
+    from pipelines.resources import paths
+
+    def all_of_it(folder: Path) -> BuildOutcome:
+        return build(paths(repository / "raw_data", folder / "warehouse"))
+
+    folder, outcome = _once("programme", tmp_path_factory, worker_id, all_of_it)
+    return folder / "warehouse", outcome
+
+
+def _once(
+    name: str, temporary: pytest.TempPathFactory, worker_id: str, build: Callable[[Path], BuildOutcome]
+) -> tuple[Path, BuildOutcome]:
+    """A folder and what building in it came to; where tests run side by side, whoever comes first builds."""
+    own = temporary.getbasetemp()
+    folder = (own if worker_id == "master" else own.parent) / name
+    folder.mkdir(exist_ok=True)
+    outcome = folder / "outcome.pickle"
+    with FileLock(folder / "lock"):
+        if not outcome.exists():
+            outcome.write_bytes(pickle.dumps(build(folder)))
+    return folder, pickle.loads(outcome.read_bytes())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import duckdb
 import pandas as pd
+import yaml
 from click.testing import CliRunner, Result
 
 from assets.workspace import Paths
@@ -17,6 +18,8 @@ from pipelines.build import BuildOutcome, build
 from pipelines.cli import main
 from pipelines.resources import paths
 
+MODULES = {"employment", "health", "unpaid domestic work", "education"}
+BREAKDOWNS = ["total", "sex", "sex*age_group", "sex*residence", "sex*education", "sex*age_group*residence"]
 SURVEYS = ["2020-r1_BGD", "2020-r1_PAK", "2021-r2_BGD", "2021-r2_PAK"]
 
 
@@ -67,9 +70,14 @@ class Place:
 
 
 def fresh(repository: Path, folder: Path, surveys: Collection[str] = SURVEYS) -> Place:
-    """A copy of the repository's data root with ``surveys`` only, and nothing built."""
+    """A copy of the repository's data root with ``surveys`` only, a few indicators and breakdowns, and nothing built."""
     place = Place(folder)
     shutil.copytree(repository / "raw_data", place.raw_data)
+    indicators, breakdowns = (place.raw_data / "catalogue" / f"{name}.yaml" for name in ("indicators", "breakdowns"))
+    every = yaml.safe_load(indicators.read_text(encoding="utf-8"))["indicators"]
+    some = {code: item for code, item in every.items() if item["module"] in MODULES}
+    indicators.write_text(yaml.safe_dump({"indicators": some}, allow_unicode=True), encoding="utf-8")
+    breakdowns.write_text(yaml.safe_dump({"breakdowns": BREAKDOWNS}), encoding="utf-8")
     for survey_id in set(place.paths.data_root().survey_ids()) - set(surveys):
         shutil.rmtree(place.survey_yaml(survey_id).parent)
     return place
