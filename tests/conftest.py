@@ -33,11 +33,16 @@ def shared() -> Path:
 
 @pytest.fixture(scope="session")
 def first_build(repository: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> tuple[Place, BuildOutcome]:
-    """A few of the repository's own surveys, built once. Not to be changed."""
-    from tests.pipeline.place import Place, fresh
+    """A few of the repository's own surveys with a short catalogue, built once. Not to be changed."""
+    return _place("first_build", repository, tmp_path_factory, worker_id, whole_catalogue=False)
 
-    folder, outcome = _once("first_build", tmp_path_factory, worker_id, lambda folder: fresh(repository, folder / "place").build())
-    return Place(folder / "place"), outcome
+
+@pytest.fixture(scope="session")
+def whole_build(repository: Path, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Place:
+    """The same surveys with the whole catalogue. Not to be changed."""
+    place, outcome = _place("whole_build", repository, tmp_path_factory, worker_id, whole_catalogue=True)
+    assert outcome.error is None
+    return place
 
 
 @pytest.fixture(scope="session")
@@ -51,6 +56,18 @@ def programme(repository: Path, tmp_path_factory: pytest.TempPathFactory, worker
 
     folder, outcome = _once("programme", tmp_path_factory, worker_id, all_of_it)
     return folder / "warehouse", outcome
+
+
+def _place(
+    name: str, repository: Path, temporary: pytest.TempPathFactory, worker_id: str, whole_catalogue: bool
+) -> tuple[Place, BuildOutcome]:
+    from tests.pipeline.place import Place, fresh
+
+    def some(folder: Path) -> BuildOutcome:
+        return fresh(repository, folder / "place", whole_catalogue=whole_catalogue).build()
+
+    folder, outcome = _once(name, temporary, worker_id, some)
+    return Place(folder / "place"), outcome
 
 
 def _once(

@@ -19,7 +19,7 @@ from pipelines.cli import main
 from pipelines.resources import paths
 
 MODULES = {"employment", "health", "unpaid domestic work", "education"}
-BREAKDOWNS = ["total", "sex", "sex*age_group", "sex*residence", "sex*education", "sex*age_group*residence"]
+BREAKDOWNS = ["total", "sex", "sex*age_group", "sex*residence", "sex*education", "sex*marital_status", "sex*age_group*residence"]
 SURVEYS = ["2020-r1_BGD", "2020-r1_PAK", "2021-r2_BGD", "2021-r2_PAK"]
 
 
@@ -69,18 +69,24 @@ class Place:
             return connection.execute(query).df()
 
 
-def fresh(repository: Path, folder: Path, surveys: Collection[str] = SURVEYS) -> Place:
-    """A copy of the repository's data root with ``surveys`` only, a few indicators and breakdowns, and nothing built."""
+def fresh(repository: Path, folder: Path, surveys: Collection[str] = SURVEYS, whole_catalogue: bool = False) -> Place:
+    """A copy of the repository's data root with ``surveys`` only, and nothing built; without the ``whole_catalogue``, which takes
+    longer to build, a few indicators and breakdowns."""
     place = Place(folder)
     shutil.copytree(repository / "raw_data", place.raw_data)
-    indicators, breakdowns = (place.raw_data / "catalogue" / f"{name}.yaml" for name in ("indicators", "breakdowns"))
-    every = yaml.safe_load(indicators.read_text(encoding="utf-8"))["indicators"]
-    some = {code: item for code, item in every.items() if item["module"] in MODULES}
-    indicators.write_text(yaml.safe_dump({"indicators": some}, allow_unicode=True), encoding="utf-8")
-    breakdowns.write_text(yaml.safe_dump({"breakdowns": BREAKDOWNS}), encoding="utf-8")
     for survey_id in set(place.paths.data_root().survey_ids()) - set(surveys):
         shutil.rmtree(place.survey_yaml(survey_id).parent)
+    if not whole_catalogue:
+        _shorten(place.raw_data / "catalogue")
     return place
+
+
+def _shorten(catalogue: Path) -> None:
+    file = catalogue / "indicators.yaml"
+    every = yaml.safe_load(file.read_text(encoding="utf-8"))["indicators"]
+    some = {code: item for code, item in every.items() if item["module"] in MODULES}
+    file.write_text(yaml.safe_dump({"indicators": some}, allow_unicode=True), encoding="utf-8")
+    (catalogue / "breakdowns.yaml").write_text(yaml.safe_dump({"breakdowns": BREAKDOWNS}), encoding="utf-8")
 
 
 def statuses(outcome: BuildOutcome) -> dict[str, str]:

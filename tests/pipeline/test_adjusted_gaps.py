@@ -7,23 +7,22 @@ from pathlib import Path
 import pandas as pd
 
 from assets.adjusted_gaps import part_of_indicator
-from pipelines.build import BuildOutcome
 from rga.microdata.data_root import DataRoot
 from tests.pipeline.place import SURVEYS, Place
 
 PAK = "2020-r1_PAK"
 
 
-def test_the_gap_that_is_adjusted_is_the_published_gap(first_build: tuple[Place, BuildOutcome]) -> None:
-    both = first_build[0].ask(
+def test_the_gap_that_is_adjusted_is_the_published_gap(whole_build: Place) -> None:
+    both = whole_build.ask(
         "SELECT a.gap - g.gap AS off, a.n_women - g.n_women AS n, a.df - g.df AS df FROM adjusted_gaps a "
         "JOIN gender_gaps g USING (survey_id, indicator) WHERE g.breakdown = 'sex' AND a.gap IS NOT NULL"
     )
     assert len(both) > 200 and both["off"].abs().max() < 1e-9 and (both[["n", "df"]] == 0).all(axis=None)
 
 
-def test_every_indicator_asked_has_a_row_with_a_number_or_the_reason_for_none(first_build: tuple[Place, BuildOutcome]) -> None:
-    rows = first_build[0].ask(
+def test_every_indicator_asked_has_a_row_with_a_number_or_the_reason_for_none(whole_build: Place) -> None:
+    rows = whole_build.ask(
         "SELECT * FROM adjusted_gaps FULL JOIN (FROM coverage SELECT survey_id, indicator WHERE status <> 'not_asked') AS c "
         "USING (survey_id, indicator)"
     )
@@ -35,19 +34,19 @@ def test_every_indicator_asked_has_a_row_with_a_number_or_the_reason_for_none(fi
     assert rows["simulated"].all()
 
 
-def test_gap_and_composition_come_apart_without_a_remainder(first_build: tuple[Place, BuildOutcome]) -> None:
-    off = first_build[0].ask(
+def test_gap_and_composition_come_apart_without_a_remainder(whole_build: Place) -> None:
+    off = whole_build.ask(
         "SELECT a.composition - d.parts AS parts, a.gap - a.composition - a.adjusted_gap AS whole FROM adjusted_gaps a JOIN "
         "(SELECT survey_id, indicator, sum(composition) AS parts FROM gap_decomposition GROUP BY ALL) d "
         "USING (survey_id, indicator)"
     )
     assert len(off) > 200 and off.abs().max(axis=None) < 1e-9
-    rows = first_build[0].ask("FROM gap_decomposition")
+    rows = whole_build.ask("FROM gap_decomposition")
     assert set(rows["variable"]) >= {"age_group", "education", "residence", "marital_status", "employment", "nonlinearity"}
 
 
-def test_who_are_alike_in_a_circumstance_are_not_adjusted_for_it(first_build: tuple[Place, BuildOutcome]) -> None:
-    rows = first_build[0].ask("SELECT indicator, adjusted_for, left_out FROM adjusted_gaps").set_index("indicator")
+def test_who_are_alike_in_a_circumstance_are_not_adjusted_for_it(whole_build: Place) -> None:
+    rows = whole_build.ask("SELECT indicator, adjusted_for, left_out FROM adjusted_gaps").set_index("indicator")
     for indicator, variable in (("EMP_HOURS_DOWN_FORMAL", "employment"), ("EDU_CLOSED", "children")):
         own = rows.loc[[indicator]]
         assert len(own) and not own["adjusted_for"].str.contains(variable).any(), indicator

@@ -26,8 +26,8 @@ KEY = ["survey_id", "indicator", "statistic", "category", "breakdown"]
 
 
 @pytest.fixture(scope="module")
-def place(first_build: tuple[Place, BuildOutcome]) -> Place:
-    return first_build[0]
+def place(whole_build: Place) -> Place:
+    return whole_build
 
 
 @pytest.fixture(scope="module")

@@ -6,14 +6,13 @@ import shutil
 
 import pandas as pd
 
-from pipelines.build import BuildOutcome
 from tests.pipeline.place import Place
 
 PAK = "2020-r1_PAK"
 
 
-def test_each_round_has_its_countries_together_by_both_rules(first_build: tuple[Place, BuildOutcome]) -> None:
-    place = first_build[0]
+def test_each_round_has_its_countries_together_by_both_rules(whole_build: Place) -> None:
+    place = whole_build
     rows = place.ask(
         "SELECT round, aggregation, sex, count(*) AS n, bool_and(simulated) AS simulated FROM regional_estimates GROUP BY ALL"
     )
@@ -27,8 +26,8 @@ def test_each_round_has_its_countries_together_by_both_rules(first_build: tuple[
     pd.testing.assert_series_equal(row["value"], expected, check_names=False)
 
 
-def test_what_is_published_of_all_countries_agrees_with_itself(first_build: tuple[Place, BuildOutcome]) -> None:
-    place = first_build[0]
+def test_what_is_published_of_all_countries_agrees_with_itself(whole_build: Place) -> None:
+    place = whole_build
     sums = place.ask("""
         SELECT max(abs(parts - coalesce(e.value, g.gap))) AS off, count(*) AS n FROM
           (SELECT round, indicator, sex, aggregation, sum(part) AS parts FROM regional_contributions GROUP BY ALL)
@@ -48,8 +47,8 @@ def test_where_one_country_is_left_nothing_is_taken_together(built: Place) -> No
     assert PAK not in set(built.ask("SELECT DISTINCT survey_id FROM furthest_behind")["survey_id"])
 
 
-def test_groups_furthest_behind_are_shown_cells_ranked_by_harm(first_build: tuple[Place, BuildOutcome]) -> None:
-    place = first_build[0]
+def test_groups_furthest_behind_are_shown_cells_ranked_by_harm(whole_build: Place) -> None:
+    place = whole_build
     table = place.ask("SELECT f.*, i.direction AS of_indicator FROM furthest_behind f JOIN indicators i USING (indicator)")
     assert (table["direction"] == table["of_indicator"]).all() and set(table["direction"]) == {"more_is_worse", "more_is_better"}
     assert table.groupby(["survey_id", "indicator"]).size().max() == 10 and table["breakdown"].str.count(r"\*").max() == 2
@@ -71,8 +70,8 @@ def test_groups_furthest_behind_are_shown_cells_ranked_by_harm(first_build: tupl
     assert table["group_label"].str.contains("Women, 18 to 24, Rural", regex=False).any()
 
 
-def test_young_rural_women_are_a_group_of_their_own(first_build: tuple[Place, BuildOutcome]) -> None:
-    rows = first_build[0].ask("""
+def test_young_rural_women_are_a_group_of_their_own(whole_build: Place) -> None:
+    rows = whole_build.ask("""
         SELECT * FROM estimates WHERE breakdown = 'sex*age_group*residence' AND sex = 'F' AND residence = 'R'
         AND age_group = 'Y18T24' AND obs_status <> 'Q'""")
     assert len(rows) > 20 and (rows["n"] >= 25).all() and rows["se_from_total"].notna().mean() > 0.9

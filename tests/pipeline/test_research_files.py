@@ -10,7 +10,6 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from pipelines.build import BuildOutcome
 from rga.privacy.anonymity import class_sizes
 from tests.pipeline.place import Place
 
@@ -19,11 +18,11 @@ REPLICATES = 30
 
 
 @pytest.fixture(scope="module")
-def exported(first_build: tuple[Place, BuildOutcome], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def exported(whole_build: Place, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("research")
     for form in ("sav", "dta", "parquet"):
         arguments = ["--survey", SURVEY, "--format", form, "--out", str(folder), "--replicates", str(REPLICATES)]
-        result = first_build[0].rga("export", "microdata", *arguments)
+        result = whole_build.rga("export", "microdata", *arguments)
         assert result.exit_code == 0, result.output
     return folder
 
@@ -41,8 +40,8 @@ def test_in_every_format_nobody_stands_out_and_the_file_says_that_it_is_simulate
     assert sav_meta.column_names_to_labels["sex"] and set(sav["sex"].dropna()) <= {"Women", "Men", "Other"}
 
 
-def test_ids_order_and_design_numbers_are_not_those_of_the_survey(exported: Path, first_build: tuple[Place, BuildOutcome]) -> None:
-    staging = first_build[0].paths.staging()
+def test_ids_order_and_design_numbers_are_not_those_of_the_survey(exported: Path, whole_build: Place) -> None:
+    staging = whole_build.paths.staging()
     weights = staging.read_restricted("weights", SURVEY)
     released = pd.read_parquet(exported / f"{SURVEY}.parquet")
     used = weights.loc[weights["weight"] > 0, "weight"].to_numpy()
@@ -52,9 +51,7 @@ def test_ids_order_and_design_numbers_are_not_those_of_the_survey(exported: Path
     assert len(ids & written) < 0.01 * len(ids) or all(text.isdigit() and len(text) < 6 for text in ids & written)
 
 
-def test_replicate_weights_give_about_the_published_standard_errors(
-    exported: Path, first_build: tuple[Place, BuildOutcome]
-) -> None:
+def test_replicate_weights_give_about_the_published_standard_errors(exported: Path, whole_build: Place) -> None:
     released = pd.read_parquet(exported / f"{SURVEY}.parquet")
     replicates = released[[f"replicate_{r}" for r in range(1, REPLICATES + 1)]].to_numpy()
     ratios = []
@@ -63,7 +60,7 @@ def test_replicate_weights_give_about_the_published_standard_errors(
         answer = (released[column] == yes).to_numpy()[known]
         shares = (replicates[known] * answer[:, None]).sum(axis=0) / replicates[known].sum(axis=0)
         value = np.average(answer, weights=released["weight"][known])
-        published = first_build[0].ask(
+        published = whole_build.ask(
             f"SELECT value, se, rounded_to FROM estimates WHERE survey_id = '{SURVEY}' AND indicator = '{code}' "
             "AND breakdown = 'total'"
         )
