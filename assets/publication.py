@@ -61,11 +61,11 @@ def published(
         for dimension in catalogue.dimensions:
             if dimension in frame:
                 frame[dimension] = frame[dimension].replace(catalogue.columns[dimension].sdmx)
-    exposed = set(estimates.loc[protection.exposed, GROUP].itertuples(index=False, name=None))
+    exposed = pd.MultiIndex.from_frame(estimates.loc[protection.exposed, GROUP]).unique()
     for name, frame in tables.items():
         n = frame["n"] if name == "estimates" else frame[["n_women", "n_men"]].min(axis=1)
         left_out = (n < rules.dhs.suppress_below) | _unknown(frame, catalogue.dimensions)
-        left_out |= np.array([key in exposed for key in frame[GROUP].itertuples(index=False, name=None)], dtype=bool)
+        left_out |= pd.MultiIndex.from_frame(frame[GROUP]).isin(exposed)
         tables[name] = frame[~(left_out & (frame["breakdown"].str.count(r"\*") >= THREE - 1))]
     return tables
 
