@@ -24,7 +24,7 @@ from rga.survey.summands import Summands, Values
 from rga.survey.sums import ByMargin, Crossing, Margins, Sums
 
 BATCH = 245_760  # rows: two row groups as DuckDB writes them
-BUFFER = "64MB"  # more than a batch, so that DuckDB's other threads do not wait for it to be taken
+BUFFER = "32MB"  # more than a batch, so that DuckDB's other threads do not wait for it to be taken
 FEW = 64  # texts of a column that are looked up one by one
 UNITS = ("survey", "stratum", "psu")
 STAGED = Design(weight="weight", stratum="stratum", psu="psu")

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from rga.survey.grouping import sum_by
-from rga.survey.summands import Columns
+from rga.survey.grouping import Places, sum_by
 from rga.survey.sums import ByMargin, Sums
 from rga.survey.variance import Alone, Sample
 
@@ -78,7 +77,7 @@ def residuals(
     return Residuals(z, found)
 
 
-def _summed(place: np.ndarray, joint: int, shape: tuple[int, ...], rows: np.ndarray, which: list[Columns]) -> list[np.ndarray]:
+def _summed(place: np.ndarray, joint: int, shape: tuple[int, ...], rows: np.ndarray, which: list[Places]) -> list[np.ndarray]:
     """Sums of ``rows`` in each ``place`` (joint cell and cell), a matrix joint cells x cells x statistics for each of ``which``."""
     total = sum_by(place, joint * shape[0], rows)
     return [total[:, some].reshape(joint, *shape) for some in which]

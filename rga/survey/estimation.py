@@ -6,7 +6,7 @@ those differences (``gaps``), tables (``tables``), publication rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ import pandas as pd
 
 from rga.survey.calibrated_variance import residuals
 from rga.survey.design import MISSING, LonelyPsu, breakdown_name, lonely_psu_of
-from rga.survey.grouping import sum_by
+from rga.survey.grouping import Places, as_slice, sum_by
 from rga.survey.sums import Crossing, Sums
 from rga.survey.variance import Answered, Deviations, Sample, check_lonely, finished
 
@@ -111,7 +111,7 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     row = crossing.psu[groups] - sample.first_psu
     shape = (len(surveys), len(first), statistics)
     place = sample.survey[row] * len(first) + cell  # in surveys x cells
-    weighted = crossing.weighted if len(groups) == len(crossing.weighted) else crossing.weighted[groups]
+    weighted = crossing.weighted[as_slice(groups)]
     of_cell = sum_by(place, shape[0] * shape[1], weighted)
     strata, one = np.unique(crossing.stratum_cell[groups], return_index=True)  # of a stratum's PSUs in a cell one stands for all
     counted = crossing.counted[strata]
@@ -194,7 +194,9 @@ def _simple_random_variance(
     return (weight * squares - total**2) / np.maximum(n - 1, 1) * finite
 
 
-def union(sample: Sample, answered: np.ndarray, left: Sequence[int] | np.ndarray, right: Sequence[int] | np.ndarray) -> Answered:
+def union(sample: Sample, answered: np.ndarray, left: Places, right: Places) -> Answered:
     """PSUs and strata with an answer in either of two cells. Respondents who are alone are in one of them only."""
-    psus = answered[:, left] + answered[:, right]
-    return Answered.of(sample, np.where(sample.alone[:, None, None], psus, psus > 0))
+    one, other = answered[:, left], answered[:, right]
+    psus = np.maximum(one, other)
+    psus[sample.alone] = one[sample.alone] + other[sample.alone]
+    return Answered.of(sample, psus)

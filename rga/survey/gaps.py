@@ -11,6 +11,7 @@ from scipy.special import stdtr
 
 from rga.survey.design import MEN, MISSING, OTHER, SEX, WOMEN
 from rga.survey.estimation import Part, union
+from rga.survey.grouping import Places, as_slice
 from rga.survey.intervals import t_quantile
 from rga.survey.sums import Sums
 from rga.survey.variance import finished
@@ -22,7 +23,7 @@ MEASURES = [
 ]  # fmt: skip
 
 
-def pairs(sums: Sums, part: Part) -> tuple[np.ndarray, np.ndarray]:
+def pairs(sums: Sums, part: Part) -> tuple[Places, Places]:
     """Cells of women and, in the same order, of men with the same known categories of the other dimensions."""
     key = np.zeros(len(part.codes[SEX]), dtype=np.int64)
     known = np.ones(len(key), dtype=bool)
@@ -33,10 +34,10 @@ def pairs(sums: Sums, part: Part) -> tuple[np.ndarray, np.ndarray]:
     sex = sums.categories[SEX][part.codes[SEX]]
     women, men = (np.flatnonzero(known & (sex == code)) for code in (WOMEN, MEN))
     _, f, m = np.intersect1d(key[women], key[men], return_indices=True)
-    return women[f], men[m]
+    return as_slice(women[f]), as_slice(men[m])
 
 
-def differences(part: Part, f: np.ndarray, m: np.ndarray) -> dict[str, np.ndarray]:
+def differences(part: Part, f: Places, m: Places) -> dict[str, np.ndarray]:
     """Differences and ratios of the cells ``f`` and ``m``, surveys x pairs x statistics: the variance of g(women) - g(men) is that
     of each, times the square of the derivative of g, less twice their covariance, times both derivatives."""
     women, men = part.value[:, f], part.value[:, m]

@@ -16,6 +16,7 @@ from scipy.sparse import csc_array, csr_array
 from rga.survey.data import literal
 
 LIMIT = 2**62
+Places = slice | np.ndarray
 FEW = 25_000  # rows that are not worth adding up before the end
 
 
@@ -61,13 +62,17 @@ class Coder:
 
 def keys(codes: Sequence[np.ndarray]) -> np.ndarray:
     """One number per row, in the order of ``codes`` (numbers from 0), the first of them first."""
-    key, size = np.zeros(len(codes[0]), dtype=np.int64), 1
-    for column in codes:
+    first, *others = codes
+    key, size = first.astype(np.int64), int(first.max(initial=0)) + 1
+    for column in others:
         values = int(column.max(initial=0)) + 1
         if size * values > LIMIT:
             distinct, key = np.unique(key, return_inverse=True)
             size = len(distinct)
-        key, size = key * values + column, size * values
+        if values > 1:
+            key *= values
+            key += column
+            size *= values
     return key
 
 
@@ -77,6 +82,11 @@ def group(codes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     row = np.zeros(len(distinct), dtype=np.int64)
     row[code] = np.arange(len(code))
     return code, row
+
+
+def as_slice(places: np.ndarray) -> Places:
+    """A slice where they follow one another: it copies nothing."""
+    return slice(int(places[0]), int(places[-1]) + 1) if len(places) and (np.diff(places) == 1).all() else places
 
 
 def sum_by(code: np.ndarray, size: int, rows: np.ndarray, scale: np.ndarray | None = None) -> np.ndarray:

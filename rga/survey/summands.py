@@ -12,7 +12,7 @@ from functools import cache, cached_property
 import numpy as np
 import pyarrow as pa
 
-from rga.survey.grouping import sum_by
+from rga.survey.grouping import Places, as_slice, sum_by
 from rga.survey.statistics import Distribution, Ratio, Share, Statistic
 
 MOST = 8  # answers that are packed into a byte
@@ -25,13 +25,13 @@ def _unpacked(base: int, answers: int) -> tuple[np.ndarray, np.ndarray]:
     return (state == 1).astype(np.float64), (state < 2).astype(np.float64)
 
 
-Columns = slice | np.ndarray
+CACHED = 512  # respondents
 MANY = 4  # groups with fewer respondents than this are many
 
 
 @dataclass(frozen=True)
 class Summands:
-    """Columns of a matrix of sums, groups x ``width``; a respondent not in a statistic's base counts 0.
+    """Places of a matrix of sums, groups x ``width``; a respondent not in a statistic's base counts 0.
 
     ``y``, ``x`` and ``known`` say in which column each statistic has its own, ``yy``, ``yx`` and ``xx`` its products; as y is 0 or
     1 for a share, and x is 1 but for a ratio, several are often one. ``select`` are the SQL expressions that ``values`` reads: a
@@ -42,12 +42,12 @@ class Summands:
     width: int
     shares: int
     numbers: tuple[tuple[int, bool], ...]
-    y: Columns
-    x: Columns
-    known: Columns
-    yy: Columns
-    yx: Columns
-    xx: Columns
+    y: Places
+    x: Places
+    known: Places
+    yy: Places
+    yx: Places
+    xx: Places
 
     @classmethod
     def of(cls, columns: Sequence[tuple[Statistic, str, str]]) -> Summands:
@@ -70,7 +70,7 @@ class Summands:
             # known, y, y^2; of a ratio also x, yx, x^2
             at[:, k] = width + np.array([1, 3, 0, 2, 4, 5] if ratio else [1, 0, 0, 2, 1, 0])
             width += 6 if ratio else 3
-        return cls(tuple(select), width, len(shares), tuple(numbers), *map(_columns, at))
+        return cls(tuple(select), width, len(shares), tuple(numbers), *map(as_slice, at))
 
     def values(self, batch: pa.RecordBatch) -> Values:
         """Those of a batch of respondents, which has the columns of ``select``."""
@@ -98,8 +98,12 @@ class Values:
     @cached_property
     def matrix(self) -> np.ndarray:
         """Respondents x width."""
-        yes, known = ([answer == 1 for answer in self.answers], [answer < 2 for answer in self.answers])
-        return np.stack([*yes, *known, *self.numbers], axis=1, dtype=np.float64)
+        columns = [*(answer == 1 for answer in self.answers), *(answer < 2 for answer in self.answers), *self.numbers]
+        made = np.empty((self.respondents, len(columns)))
+        for first in range(0, self.respondents, CACHED):  # columns become rows, which is slow where it leaves the cache
+            some = slice(first, first + CACHED)
+            np.stack([column[some] for column in columns], axis=1, out=made[some])
+        return made
 
     def sums(self, code: np.ndarray, size: int, scale: np.ndarray | None = None) -> np.ndarray:
         """Sums (each respondent's times ``scale``) over those of each ``code``, 0..size-1: ``size`` x width.
@@ -134,11 +138,6 @@ class Values:
             for answer in others:
                 packed = base * packed + answer
             yield first, packed
-
-
-def _columns(which: np.ndarray) -> Columns:
-    """A slice where they follow one another: it copies nothing."""
-    return slice(int(which[0]), int(which[-1]) + 1) if len(which) and (np.diff(which) == 1).all() else which
 
 
 def _answer(statistic: Statistic, y: str) -> str:

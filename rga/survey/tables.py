@@ -181,7 +181,7 @@ def _joined(
     for name in measures:
         values = np.concatenate([rows.measures[name] for rows in every]) if every else np.zeros(0)
         frame[name] = pd.Series(values.astype(np.int64) if name in COUNTS else values)
-    return pd.DataFrame(frame)
+    return pd.DataFrame(frame, copy=False)
 
 
 def _texts(names: Sequence[str] | np.ndarray, code: np.ndarray) -> pa.Array:

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.grouping import sum_by
+from rga.survey.grouping import Places, sum_by
 from rga.survey.sums import Sums
 
 
@@ -72,6 +72,12 @@ class Sample:
         """Sum rows (any shape after the first axis) over surveys."""
         return np.add.reduceat(rows, self.first_row_of_survey, axis=0)
 
+    def products_by_survey(self, left: np.ndarray, right: np.ndarray) -> np.ndarray:
+        """Sum ``left`` times ``right``, both rows x cells x statistics, over surveys, without an array of the products."""
+        ends = [*self.first_row_of_survey[1:], len(left)]
+        spans = [slice(*span) for span in zip(self.first_row_of_survey, ends, strict=True)]
+        return np.stack([np.einsum("rcs,rcs->cs", left[span], right[span]) for span in spans])
+
     def by_stratum(self, rows: np.ndarray) -> np.ndarray:
         return np.add.reduceat(rows, self.first_row_of_stratum, axis=0)
 
@@ -117,7 +123,8 @@ class Deviations:
             mean[lonely] = _over_the_sample(sample, z)[sample.survey_of_stratum[lonely]]
         root = np.sqrt(sample.scale)[:, None, None]
         # Centred before it is squared: the sum of squares minus the squared sum would lose digits and can turn negative.
-        self._psus = z - mean[sample.stratum]
+        self._psus = mean[sample.stratum]
+        np.subtract(z, self._psus, out=self._psus)
         self._psus *= root[sample.stratum]
         self._alone = np.flatnonzero(sample.alone)
         if len(self._alone):
@@ -132,15 +139,15 @@ class Deviations:
 
     def variance(self) -> np.ndarray:
         """Surveys x cells x statistics, before the rule `average`."""
-        found = self.sample.by_survey(self._psus**2)
+        found = self.sample.products_by_survey(self._psus, self._psus)
         if len(self._alone):
             squares = self._own - 2 * self._mean * self._z + self._size * self._mean**2
             found += self._of_alone(squares)
         return np.maximum(found, 0.0)
 
-    def covariance(self, left: Sequence[int] | np.ndarray, right: Sequence[int] | np.ndarray) -> np.ndarray:
+    def covariance(self, left: Places, right: Places) -> np.ndarray:
         """Of the cells ``left[i]`` and ``right[i]``, which have no respondent in common but may have PSUs and strata."""
-        found = self.sample.by_survey(self._psus[:, left] * self._psus[:, right])
+        found = self.sample.products_by_survey(self._psus[:, left], self._psus[:, right])
         if len(self._alone):
             (z, u), (a, b) = ((array[:, left], array[:, right]) for array in (self._z, self._mean))
             found += self._of_alone(self._size * a * b - b * z - a * u + self._of_margins(left, right))
@@ -150,7 +157,8 @@ class Deviations:
         """Variance of each cell's value less that of ``other``, the one cell that has everybody, on the same rows: surveys x cells
         x statistics, before the rule `average`. ``products`` are, of rows that are alone, the sums of w^2 z z of the two, z being
         as before calibration."""
-        found = self.sample.by_survey((self._psus - other._psus) ** 2)
+        apart = self._psus - other._psus
+        found = self.sample.products_by_survey(apart, apart)
         if len(self._alone):
             squares = self._own + other._own - 2 * products
             for row, part, of_all in zip(self._fitted_rows, self._fitted, other._fitted, strict=True):
@@ -163,7 +171,7 @@ class Deviations:
     def _fitted_rows(self) -> np.ndarray:
         return np.searchsorted(self._alone, [part.row for part in self._fitted])
 
-    def _of_margins(self, left: Sequence[int] | np.ndarray, right: Sequence[int] | np.ndarray) -> np.ndarray | float:
+    def _of_margins(self, left: Places, right: Places) -> np.ndarray | float:
         """What calibration adds to sums of products over respondents who are alone."""
         if not self._fitted:
             return 0.0
