@@ -14,6 +14,7 @@ from typing import Any
 
 import duckdb
 import pandas as pd
+import pyarrow as pa
 
 from rga.errors import InputError, Problem, ReleaseError
 from rga.warehouse import change_tables
@@ -98,16 +99,12 @@ def _write(path: Path, schema: list[Table], frames: Mapping[str, pd.DataFrame]) 
                 continue
             if unknown := set(frame.columns) ^ set(table.names):
                 raise ReleaseError(f"table {table.name}: columns do not match the schema: {', '.join(sorted(unknown))}")
-            connection.register("incoming", frame)
-            columns = ", ".join(
-                f'CASE WHEN isnan("{c.name}"::DOUBLE) THEN NULL ELSE "{c.name}" END AS "{c.name}"'
-                if c.type == "DOUBLE" else f'"{c.name}"'
-                for c in table.columns
-            )  # fmt: skip
             key = ", ".join(f'"{name}"' for name in table.key)
             try:
-                connection.execute(f"INSERT INTO {table.name} BY NAME SELECT {columns} FROM incoming ORDER BY {key}").fetchall()
-            except duckdb.Error as error:
+                # by way of Arrow: read several times as fast, and NaN is null
+                connection.register("incoming", pa.Table.from_pandas(frame, preserve_index=False))
+                connection.execute(f"INSERT INTO {table.name} BY NAME FROM incoming ORDER BY {key}").fetchall()
+            except (duckdb.Error, pa.ArrowException) as error:
                 raise ReleaseError(f"table {table.name}: {str(error).splitlines()[0]}") from None
             connection.unregister("incoming")
         for view in views(_codes(frames)):
