@@ -127,12 +127,13 @@ def protected(estimates: pd.DataFrame, withheld: np.ndarray, catalogue: Catalogu
 
 def _with_protection(verdicts: pd.DataFrame, protection: Protection) -> pd.DataFrame:
     """A cell that precision hid already says nothing of its count: whether it is small as well must not be told. Nor, of the
-    others, which are hidden for their own sake and which for another's."""
+    others, which are hidden for their own sake and which for another's, nor what the rule on precision made of the count."""
     newly = protection.hidden & (verdicts["obs_status"].to_numpy() != "Q")
     rounded = (protection.rounded_to > 0) & ~protection.hidden
     reason = np.where(newly, "confidential", np.where(rounded & (verdicts["reason"] == "none"), "rounded", verdicts["reason"]))
     return verdicts.assign(
         rounded_to=np.where(rounded, protection.rounded_to, np.nan),
+        nchs_rule=verdicts["nchs_rule"].mask(newly),
         nchs_review=verdicts["nchs_review"].mask(newly),
         obs_status=np.where(newly, "Q", verdicts["obs_status"]),
         conf_status=np.where(newly, "C", "F"),
@@ -141,23 +142,25 @@ def _with_protection(verdicts: pd.DataFrame, protection: Protection) -> pd.DataF
 
 
 def _estimates(frame: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Hidden cells without their numbers; of rounded ones, nothing that would give the unrounded share."""
+    """Hidden cells without their numbers; of rounded ones, nothing that would give the unrounded share: with se also deff would."""
     frame = pd.concat([frame, verdicts], axis=1)
     at = frame["rounded_to"].notna().to_numpy()
-    exact = {
-        name: frame.loc[at, name].to_numpy(np.float64) for name in ("rounded_to", "value", "se", "se_from_total", "deff", "df", "n")
-    }
-    step = exact["rounded_to"] / 100
-    value, se, deff = np.round(exact["value"] / step) * step, _two_digits(exact["se"]), _two_digits(exact["deff"])
+    exact = {name: frame.loc[at, name].to_numpy(np.float64) for name in ("rounded_to", "value", "se", "se_from_total", "df")}
+    step, nothing = exact["rounded_to"] / 100, np.full(int(at.sum()), np.nan)
+    value, se = np.round(exact["value"] / step) * step, _two_digits(exact["se"])
     low, high = logit_interval(value, se, exact["df"])
-    rounded = [value, se, low, high, _two_digits(exact["se_from_total"]), deff, np.round(exact["n"] / deff), se / value]
+    rounded = [value, se, low, high, _two_digits(exact["se_from_total"]), nothing, nothing, se / value]
     frame.loc[at, HIDDEN["estimates"]] = np.column_stack(rounded)
     frame.loc[frame["obs_status"] == "Q", HIDDEN["estimates"]] = np.nan
     return frame
 
 
 def _gaps(frame: pd.DataFrame, estimates: pd.DataFrame, women: np.ndarray, men: np.ndarray) -> pd.DataFrame:
-    """A gap is hidden, doubtful or rounded as the worse of its two shares is; where one is rounded, so is all that follows."""
+    """A gap is hidden, doubtful or rounded as the worse of its two shares is; where one is rounded, so is all that follows.
+
+    Such a gap is tested as it is printed, a reader could undo the rounding otherwise; its error has that of the rounding in it: a
+    step's square by 12, as of any number in its place.
+    """
     frame, f, m = frame.copy(), estimates.iloc[women].reset_index(drop=True), estimates.iloc[men].reset_index(drop=True)
     worse = m["obs_status"].map("AUQ".index) > f["obs_status"].map("AUQ".index)
     for name in ("obs_status", "conf_status", "reason"):
@@ -168,10 +171,13 @@ def _gaps(frame: pd.DataFrame, estimates: pd.DataFrame, women: np.ndarray, men: 
     frame.loc[at & frame["reason"].eq("none"), "reason"] = "rounded"
     of_women, of_men = (side.loc[at, "value"].to_numpy() for side in (f, m))
     exact = {name: frame.loc[at, name].to_numpy(np.float64) for name in ("se", "df", "ratio", "ratio_high")}
-    gap, se = of_women - of_men, _two_digits(exact["se"])
+    error = [np.nan_to_num(side.loc[at, "rounded_to"].to_numpy(np.float64)) / 100 / np.sqrt(12) for side in (f, m)]
+    gap, se = of_women - of_men, _two_digits(np.sqrt(exact["se"] ** 2 + error[0] ** 2 + error[1] ** 2))
     ratio = np.divide(of_women, of_men, out=np.full(len(gap), np.nan), where=of_men > 0)
-    reach = t_quantile(exact["df"]) * se
-    factor = np.exp(_two_digits(np.log(exact["ratio_high"] / exact["ratio"])))
+    t = t_quantile(exact["df"])
+    reach, of_log = t * se, _two_digits(np.log(exact["ratio_high"] / exact["ratio"]))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        factor = np.exp(np.sqrt(of_log**2 + t**2 * ((error[0] / of_women) ** 2 + (error[1] / of_men) ** 2)))
     rounded = [of_women, of_men, gap, se, gap - reach, gap + reach, _p_value(gap, se, exact["df"])]
     names = ["women", "men", "gap", "se", "ci_low", "ci_high", "p_value", "ratio", "ratio_low", "ratio_high"]
     frame.loc[at, names] = np.column_stack([*rounded, ratio, ratio / factor, ratio * factor])

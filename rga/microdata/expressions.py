@@ -43,6 +43,11 @@ def check_expression(text: str, columns: Mapping[str, set[str] | None]) -> set[s
     return read
 
 
+def canonical_expression(text: str) -> str:
+    """The same of two valid expressions that differ in blanks, brackets around the whole or how operators are written."""
+    return sqlglot.parse_one(text, dialect="duckdb").unnest().sql(dialect="duckdb")
+
+
 def _check_codes(node: exp.Condition, columns: Mapping[str, set[str] | None]) -> None:
     sides = [node.this, *node.expressions] if isinstance(node, exp.In) else [node.left, node.right]  # type: ignore[attr-defined]
     names = [side.name for side in sides if isinstance(side, exp.Column)]

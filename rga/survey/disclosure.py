@@ -84,8 +84,8 @@ def protect(
     fixed[: cells.published] = False if settled is None else settled
     error[: cells.published] = 100 * np.nan_to_num(se)
     values = np.full(len(published), rules.possible_values)
-    if not cells.is_tree:  # a reader may narrow further what is not settled than is seen here
-        values[~fixed] += SPARE
+    cyclic = cells.cyclic
+    values[~fixed & cyclic[cells.group]] += SPARE  # a reader may narrow further what is not settled than is seen here
     part, chosen = cells, np.arange(len(published))
     sweeps = int(cells.depth.max(initial=0)) + 1  # enough on a tree; elsewhere most of what there is to see, and fast
     while len(chosen):
@@ -101,11 +101,10 @@ def protect(
             least, most = np.maximum(least, 0), np.minimum(most, limits.high[part.parent])
             below |= own_hidden[part.parent] & too_narrow(least, most, of_parent)
         if not unsafe.any():
-            if cells.is_tree or sweeps == THOROUGH:
+            if sweeps == THOROUGH:
                 break
-            given_up_on = np.zeros(int(cells.group.max()) + 1, dtype=bool)
-            given_up_on[cells.group[exposed]] = True
-            (part, chosen), sweeps = cells.part(~given_up_on[cells.group]), THOROUGH
+            cyclic[cells.group[exposed]] = False  # given up on
+            (part, chosen), sweeps = cells.part(cyclic[cells.group]), THOROUGH
             continue
         step = _next_step(part, own_rounded, error[chosen], rules)
         price = _prices(part, open_, own_rounded > 0, step, error[chosen], rules)

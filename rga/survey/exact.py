@@ -64,7 +64,7 @@ def attack(cells: Cells, limits: Limits, truth: np.ndarray, target: np.ndarray, 
         tried[1][chosen[up]], tried[-1][chosen[~up]] = True, True
         # Integrality is needed where sums have cycles only: on a tree, corners are whole.
         found = milp(
-            objective[free], integrality=int(whole and not cells.is_tree), bounds=bounds, constraints=constraint
+            objective[free], integrality=int(whole and bool(cells.cyclic.any())), bounds=bounds, constraints=constraint
         )  # fmt: skip
         if found.x is None:
             raise RuntimeError(f"no table agrees with what is shown: {found.message}")

@@ -6,7 +6,7 @@ numbers are hidden (``disclosure``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from rga.survey.design import TOTAL, breakdown_name
+from rga.survey.shared_counts import families, shared_counts
 
 GROUP = ["survey_id", "indicator", "statistic", "category"]
 SLACK = 1e-6  # of a respondent: what rounding of sums may leave
@@ -23,7 +24,8 @@ SLACK = 1e-6  # of a respondent: what rounding of sums may leave
 class Cells:
     """Cells of every breakdown: ``published`` rows first, in their order, then those that no table shows but that sums run through.
 
-    ``group`` numbers survey x indicator (x statistic x category): only cells of one group add up. ``depth`` is how many dimensions
+    ``group`` numbers survey x indicator (x statistic x category): only cells of one group add up. Indicators that share counts
+    (``shared_counts``) are one group. ``depth`` is how many dimensions
     a cell has. ``n`` are respondents in the base, ``count`` those who have the characteristic; ``weight`` and ``weighted`` are
     their weights, scaled to mean 1 in the group. Relation r says that the cells ``child`` whose ``relation`` is r add up to the
     cell ``parent[r]``.
@@ -41,9 +43,11 @@ class Cells:
     relation: np.ndarray
 
     @property
-    def is_tree(self) -> bool:
-        """Whether no cell is part of two sums, so that ``narrowed`` is exact."""
-        return len(np.unique(self.child)) == len(self.child)
+    def cyclic(self) -> np.ndarray:
+        """By group: whether a cell is part of two sums, so that ``narrowed`` may see less than there is."""
+        found = np.zeros(int(self.group.max(initial=-1)) + 1, dtype=bool)
+        found[self.group[np.bincount(self.child, minlength=len(self.n)) > 1]] = True
+        return found
 
     def part(self, kept: np.ndarray) -> tuple[Cells, np.ndarray]:
         """The cells of whole groups that are ``kept`` (a mask), and their numbers here."""
@@ -66,8 +70,9 @@ def cells_of(frame: pd.DataFrame, breakdowns: Sequence[tuple[str, ...]]) -> Cell
     """Cells and relations of a table with columns `survey_id, indicator, statistic, category, breakdown`, one per dimension (`_T`
     where not broken down), `n, numerator_n, value` (0..1) and `population`.
 
-    A cell's parents are in the largest breakdowns that its own contains. Where two breakdowns share dimensions that no
-    listed one has, their common margin is added, as what both add up to. A sum that does not hold of ``n`` is not used.
+    A cell's parents are in the largest breakdowns that its own contains, and the same cell of an indicator that counts the same.
+    Where two breakdowns share dimensions that no listed one has, their common margin is added, as what both add up to. A sum that
+    does not hold of ``n`` is not used.
     """
     dimensions = list(dict.fromkeys(name for by in breakdowns for name in by))
     sets = _closed([frozenset(by) for by in breakdowns])
@@ -97,15 +102,44 @@ def cells_of(frame: pd.DataFrame, breakdowns: Sequence[tuple[str, ...]]) -> Cell
             children.append(child)
             relations.append(relation + made)
             made += len(parent)
+    shared = shared_counts(frame, group, list(codes))
+    for parent, child, relation in _between(shared, order, blocks, table, codes):
+        parents.append(parent)
+        children.append(child)
+        relations.append(relation + made)
+        made += len(parent)
+    family = families(shared, int(group.max(initial=-1)) + 1)[table["group"]]
     weight, weighted = (np.nan_to_num(table[name]) for name in ("weight", "weighted"))
-    per_person = np.bincount(table["group"], weight) / np.maximum(np.bincount(table["group"], table["n"]), 1)
-    scale = np.where(per_person > 0, per_person, 1.0)[table["group"]]
+    per_person = np.bincount(family, weight) / np.maximum(np.bincount(family, table["n"]), 1)
+    scale = np.where(per_person > 0, per_person, 1.0)[family]
     links = (np.concatenate(several) if several else np.zeros(0, np.int64) for several in (parents, children, relations))
-    return Cells(len(frame), table["group"], depth, table["n"], table["count"], weight / scale, weighted / scale, *links)
+    return Cells(len(frame), family, depth, table["n"], table["count"], weight / scale, weighted / scale, *links)
+
+
+def _between(
+    shared: list[tuple[int, tuple[int, ...]]],
+    order: list[frozenset[str]],
+    blocks: dict[frozenset[str], np.ndarray],
+    table: dict[str, np.ndarray],
+    codes: dict[str, np.ndarray],
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """As ``_sums``, of each group whose counts are another's or two others': its cells, and theirs of the same breakdown."""
+    for of_sum, parts in shared:
+        for by in order:
+            rows = blocks[by]
+            parent = rows[table["group"][rows] == of_sum]
+            key = _key(parent, by, table, codes, grouped=False)
+            child, relation = [], []
+            for part in parts:
+                row = rows[table["group"][rows] == part]
+                _, at, own = np.intersect1d(key, _key(row, by, table, codes, grouped=False), return_indices=True)
+                child.append(row[own])
+                relation.append(at)
+            yield parent, np.concatenate(child), np.concatenate(relation)
 
 
 def narrowed(cells: Cells, low: np.ndarray, high: np.ndarray, sweeps: int = 12) -> tuple[np.ndarray, np.ndarray]:
-    """Limits of each cell's number after all that the sums say: exact where ``is_tree``, else no tighter than the truth.
+    """Limits of each cell's number after all that the sums say: exact but in ``cyclic`` groups, there no tighter than the truth.
 
     Parents lie between the sums of their children's limits, a child between what its parent and its siblings leave. Repeated
     until nothing moves: on a tree, limits are then attained (and by whole numbers, if those given were whole), after as many
@@ -169,8 +203,10 @@ def _margin(
     return np.arange(start, len(table["n"]))
 
 
-def _key(row: np.ndarray, by: frozenset[str], table: dict[str, np.ndarray], codes: dict[str, np.ndarray]) -> np.ndarray:
-    key = table["group"][row].astype(np.int64)
+def _key(
+    row: np.ndarray, by: frozenset[str], table: dict[str, np.ndarray], codes: dict[str, np.ndarray], grouped: bool = True
+) -> np.ndarray:
+    key = table["group"][row].astype(np.int64) if grouped else np.zeros(len(row), dtype=np.int64)
     for name in sorted(by):
         key = key * (int(codes[name].max()) + 2) + codes[name][row]
     return key

@@ -39,7 +39,9 @@ RULES = [
         "nchs_rule",
         "nchs_rule",
         "Rule of NCHS 2017 that decides. Shown: narrow (interval to 5 points), passed. Suppressed: n_effective (under 30), wide "
-        "(30 points or more), relative (interval over 130 % of the share), undefined. not_judged: no share",
+        "(30 points or more), relative (interval over 130 % of the share), undefined. not_judged: no share. Not told where "
+        "conf_status is C: it depends on the count",
+        True,
     ),
     Column(
         "nchs_review",

@@ -18,7 +18,7 @@ from tests.benchmarks.population import CATALOGUE, Population, write
 from tests.benchmarks.run import Measured, measure
 
 ROWS = (36_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000)
-INDICATORS = (10, 40, 87)
+INDICATORS = (10, 40, 76)
 SURVEYS = (18, 180, 1_800)
 MISSING = 0.05
 

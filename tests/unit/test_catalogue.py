@@ -101,3 +101,11 @@ def test_what_cannot_be_expanded_is_named_with_its_entry(tmp_path: Path, old: st
     with pytest.raises(InputError) as caught:
         load(tmp_path, EACH.replace(old, new))
     assert all(part in str(caught.value) for part in ["catalogue/indicators.yaml", *expected]), str(caught.value)
+
+
+def test_an_indicator_that_counts_the_base_of_another_is_refused(tmp_path: Path) -> None:
+    uses = EACH + "  USES: {title: Has farming income, module: l, numerator: \"( income_farm  != 'none' )\"}\n"
+    with pytest.raises(InputError, match="who is in the base of `INC_farm_DOWN`") as error:
+        load(tmp_path, uses)
+    (problem,) = error.value.problems
+    assert problem.variable == "USES" and problem.file == "catalogue/indicators.yaml" and problem.remedy

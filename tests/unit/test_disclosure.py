@@ -22,18 +22,27 @@ TREE: list[tuple[str, ...]] = [(), ("sex",), ("sex", "age"), ("sex", "place")]
 CYCLE = [*TREE, ("sex", "age", "place")]
 
 
-def table(seed: int, breakdowns: list[tuple[str, ...]], equal_weights: bool = False) -> pd.DataFrame:
-    """Estimates of a few indicators, rare and common, of simulated respondents."""
+def table(seed: int, breakdowns: list[tuple[str, ...]], equal_weights: bool = False, added: bool = False) -> pd.DataFrame:
+    """Estimates of a few indicators, rare and common, of simulated respondents; ``added``: one more that counts who has one of two
+    others, which nobody has both, and one with the count of another among those with a chance of it."""
     rng = np.random.default_rng(seed)
     size = int(rng.integers(150, 900))
     people = pd.DataFrame({name: rng.choice(CODES[name], size, p=SHARES[name]) for name in CODES})
     people["weight"] = 1.0 if equal_weights else np.exp(rng.normal(0, 0.5, size))
     rows = []
-    for number, chance in enumerate([0.005, 0.03, 0.2, 0.5, 0.97]):
-        people["yes"] = rng.random(size) < chance * np.where(people["sex"] == "F", 1.2, 0.8).clip(0, 1)
+    chances = [0.005, 0.03, 0.2, 0.5, 0.97]
+    answers = [rng.random(size) < chance * np.where(people["sex"] == "F", 1.2, 0.8).clip(0, 1) for chance in chances]
+    bases = [np.ones(size, dtype=bool)] * len(answers)
+    if added:
+        answers[2] &= ~answers[1]
+        answers += [answers[1] | answers[2], answers[3]]
+        many = (people["sex"] == "F") & (people["age"] == "Y1") & (people["place"] == "U")  # no cell loses everybody
+        bases = [*bases, bases[0], answers[3] | ~many | (rng.random(size) < 0.8)]
+    for number, (answer, base) in enumerate(zip(answers, bases, strict=True)):
+        people["yes"] = answer
         people["weighted"] = people["weight"] * people["yes"]
         for by in breakdowns:
-            grouped = people.groupby(list(by)) if by else people.groupby(np.zeros(size))
+            grouped = people[base].groupby(list(by)) if by else people[base].groupby(np.zeros(base.sum()))
             sums = grouped.agg(n=("yes", "size"), numerator_n=("yes", "sum"), population=("weight", "sum"), yes=("weighted", "sum"))
             found = sums.reset_index(drop=not by).assign(breakdown="*".join(by) or "total", indicator=f"i{number}")
             rows.append(found)
@@ -54,13 +63,31 @@ def test_no_hidden_count_of_random_tables_can_be_narrowed(seed: int, rules: Simp
     assert len(unprotected(cells, replace(found, hidden=withheld | found.small, rounded_to=np.zeros(len(frame))), rules)) > 0
 
 
+@pytest.mark.parametrize("seed", range(8))
+def test_no_count_can_be_had_from_those_of_other_indicators(seed: int) -> None:
+    frame = table(seed, TREE, added=True)
+    together = cells_of(frame, TREE)
+    assert len(np.unique(together.group)) == 4, "three indicators that add up are one group, two that are equal another"
+    withheld = frame["n"].to_numpy() < 25
+    found = protect(together, withheld, frame["se"].to_numpy(), RULES)
+    assert len(unprotected(together, found, RULES)) == 0
+    alone = [frame[frame["indicator"] == code] for code in dict.fromkeys(frame["indicator"])]
+    apart = pd.concat(
+        pd.DataFrame({"hidden": one.hidden, "rounded_to": one.rounded_to}, index=rows.index)
+        for rows in alone
+        for one in [protect(cells_of(rows, TREE), withheld[rows.index], rows["se"].to_numpy(), RULES)]
+    )
+    careless = replace(found, hidden=apart["hidden"].to_numpy(), rounded_to=apart["rounded_to"].to_numpy())
+    assert len(unprotected(together, careless, RULES)) > 0, "each protected by itself they give one another away"
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_limits_on_a_tree_are_what_integer_programming_finds(seed: int) -> None:
     """Of any pattern of hidden cells, and not only where it is safe."""
     rng = np.random.default_rng(seed)
     frame = table(100 + seed, TREE)
     cells = cells_of(frame, TREE)
-    assert cells.is_tree
+    assert not cells.cyclic.any()
     hidden = rng.random(len(frame)) < 0.4
     counts, _ = models(cells, hidden, np.zeros(len(frame)), 10**9)  # so many values that the attack goes to the end
     low, high = narrowed(cells, counts.low, counts.high)
@@ -77,7 +104,7 @@ def test_the_integer_program_is_right_by_enumeration() -> None:
     frame = frame.assign(survey_id="s", indicator="i", statistic="share", category="_T", value=frame["numerator_n"] / frame["n"])
     frame = frame.assign(population=frame["n"].astype(float))
     cells = cells_of(frame, [(), ("sex",), ("place",), ("sex", "place")])
-    assert not cells.is_tree
+    assert cells.cyclic.any()
     hidden = (frame["breakdown"] == "sex*place").to_numpy()
     counts, _ = models(cells, hidden, np.zeros(len(frame)), 10**9)
     low, high = attack(cells, counts, cells.count, hidden, whole=True)
