@@ -88,7 +88,7 @@ def protect(
     values[~fixed & cyclic[cells.group]] += SPARE  # a reader may narrow further what is not settled than is seen here
     part, chosen = cells, np.arange(len(published))
     sweeps = int(cells.depth.max(initial=0)) + 1  # enough on a tree; elsewhere most of what there is to see, and fast
-    while len(chosen):
+    while len(published):
         own_hidden, own_rounded = hidden[chosen], rounded[chosen]
         open_ = own_hidden | (np.arange(len(chosen)) >= part.published)
         unsafe = np.zeros(len(chosen), dtype=bool)
@@ -115,7 +115,49 @@ def protect(
         groups[part.group[unsafe]], helped[part.group[given_up]] = True, True
         exposed[chosen[unsafe & ~helped[part.group]]] = True
         part, chosen = cells.part((groups & helped)[cells.group])
+    own = small.copy()
+    own[: cells.published] |= withheld
+    _take_back(cells, hidden, rounded, published & ~own & ~fixed & ~cells.cyclic[cells.group], values, error, rules)
     return Protection(*(found[: cells.published] for found in (small, hidden, rounded, exposed)))
+
+
+def _take_back(
+    cells: Cells,
+    hidden: np.ndarray,
+    rounded: np.ndarray,
+    may: np.ndarray,
+    values: np.ndarray,
+    error: np.ndarray,
+    rules: DisclosureThresholds,
+) -> None:
+    """Show again, rounded as far as they can be, cells that ``may`` be and need not be hidden: what was given up first can turn out
+    not to be needed by what was given up later. One cell of each group at a time, the largest first."""
+    step = np.zeros(len(hidden))
+    step[: cells.published] = coarsest_step(cells, error[: cells.published], rules)
+    left = hidden & may & (step > 0)
+    while left.any():
+        waiting = np.flatnonzero(left)
+        by_size = waiting[np.argsort(-cells.n[waiting], kind="stable")]
+        tried = by_size[np.unique(cells.group[by_size], return_index=True)[1]]
+        left[tried] = False
+        here = np.zeros(int(cells.group.max()) + 1, dtype=bool)
+        here[cells.group[tried]] = True
+        part, chosen = cells.part(here[cells.group])
+        hidden[tried], rounded[tried] = False, step[tried]
+        unsafe = _unsafe(part, hidden[chosen], rounded[chosen], values[chosen], THOROUGH)
+        failed = np.zeros(len(here), dtype=bool)
+        failed[part.group[unsafe]] = True
+        back = tried[failed[cells.group[tried]]]
+        hidden[back], rounded[back] = True, 0.0
+
+
+def _unsafe(cells: Cells, hidden: np.ndarray, rounded: np.ndarray, values: np.ndarray, sweeps: int) -> np.ndarray:
+    """Hidden cells that are narrowed too far, by counts or by weighted sums."""
+    open_ = hidden | (np.arange(len(hidden)) >= cells.published)
+    found = np.zeros(len(hidden), dtype=bool)
+    for limits in models(cells, open_, rounded, values):
+        found |= hidden & too_narrow(*narrowed(cells, limits.low, limits.high, sweeps), limits.need)
+    return found
 
 
 def models(cells: Cells, hidden: np.ndarray, rounded_to: np.ndarray, values: int | np.ndarray) -> tuple[Limits, Limits]:

@@ -81,7 +81,7 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                 number("ci_high", "Upper 95 % confidence limit, unit of value"),
                 count("n", "Unweighted cases in the denominator"),
                 number("population", "Sum of their weights", nullable=False, check="population >= 0"),
-                number("deff", "Design effect against simple random sampling; null at 0 and 100 %"),
+                number("deff", "Design effect against simple random sampling; null at 0 and 100 %, and where the share is rounded"),
                 number("n_effective", "n divided by deff"),
                 DF,
                 number("cv", "Coefficient of variation, se / value"),
