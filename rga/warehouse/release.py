@@ -30,7 +30,7 @@ TYPES = {
     "statistic": ("share", "mean", "median", "total"),
     "obs_status": ("A", "U", "Q"),
     "conf_status": ("F", "C"),
-    "verdict": ("women worse", "men worse", "women higher", "men higher", "no clear gap", "too few cases"),
+    "verdict": ("women worse", "men worse", "women higher", "men higher", "no clear gap", "too few cases", "withheld"),
     **PUBLICATION_TYPES,
     "sample_type": ("probability", "non_probability"),
     "survey_status": ("current", "stale"),
