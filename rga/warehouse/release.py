@@ -147,6 +147,16 @@ def switch(warehouse: Path, release_id: str) -> None:
     sync_folder(warehouse)
 
 
+def remove(warehouse: Path, release_id: str) -> None:
+    """Delete a release's file. Raises InputError where it is the live one, or there is none of that name."""
+    path = release_path(warehouse, release_id)
+    if release_id == live_release(warehouse):
+        raise InputError(Problem(f"release {release_id} is the live one", "make another live with `rga releases rollback` first"))
+    if not path.is_file():
+        raise InputError(Problem(f"there is no release {release_id}", f"releases: {', '.join(list_releases(warehouse)) or 'none'}"))
+    path.unlink()
+
+
 def release_facts(warehouse: Path, release_id: str) -> dict[str, Any]:
     """The release's row of table `release`."""
     with duckdb.connect(str(release_path(warehouse, release_id)), read_only=True) as connection:
