@@ -21,7 +21,7 @@ from assets.workspace import ESTIMATES, Progress, Workspace, now
 from rga.errors import InputError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
-from rga.survey import Share, benjamini_hochberg, obs_status
+from rga.survey import Share, obs_status
 from rga.survey.adjustment import Model, model, results
 from rga.survey.blas import one_blas_thread
 from rga.survey.sample import sample_of
@@ -100,7 +100,7 @@ def _adjusted(found: Model, asked: list[str], whole: Mapping[str, pd.DataFrame])
     status = np.where((status == "A") & (said.per_coefficient < FLAG_BELOW), "U", status)
     frame["obs_status"] = np.where(frame["se"].isna() | frame["composition_se"].isna(), "Q", status)
     hidden = frame["obs_status"] == "Q"
-    frame["p_adjusted"] = benjamini_hochberg(frame["p_value"].mask(hidden).to_numpy())
+    frame["p_adjusted"] = np.nan  # where it is known what is shown: `assets.publication.adjusted_as_published`
     frame.loc[hidden, ADJUSTED] = np.nan
     return frame.assign(conf_status="F")
 

@@ -218,7 +218,8 @@ def without_given_away(frame: pd.DataFrame, estimates: pd.DataFrame, sides: dict
 
 def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`adjusted_gaps` and `gap_decomposition` with the gap that `gender_gaps` shows: hidden with it, and where it is rounded, the
-    composition and its part `nonlinearity` are what then remains, so that nothing leads back to the exact gap."""
+    composition and its part `nonlinearity` are what then remains, so that nothing leads back to the exact gap. P-values are
+    adjusted within the survey, over what is shown."""
     if adjusted.empty or gaps.empty:
         return adjusted, parts
     key = ["survey_id", "indicator"]
@@ -237,6 +238,7 @@ def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.
     adjusted.loc[hidden & adjusted["reason"].isna().to_numpy(), "reason"] = why.to_numpy()[
         hidden & adjusted["reason"].isna().to_numpy()
     ]
+    adjusted["p_adjusted"] = adjusted.groupby("survey_id")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
     moved = pd.Series(off, index=pd.MultiIndex.from_frame(adjusted[key]))
     gone = pd.Series(hidden, index=moved.index)
     parts = parts[~gone.reindex(pd.MultiIndex.from_frame(parts[key])).to_numpy(dtype=bool)].reset_index(drop=True)

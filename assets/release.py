@@ -26,7 +26,7 @@ from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
 from rga.warehouse import release as releases
-from rga.warehouse.disclosure_audit import exposed_by
+from rga.warehouse.disclosure_audit import differences_of_few, exposed_by
 from rga.warehouse.staging import Staging
 from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
@@ -74,7 +74,7 @@ def release(
     if not surveys:
         raise dg.Failure("There is no survey to publish: none could be read so far.", allow_retries=False)
     content = content_hash(root, staging, surveys)
-    live, exposed = releases.live_release(warehouse), 0
+    live, exposed, few = releases.live_release(warehouse), 0, dict[str, int]()
     if live and releases.release_facts(warehouse, live)["fingerprint"] == content:
         context.log.info(f"Nothing changed: release {live} stands")
         path, new = releases.release_path(warehouse, live), False
@@ -90,19 +90,28 @@ def release(
         except ReleaseError as error:
             yield dg.AssetCheckResult(check_name="release_verified", passed=False, metadata={"problem": str(error)})
             raise dg.Failure(f"No release was made; the live one stands. {error}", allow_retries=False) from None
-        exposed = _exposed(warehouse, live, built.path)
+        exposed, few = _exposed(warehouse, live, built.path)
         if exposed:
             context.log.warning(f"{exposed:,} cells that this release hides can be had with the help of the release before, {live}")
+        for key, cells in few.items():
+            context.log.warning(
+                f"{key}: {cells:,} cells differ by 1 to 4 respondents from release {live}: it gives their answers away"
+            )
         live, path, new, rows, checks = built.id, built.path, True, built.rows, built.checks
     facts = _metadata(live, path, new, rows) | {"exposed_by_the_release_before": exposed}
+    facts |= {"differs_by_few_from_the_release_before": dg.MetadataValue.json(few)}
     yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(content))
     yield _verified(checks)
 
 
-def _exposed(warehouse: Path, before: str | None, path: Path) -> int:
-    """How many cells that the release at ``path`` hides can be had with the release ``before``: it cannot be taken back."""
+def _exposed(warehouse: Path, before: str | None, path: Path) -> tuple[int, dict[str, int]]:
+    """How many cells that the release at ``path`` hides can be had with the release ``before``, which cannot be taken back; and by
+    survey, how many cells of the two differ by few respondents, whose answers are the difference."""
     older = releases.release_path(warehouse, before) if before else None
-    return len(exposed_by(older, path)) if older and older.is_file() else 0
+    if not older or not older.is_file():
+        return 0, {}
+    few = differences_of_few(older, path)
+    return len(exposed_by(older, path)), dict(zip(few["survey_id"], few["cells"].astype(int), strict=True))
 
 
 def content_hash(root: DataRoot, staging: Staging, surveys: list[str]) -> str:
@@ -129,6 +138,7 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     found["adjusted_gaps"], found["gap_decomposition"] = adjusted_as_published(
         found["adjusted_gaps"], found["gap_decomposition"], found["gender_gaps"]
     )
+    found["gender_gaps"] = with_withheld(found["gender_gaps"])
     uses = {code: catalogue.uses(code) | catalogue.reads(code) for code in catalogue.indicators}
     found["codebook"] = codebook_as_published(found["codebook"], found["estimates"], uses)
     found["data_quality"] = staged_findings(staging, surveys)
@@ -146,6 +156,13 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
         "simulated": "all" if simulated.all() else "some" if simulated.any() else "none",
     }
     return found | {"release": pd.DataFrame([facts])}
+
+
+def with_withheld(gaps: pd.DataFrame) -> pd.DataFrame:
+    """`gender_gaps` in which a gap that confidentiality hides has the verdict `withheld`: it has cases enough."""
+    if gaps.empty:
+        return gaps
+    return gaps.assign(verdict=gaps["verdict"].mask(gaps["conf_status"] == "C", "withheld"))
 
 
 def code_version() -> str:

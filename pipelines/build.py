@@ -37,7 +37,8 @@ class BuildOutcome:
     """What a build did: per survey, per stage, and the release it left live.
 
     ``seconds`` are those of each stage, of the `start` of the process until the first of them, and the `total`.
-    ``other_problems`` are those of input that is no survey, by file; with ``error`` there is no release.
+    ``exposed`` cells that it hides, the release before gives away; ``differences``: by survey, cells that differ by 1 to 4
+    respondents from that one. ``other_problems`` are those of input that is no survey, by file; with ``error`` there is no release.
     """
 
     surveys: list[SurveyOutcome]
@@ -48,6 +49,8 @@ class BuildOutcome:
     link: Path | None = None
     new_release: bool = False
     seconds: dict[str, float] = field(default_factory=dict)
+    exposed: int = 0
+    differences: dict[str, int] = field(default_factory=dict)
     other_problems: dict[str, str] = field(default_factory=dict)
     error: str | None = None
 
@@ -125,6 +128,8 @@ def _outcome(result: dg.ExecuteInProcessResult, paths: Paths, start: float) -> B
         link=Path(release["link"]) if release else None,
         new_release=release.get("new", False),
         seconds={"start": start, **seconds, "total": time.monotonic() - STARTED},
+        exposed=release.get("exposed_by_the_release_before", 0),
+        differences=dict(release.get("differs_by_few_from_the_release_before", {})),
         other_problems={name: message for name, message in all_failed.items() if name not in errors},
         error="\n".join(map(_message, failures.values())) or (None if release else "The build stopped before its first step."),
     )

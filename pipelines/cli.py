@@ -220,6 +220,40 @@ def show_release(release_id: str, warehouse: Path | None) -> None:
     click.echo(f"{'live':<14} {'yes' if release.live_release(folder) == release_id else 'no'}")
 
 
+@releases_group.command("diff")
+@click.argument("older", metavar="A")
+@click.argument("newer", metavar="B")
+@warehouse_option
+def diff(older: str, newer: str, warehouse: Path | None) -> None:
+    """What changed from release A to release B, why, and what the two give away together."""
+    from pipelines import report
+    from rga.warehouse import release, release_diff
+    from rga.warehouse.disclosure_audit import differences_of_few, exposed_by
+
+    folder = _warehouse(warehouse)
+    for release_id in (older, newer):
+        _require_release(folder, release_id)
+    one, other = (release.release_path(folder, release_id) for release_id in (older, newer))
+    few = differences_of_few(one, other)
+    exposures = len(exposed_by(one, other)), dict(zip(few["survey_id"], few["cells"].astype(int), strict=True))
+    report.difference(release_diff.table_differences(one, other), release_diff.reasons(one, other), *exposures)
+
+
+@releases_group.command("remove")
+@click.argument("release_id", metavar="ID")
+@warehouse_option
+def remove(release_id: str, warehouse: Path | None) -> None:
+    """Delete a release that is not the live one, such as one that a correction of few respondents has replaced."""
+    from rga.warehouse import release
+    from rga.warehouse.staging import Staging
+
+    folder = _warehouse(warehouse)
+    _require_release(folder, release_id)
+    with Staging(folder).lock():
+        release.remove(folder, release_id)
+    click.echo(f"Release {release_id} is gone from {folder}; copies of it elsewhere are not.")
+
+
 @releases_group.command("rollback")
 @click.argument("release_id", metavar="ID")
 @warehouse_option

@@ -8,10 +8,14 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipelines.build import BuildOutcome
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 STAGES = {
     "start": "start",
@@ -41,11 +45,41 @@ def summary(outcome: BuildOutcome) -> None:
         click.echo(message, err=True)
     if len(failed) > SHOWN:
         click.echo(f"\n... and {len(failed) - SHOWN} more: {', '.join(list(failed)[SHOWN:])}", err=True)
+    if told := disclosed(outcome.exposed, outcome.differences):
+        click.secho(f"\n{told}", fg="yellow", err=True)
     if outcome.error:
         click.secho(f"\nNo release was made; the live one, if any, stands.\n{outcome.error}", fg="red", err=True)
     elif outcome.link:
         query = f"duckdb.connect('{_near(outcome.link)}', read_only=True).sql('FROM gender_gaps').show()"
         click.echo(f'\nAsk it: {_near(Path(sys.executable))} -c "import duckdb; {query}"')
+
+
+def disclosed(exposed: int, differences: dict[str, int]) -> str:
+    """What a release and the one before give away together, and what to do; empty where nothing."""
+    told = [f"  {exposed:,} cells that the new release hides can be had with the help of the one before"] if exposed else []
+    told += [f"  {key}: {cells:,} cells differ by 1 to 4 respondents" for key, cells in list(differences.items())[:SHOWN]]
+    if len(differences) > SHOWN:
+        told.append(f"  ... and {len(differences) - SHOWN} more surveys")
+    if not told:
+        return ""
+    todo = "Do not publish both: `rga releases remove` the older one, or wait for more changes (docs/publication-rules.md)."
+    return "\n".join(["This release and the one before, side by side, give answers away:", *told, todo])
+
+
+def difference(tables: pd.DataFrame, reasons: dict[str, list[str]], exposed: int, differences: dict[str, int]) -> None:
+    """Print what differs between two releases: why, by survey; rows by table; what the two give away."""
+    if tables.empty and not reasons:
+        click.echo("The two releases hold the same.")
+    for key, why in reasons.items():
+        rows = tables.loc[tables["survey_id"] == key, ["added", "gone", "changed"]].sum()
+        told = f" ({rows['added']:,} rows added, {rows['gone']:,} gone, {rows['changed']:,} changed)" if key else ""
+        click.echo(f"{key or 'the release':<14} {', '.join(why)}{told}")
+    click.echo()
+    for name, part in tables.groupby("table"):
+        rows = part[["added", "gone", "changed"]].sum()
+        click.echo(f"{name:<24} {rows['added']:>8,} added {rows['gone']:>8,} gone {rows['changed']:>8,} changed")
+    if told := disclosed(exposed, differences):
+        click.secho(f"\n{told}", fg="yellow")
 
 
 def _time(seconds: dict[str, float]) -> str:

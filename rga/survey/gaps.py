@@ -70,7 +70,8 @@ def verdicts(gap: np.ndarray, p_adjusted: np.ndarray, direction: np.ndarray, sho
     """Each gap in words: who is worse off, if the data tell.
 
     ``direction`` is that of the indicator (`more_is_worse`, `more_is_better`, or `neutral`, of which only who has more can be
-    said). A gap is clear where ``p_adjusted`` is at most 0.05, and `too few cases` where it is not ``shown``.
+    said). A gap is clear where ``p_adjusted`` is at most 0.05, and `too few cases` where it is not ``shown``; of those, a release
+    calls `withheld` what confidentiality alone hides.
     """
     clear = p_adjusted <= CLEAR
     women_have_more = gap > 0

@@ -54,7 +54,11 @@ def change_tables(dimensions: Sequence[str]) -> list[Table]:
                 count("n_earlier", "Unweighted cases of the earlier round; null where not comparable", nullable=True),
                 count("n_later", "Unweighted cases of the later round; null where not comparable", nullable=True),
                 Column("sample", "sample_link", "independent, or what both rounds share: people (panel) or PSUs (shared_psu)"),
-                count("overlap", "People or PSUs with an answer in both rounds; null if independent or under 25", nullable=True),
+                count(
+                    "overlap",
+                    "People or PSUs with an answer in both rounds; of everybody only, null if independent or from 1 to 24",
+                    nullable=True,
+                ),
                 Column("comparable", "BOOLEAN", "Whether numbers are given, be it with caution"),
                 Column(
                     "comparability",

@@ -98,8 +98,10 @@ def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.D
     else:
         on = [name for name in keys if name != "statistic"]
         rows = rows.merge(linked[[*on, "se", "df", "overlap"]], on=on, how="left", validate="1:1")
-        # Few in both would be singled out among those counted in each.
-        rows["overlap"] = rows["overlap"].mask(rows["overlap"].between(1, SUPPRESS_BELOW - 1))
+        # Few in both would be singled out among those counted in each. They could be had by subtraction (everybody less women
+        # less men) if any cell but everybody's had its number.
+        everybody = (rows["measure"] == LEVEL) & (rows["breakdown"] == "total")
+        rows["overlap"] = rows["overlap"].where(everybody & ~rows["overlap"].between(1, SUPPRESS_BELOW - 1))
     rows = rows.rename(columns={"value_earlier": "earlier", "value_later": "later"})
     rows["change"] = rows["later"] - rows["earlier"]
     for name, order in STATUSES.items():

@@ -13,8 +13,11 @@ import pandas as pd
 
 from rga.survey.disclosure import too_narrow
 from rga.survey.margins import GROUP, Cells, cells_of, narrowed
+from rga.warehouse.schema import literal
 
 ERROR = 1e-9  # of a share, relative to its base: what doubles and multiplications leave
+FEW = 4  # respondents, as `small_count` of publication_rules.yaml
+EQUAL = 1e-6  # of a respondent
 READ = [*GROUP, "breakdown", "n", "population", "value", "rounded_to", "obs_status"]
 
 
@@ -54,6 +57,47 @@ def exposed_by(older: Path, newer: Path, values: int = 2) -> pd.DataFrame:
     direct = both.loc[shown_before, [*keys, "n"]].assign(how="shown_before")
     rest = found[~found.index.isin(direct.index)][[*keys, "n"]].assign(how="narrowed")
     return pd.concat([direct, rest]).reset_index(drop=True)
+
+
+def differences_of_few(older: Path, newer: Path) -> pd.DataFrame:
+    """By survey, how many cells of `estimates` differ by 1 to 4 respondents between two releases: whoever has both subtracts one
+    from the other, and what remains are the answers of those few.
+
+    A cell differs by the difference of its ``n``; with ``n`` and ``population`` as they were, by that of its share times ``n``,
+    shown exactly in both. Columns: survey_id, cells, respondents_before, respondents. Indicators and breakdowns that both releases
+    have are compared; a cell that one of them lacks has nobody in it.
+    """
+    with duckdb.connect() as connection:
+        for name, path in (("older", older), ("newer", newer)):
+            connection.execute(f"ATTACH {literal(str(path))} AS {name} (READ_ONLY)").fetchall()
+        columns = [
+            {name for name, *_ in connection.execute(f"DESCRIBE {side}.estimates").fetchall()} for side in ("older", "newer")
+        ]
+        listed = connection.execute("SELECT dimensions FROM newer.breakdowns").fetchall()
+        dimensions = sorted({name for (text,) in listed for name in text.split(", ")} & columns[0] & columns[1])
+        keys = [*GROUP, "breakdown", *dimensions]
+
+        def cells(side: str, has: set[str], other: str) -> str:
+            exact = "value IS NOT NULL AND rounded_to IS NULL" if "rounded_to" in has else "value IS NOT NULL"
+            chosen = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' for name in keys)
+            return f"""SELECT {chosen}, n, population,
+                    CASE WHEN statistic = 'share' AND {exact} THEN value * n / 100 END AS numerator
+                FROM {side}.estimates
+                WHERE (survey_id, indicator) IN (SELECT (survey_id, indicator) FROM {other}.estimates)
+                  AND breakdown IN (SELECT breakdown FROM {other}.breakdowns)"""
+
+        same = " AND ".join(f'a."{name}" = b."{name}"' for name in keys)
+        return connection.execute(f"""
+            WITH a AS ({cells("older", columns[0], "newer")}), b AS ({cells("newer", columns[1], "older")}),
+            few AS (
+                SELECT coalesce(a.survey_id, b.survey_id) AS survey_id, count(*) AS cells FROM a FULL JOIN b ON {same}
+                WHERE abs(coalesce(a.n, 0) - coalesce(b.n, 0)) BETWEEN 1 AND {FEW}
+                   OR (a.n = b.n AND abs(a.population - b.population) <= {ERROR} * a.population
+                       AND abs(a.numerator - b.numerator) > {EQUAL} AND abs(a.numerator - b.numerator) < {FEW} + 1)
+                GROUP BY 1
+            )
+            SELECT survey_id, cells, o.n AS respondents_before, n.n AS respondents
+            FROM few JOIN older.surveys o USING (survey_id) JOIN newer.surveys n USING (survey_id) ORDER BY survey_id""").df()
 
 
 def _read(connection: duckdb.DuckDBPyConnection) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:

@@ -30,7 +30,7 @@ TYPES = {
     "statistic": ("share", "mean", "median", "total"),
     "obs_status": ("A", "U", "Q"),
     "conf_status": ("F", "C"),
-    "verdict": ("women worse", "men worse", "women higher", "men higher", "no clear gap", "too few cases"),
+    "verdict": ("women worse", "men worse", "women higher", "men higher", "no clear gap", "too few cases", "withheld"),
     **PUBLICATION_TYPES,
     "sample_type": ("probability", "non_probability"),
     "survey_status": ("current", "stale"),
@@ -145,6 +145,16 @@ def switch(warehouse: Path, release_id: str) -> None:
     temporary.symlink_to(Path("releases") / f"rga-{release_id}.duckdb")
     os.replace(temporary, warehouse / "rga.duckdb")
     sync_folder(warehouse)
+
+
+def remove(warehouse: Path, release_id: str) -> None:
+    """Delete a release's file. Raises InputError where it is the live one, or there is none of that name."""
+    path = release_path(warehouse, release_id)
+    if release_id == live_release(warehouse):
+        raise InputError(Problem(f"release {release_id} is the live one", "make another live with `rga releases rollback` first"))
+    if not path.is_file():
+        raise InputError(Problem(f"there is no release {release_id}", f"releases: {', '.join(list_releases(warehouse)) or 'none'}"))
+    path.unlink()
 
 
 def release_facts(warehouse: Path, release_id: str) -> dict[str, Any]:

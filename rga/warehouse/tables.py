@@ -129,7 +129,8 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                 Column(
                     "verdict",
                     "verdict",
-                    "Who is worse off, where p_adjusted <= 0.05 and the indicator has a direction; otherwise who has more",
+                    "Who is worse off, where p_adjusted <= 0.05 and the indicator has a direction; otherwise who has more; or why "
+                    "nothing is said: too few cases, or withheld to protect answers (conf_status C)",
                 ),
                 *STATUS,
                 *WHY,

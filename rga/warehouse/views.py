@@ -33,7 +33,7 @@ class View:
 
 def views(indicators: Sequence[str]) -> list[View]:
     """All of them, in the order in which they build on each other; ``indicators`` are the codes that `v_wide` has as columns."""
-    return [_HEADLINE, _LONG, _wide(indicators), _RANKING, _TREND, _PROFILE, _FURTHEST, *_MACROS]
+    return [_HEADLINE, _LONG, _wide(indicators), _RANKING, _TREND, _PROFILE, _FURTHEST, _REGIONAL, _LEFT_OUT, *_MACROS]
 
 
 _HEADLINE = View(
@@ -66,14 +66,17 @@ _LONG = View(
 
 
 def _wide(indicators: Sequence[str]) -> View:
-    columns = "".join(f"max(value) FILTER (indicator = {literal(code)}) AS {quoted(code)}, " for code in indicators)
+    columns = "".join(f"found[{literal(code)}] AS {quoted(code)}, " for code in indicators)
     return View(
         "v_wide",
         "Per cent, one column per indicator: one row per survey and sex. Errors are in v_long.",
         f"""
-    SELECT survey_id, country, round, year, sex, {columns}any_value(mode) AS mode, any_value(sample_type) AS sample_type,
-           bool_or(simulated) AS simulated
-    FROM v_long GROUP BY survey_id, country, round, year, sex
+    SELECT survey_id, country, round, year, sex, {columns}mode, sample_type, simulated
+    FROM (
+        SELECT survey_id, country, round, year, sex, any_value(mode) AS mode, any_value(sample_type) AS sample_type,
+               bool_or(simulated) AS simulated, map(list(indicator), list(value)) AS found
+        FROM v_long GROUP BY survey_id, country, round, year, sex
+    )
     """,
     )
 
@@ -99,17 +102,19 @@ _RANKING = View(
 
 _TREND = View(
     "v_trend",
-    "What changed from one round to another: everybody, women, men, and the gap between them, where rounds may be compared.",
+    "What changed from one round to another: everybody, women, men, and the gap between them. Rounds that may not be compared "
+    "have one row, with the reason and no numbers.",
     """
     SELECT c.country, c.indicator, i.title,
            CASE WHEN c.measure = 'gap' THEN 'gap' WHEN c.sex = 'F' THEN 'women' WHEN c.sex = 'M' THEN 'men' ELSE 'everybody' END
              AS who,
            c.earlier_round, c.later_round, c.earlier, c.later, c.change, c.ci_low, c.ci_high, c.p_adjusted,
-           CASE WHEN c.change IS NULL THEN 'too few cases' WHEN NOT coalesce(c.p_adjusted <= 0.05, FALSE) THEN 'no clear change'
+           CASE WHEN NOT c.comparable THEN 'not comparable' WHEN c.change IS NULL AND c.conf_status = 'C' THEN 'withheld'
+                WHEN c.change IS NULL THEN 'too few cases' WHEN NOT coalesce(c.p_adjusted <= 0.05, FALSE) THEN 'no clear change'
                 WHEN c.change > 0 THEN 'rose' ELSE 'fell' END AS verdict,
            c.n_earlier, c.n_later, c.sample, c.comparability, c.reason, c.simulated
     FROM changes c JOIN indicators i USING (indicator)
-    WHERE c.comparable AND c.breakdown IN ('total', 'sex') AND (c.measure = 'gap' OR c.sex IN ('_T', 'F', 'M'))
+    WHERE c.breakdown IN ('total', 'sex') AND (c.measure = 'gap' OR c.sex IN ('_T', 'F', 'M'))
     """,
 )
 
@@ -140,27 +145,77 @@ _FURTHEST = View(
     """,
 )
 
+_REGIONAL = View(
+    "v_regional",
+    "The surveyed countries of a round together, by two rules: everybody, women, men and the gap, and how much countries differ "
+    "in it. One row per round, indicator and rule; not representative of a region.",
+    """
+    SELECT g.round, i.module, g.indicator, i.title, i.direction, g.aggregation, t.value AS everybody, g.women, g.men, g.gap,
+           g.ci_low AS gap_low, g.ci_high AS gap_high, g.p_adjusted, g.gap_within_countries, g.without_low, g.without_high,
+           h.i2, h.prediction_low, h.prediction_high, g.countries, g.country_list, g.left_out_list, g.n_women, g.n_men, g.simulated
+    FROM regional_gaps g
+    JOIN indicators i USING (indicator)
+    LEFT JOIN regional_estimates t ON t.round = g.round AND t.indicator = g.indicator AND t.aggregation = g.aggregation
+        AND t.simulated = g.simulated AND t.sex = '_T'
+    LEFT JOIN gap_heterogeneity h ON h.round = g.round AND h.indicator = g.indicator AND h.simulated = g.simulated
+    """,
+)
+
+_LEFT_OUT = View(
+    "v_crossings_left_out",
+    "Surveys and indicators without any row of a crossing that the release tabulates, and why: one row per survey, indicator and "
+    "breakdown.",
+    """
+    WITH shown AS (SELECT DISTINCT survey_id, indicator, breakdown FROM estimates),
+    crossed AS (SELECT DISTINCT survey_id, breakdown FROM shown),
+    deep AS (SELECT DISTINCT survey_id, indicator FROM shown WHERE breakdown LIKE '%*%*%'),
+    wanted AS (
+        SELECT c.survey_id, c.indicator, b.breakdown, c.status, c.reason, b.breakdown LIKE '%*%*%' AS three
+        FROM coverage c CROSS JOIN breakdowns b
+    )
+    SELECT w.survey_id, s.country, s.round, w.indicator, w.breakdown,
+           CASE WHEN w.status = 'not_asked' THEN 'not asked' || coalesce(': ' || w.reason, '')
+                WHEN NOT EXISTS (FROM crossed x WHERE x.survey_id = w.survey_id AND x.breakdown = w.breakdown)
+                     AND (NOT w.three OR EXISTS (FROM deep d WHERE d.survey_id = w.survey_id))
+                THEN 'the survey does not have all variables of the crossing, or no group of 25 respondents'
+                WHEN w.three AND NOT EXISTS (FROM deep d WHERE d.survey_id = w.survey_id AND d.indicator = w.indicator)
+                THEN 'hidden groups could not be protected without hiding larger ones, or no group has 25 respondents'
+                ELSE 'no group of known categories has 25 respondents' END AS reason,
+           s.simulated
+    FROM wanted w JOIN surveys s USING (survey_id) ANTI JOIN shown h USING (survey_id, indicator, breakdown)
+    """,
+)
+
 _MACROS = [
     View(
         "gap",
-        "Women and men in one indicator and round, country by country: FROM gap('UDW_INC_ANY', '2020-r1').",
+        "Women and men in one indicator and round (or year), country by country: FROM gap('UDW_INC_ANY', '2020-r1').",
         """
     SELECT country, women, men, gap, gap_low, gap_high, p_adjusted, verdict, adjusted_gap, n_women, n_men, comparability,
-           sample_type, simulated
-    FROM v_headline WHERE indicator = indicator_code AND round = round_id ORDER BY gap DESC NULLS LAST, country
+           sample_type, simulated, round
+    FROM v_headline
+    WHERE upper(indicator) = upper(indicator_code) AND lower(round_id) IN (lower(round), year::VARCHAR)
+    ORDER BY gap DESC NULLS LAST, country
     """,
         ("indicator_code", "round_id"),
     ),
     View(
         "trend",
         "What changed of one indicator in every country: FROM trend('UDW_INC_ANY').",
-        "SELECT * FROM v_trend WHERE indicator = indicator_code ORDER BY country, earlier_round, later_round, who",
+        "SELECT * FROM v_trend WHERE upper(indicator) = upper(indicator_code) ORDER BY country, earlier_round, later_round, who",
         ("indicator_code",),
     ),
     View(
         "profile",
-        "All indicators of one country at its latest round: FROM profile('BGD').",
-        "SELECT * FROM v_country_profile WHERE country = iso3 ORDER BY module, indicator",
-        ("iso3",),
+        "All indicators of one country, by its code or by its name in the titles of its surveys, at its latest round: "
+        "FROM profile('BGD'), FROM profile('Bangladesh').",
+        r"""
+    SELECT * FROM v_country_profile
+    WHERE country = upper(code_or_name) OR country IN (
+        SELECT country FROM surveys WHERE regexp_matches(title, '\b' || regexp_escape(code_or_name) || '\b', 'i')
+    )
+    ORDER BY module, indicator
+    """,
+        ("code_or_name",),
     ),
 ]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from assets.adjusted_gaps import part_of_indicator
 from rga.microdata.data_root import DataRoot
+from rga.survey import benjamini_hochberg
 from tests.pipeline.place import SURVEYS, Place
 
 PAK = "2020-r1_PAK"
@@ -19,6 +21,14 @@ def test_the_gap_that_is_adjusted_is_the_published_gap(whole_build: Place) -> No
         "JOIN gender_gaps g USING (survey_id, indicator) WHERE g.breakdown = 'sex' AND a.gap IS NOT NULL"
     )
     assert len(both) > 200 and both["off"].abs().max() < 1e-9 and (both[["n", "df"]] == 0).all(axis=None)
+
+
+def test_adjusted_p_values_can_be_had_from_the_p_values_shown(whole_build: Place) -> None:
+    hidden = whole_build.ask("FROM adjusted_gaps WHERE status = 'ok' AND obs_status = 'Q' AND reason LIKE 'the gap is not shown%'")
+    assert len(hidden), "what is fitted and not shown is no part of it"
+    for _, rows in whole_build.ask("FROM adjusted_gaps").groupby("survey_id"):
+        again = benjamini_hochberg(rows["p_value"].to_numpy())
+        assert np.allclose(rows["p_adjusted"], again, rtol=1e-12, atol=0, equal_nan=True) and (~np.isnan(again)).sum() > 40
 
 
 def test_every_indicator_asked_has_a_row_with_a_number_or_the_reason_for_none(whole_build: Place) -> None:

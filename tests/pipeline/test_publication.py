@@ -156,6 +156,9 @@ def test_gaps_are_hidden_and_rounded_with_their_shares(place: Place) -> None:
     assert np.allclose(shown["gap"], shown["w"] - shown["m"]) and np.allclose(shown["women"], shown["w"])
     confidential = both[both["conf_status"] == "C"]
     assert len(confidential) and (confidential["reason"] == "confidential").all()
+    verdicts = both.groupby("verdict")["conf_status"].unique().map(list).to_dict()
+    assert verdicts["withheld"] == ["C"] and (confidential["verdict"] == "withheld").all(), "it has cases enough"
+    assert verdicts["too few cases"] == ["F"]
 
 
 def test_other_weights_do_not_give_a_hidden_share_away(place: Place) -> None:

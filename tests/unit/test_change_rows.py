@@ -85,14 +85,33 @@ def test_p_values_are_adjusted_within_measure_and_breakdown() -> None:
 def test_linked_rounds_bring_their_own_errors_and_hide_an_overlap_of_few() -> None:
     keys = ["measure", "indicator", "category", "breakdown", "sex", "age_group"]
     linked = pd.DataFrame(
-        [("level", "A", "_T", "total", "_T", "_T", 1.0, 70, 80), ("level", "A", "_T", "sex", "F", "_T", 1.5, 30, 24)],
+        [
+            ("level", "A", "_T", "total", "_T", "_T", 1.0, 70, 80),
+            ("level", "A", "_T", "sex", "F", "_T", 1.5, 30, 24),
+            ("level", "B", "_T", "total", "_T", "_T", 1.0, 70, 24),
+        ],
         columns=[*keys, "se", "df", "overlap"],
     )
     found = rows(survey(0), survey(4), sample="panel", linked=linked)
     of_a = found[(found["indicator"] == "A") & (found["measure"] == "level") & found["comparable"]].set_index("sex")
     assert of_a.loc["_T", ["se", "df", "overlap"]].tolist() == [1, 70, 80] and (of_a["sample"] == "panel").all()
     assert of_a.loc["F", "se"] == 1.5 and pd.isna(of_a.loc["F", "overlap"])
+    assert found.loc[(found["indicator"] == "B") & (found["breakdown"] == "total"), "overlap"].isna().all()
     assert of_a.loc["M", "obs_status"] == "Q" and pd.isna(of_a.loc["M", "change"]), "without a standard error no number"
+
+
+def test_an_overlap_of_few_cannot_be_had_by_subtraction() -> None:
+    """80 people in both rounds less 60 women and 16 men would be 4 others."""
+    keys = ["measure", "indicator", "category", "breakdown", "sex", "age_group"]
+    cells = [("level", "total", "_T", 80), ("level", "sex", "F", 60), ("level", "sex", "M", 26), ("gap", "sex", "_T", 86)]
+    linked = pd.DataFrame(
+        [(measure, "A", "_T", by, sex, "_T", 1.0, 70, both) for measure, by, sex, both in cells],
+        columns=[*keys, "se", "df", "overlap"],
+    )
+    found = rows(survey(0), survey(4), sample="panel", linked=linked)
+    of_a = found[(found["indicator"] == "A") & found["comparable"]].set_index(["measure", "sex"])["overlap"]
+    assert of_a["level", "_T"] == 80
+    assert pd.isna(of_a["level", "_T"] - of_a["level", "F"] - of_a["level", "M"]) and pd.isna(of_a["gap", "_T"])
 
 
 def test_the_columns_are_those_of_the_table_and_nothing_in_common_gives_reasons_only() -> None:

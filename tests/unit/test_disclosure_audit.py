@@ -8,17 +8,19 @@ import duckdb
 import pandas as pd
 import pytest
 
-from rga.warehouse.disclosure_audit import computable, exposed_by
+from rga.warehouse.disclosure_audit import computable, differences_of_few, exposed_by
 
 COUNTS = {"_T": (1000, 400), "F": (480, 200), "M": (500, 190), "_O": (20, 10)}
 
 
-def release(path: Path, hidden: set[str], rounded: dict[str, float] | None = None, n_of_men: int = 500) -> Path:
+def release(
+    path: Path, hidden: set[str], rounded: dict[str, float] | None = None, n_of_men: int = 500, women_who: int = 200
+) -> Path:
     """A file with as much of a release as the audit reads: an indicator by sex, with weights of 1."""
     rows = []
     for sex, (n, count) in COUNTS.items():
         step = (rounded or {}).get(sex)
-        share = 100 * count / n
+        share = 100 * (women_who if sex == "F" else count) / n
         value = None if sex in hidden else round(share / step) * step if step else share
         n = n_of_men if sex == "M" else n
         row = {"breakdown": "total" if sex == "_T" else "sex", "sex": sex, "n": n, "population": float(n), "value": value}
@@ -27,7 +29,8 @@ def release(path: Path, hidden: set[str], rounded: dict[str, float] | None = Non
     estimates = pd.DataFrame(rows).assign(**facts).astype({"value": "float64", "rounded_to": "float64"})
     breakdowns = pd.DataFrame({"breakdown": ["total", "sex"], "dimensions": ["", "sex"]})
     with duckdb.connect(str(path)) as connection:
-        for name, frame in (("estimates", estimates), ("breakdowns", breakdowns)):
+        surveys = pd.DataFrame({"survey_id": ["2020-r1_AAA"], "n": [500 + n_of_men]})
+        for name, frame in (("estimates", estimates), ("breakdowns", breakdowns), ("surveys", surveys)):
             connection.register("frame", frame)
             connection.execute(f"CREATE TABLE {name} AS FROM frame").fetchall()
     return path
@@ -68,3 +71,22 @@ def test_the_same_pattern_again_gives_nothing_away(tmp_path: Path, hidden: set[s
 def test_releases_of_other_data_are_not_compared(tmp_path: Path) -> None:
     older, newer = release(tmp_path / "a", {"_O", "M"}), release(tmp_path / "b", {"_O", "F"}, n_of_men=499)
     assert exposed_by(older, newer, 4).empty
+
+
+@pytest.mark.parametrize(("n_of_men", "cells"), [(499, 1), (496, 1), (495, 0), (500, 0), (504, 1)])
+def test_a_cell_that_differs_by_one_to_four_respondents_is_a_difference_of_few(tmp_path: Path, n_of_men: int, cells: int) -> None:
+    few = differences_of_few(release(tmp_path / "a", set()), release(tmp_path / "b", {"_O"}, n_of_men=n_of_men))
+    assert few["cells"].sum() == cells
+    if cells:
+        assert few.iloc[0].tolist() == ["2020-r1_AAA", 1, 1000, 500 + n_of_men]
+
+
+@pytest.mark.parametrize(("women_who", "hidden", "step", "cells"), [
+    (201, set(), None, 1), (196, set(), None, 1), (206, set(), None, 0), (201, {"F"}, None, 0), (201, set(), 1.0, 0),
+])  # fmt: skip
+def test_an_answer_that_was_changed_shows_where_both_releases_have_the_exact_share(
+    tmp_path: Path, women_who: int, hidden: set[str], step: float | None, cells: int
+) -> None:
+    rounded = {"F": step} if step else None
+    newer = release(tmp_path / "b", hidden, rounded, women_who=women_who)
+    assert differences_of_few(release(tmp_path / "a", set()), newer)["cells"].sum() == cells

@@ -1,0 +1,49 @@
+"""Two releases side by side: what differs, why, and whom the difference gives away."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from pipelines import report
+from rga.warehouse import release as releases
+from rga.warehouse.release_diff import reasons, table_differences
+from tests.pipeline.place import Place
+
+WSM = "2020-r1_WSM"
+
+
+def without_one_respondent(place: Place) -> None:
+    file = place.survey_yaml(WSM).parent / "microdata.csv"
+    lines = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(b"".join(lines[:500] + lines[501:]))
+    place.edit(WSM, r", sha256: [0-9a-f]{64}", "")
+
+
+def test_a_respondent_who_is_taken_out_is_told_of_explained_and_can_be_protected(
+    unbuilt: Callable[..., Place], capsys: pytest.CaptureFixture[str]
+) -> None:
+    place = unbuilt(WSM)
+    first = place.build()
+    assert first.differences == {} and first.release
+    without_one_respondent(place)
+    second = place.build()
+    assert second.error is None and second.release
+    assert set(second.differences) == {WSM} and second.differences[WSM] > 50, "every characteristic shows in some cell"
+    report.summary(second)
+    assert f"{WSM}: {second.differences[WSM]:,} cells differ by 1 to 4 respondents" in capsys.readouterr().err
+
+    older, newer = (releases.release_path(place.warehouse, name) for name in (first.release, second.release))
+    assert reasons(older, newer) == {WSM: ["data"]}
+    rows = table_differences(older, newer).groupby("table")[["added", "gone", "changed"]].sum()
+    assert rows.loc["surveys", "changed"] == 1 and rows.loc["estimates", "changed"] > 500
+    told = place.rga("releases", "diff", first.release, second.release)
+    assert told.exit_code == 0 and "data" in told.output and "cells differ by 1 to 4" in told.output and "estimates" in told.output
+    same = place.rga("releases", "diff", second.release, second.release)
+    assert same.output.strip() == "The two releases hold the same."
+
+    refused = place.rga("releases", "remove", second.release)
+    assert refused.exit_code == 2 and "is the live one" in refused.output
+    assert place.rga("releases", "remove", first.release).exit_code == 0
+    assert releases.list_releases(place.warehouse) == [second.release]
