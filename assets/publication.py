@@ -54,7 +54,9 @@ def published(
     differences = _gaps(gaps, shown, women, men)
     direction = differences["indicator"].map({code: item.direction for code, item in catalogue.indicators.items()}).to_numpy()
     gap, p_adjusted = differences["gap"].to_numpy(), differences["p_adjusted"].to_numpy()
-    differences["verdict"] = in_words(gap, p_adjusted, direction, (differences["obs_status"] != "Q").to_numpy())
+    words = in_words(gap, p_adjusted, direction, (differences["obs_status"] != "Q").to_numpy())
+    # there are cases enough for what confidentiality hides
+    differences["verdict"] = np.where(differences["conf_status"] == "C", "withheld", words)
     tables = {"estimates": shown.drop(columns="numerator_n"), "gender_gaps": differences}
     for name, frame in tables.items():
         frame[PER_CENT[name]] *= 100

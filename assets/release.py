@@ -138,7 +138,6 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     found["adjusted_gaps"], found["gap_decomposition"] = adjusted_as_published(
         found["adjusted_gaps"], found["gap_decomposition"], found["gender_gaps"]
     )
-    found["gender_gaps"] = with_withheld(found["gender_gaps"])
     uses = {code: catalogue.uses(code) | catalogue.reads(code) for code in catalogue.indicators}
     found["codebook"] = codebook_as_published(found["codebook"], found["estimates"], uses)
     found["data_quality"] = staged_findings(staging, surveys)
@@ -156,13 +155,6 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
         "simulated": "all" if simulated.all() else "some" if simulated.any() else "none",
     }
     return found | {"release": pd.DataFrame([facts])}
-
-
-def with_withheld(gaps: pd.DataFrame) -> pd.DataFrame:
-    """`gender_gaps` in which a gap that confidentiality hides has the verdict `withheld`: it has cases enough."""
-    if gaps.empty:
-        return gaps
-    return gaps.assign(verdict=gaps["verdict"].mask(gaps["conf_status"] == "C", "withheld"))
 
 
 def code_version() -> str:
