@@ -53,7 +53,7 @@ CHAINS = {
     DIALLED: """
   - {step: multiplicity, divide: phones}
   - {step: nonresponse, method: propensity, predictors: [operator, place], classes: 3}
-  - {step: calibrate, method: logit, margins: [sex], bounds: [0.2, 5], trim: 8}
+  - {step: calibrate, method: logit, margins: [sex], numbers: [phones], bounds: [0.2, 5], trim: 8}
   - {step: normalise, to: population}""",
 }
 
@@ -76,9 +76,18 @@ def sample(seed: int, size: int = 1400) -> pd.DataFrame:
     return frame
 
 
+def add_phones(place: Place) -> None:
+    """The mean number of phones, as a survey of the year before has it, to the benchmark."""
+    folder = place.raw_data / "benchmarks" / "wpp2019-2021"
+    (folder / "phones.csv").write_text("iso3,mean\nBGD,1.5\nPAK,1.5\n")
+    with (folder / "source.yaml").open("a") as file:
+        file.write("  - {margin: phones, file: phones.csv, measure: mean, year: 2020, producer: A, licence: A, citation: A}\n")
+
+
 @pytest.fixture(scope="module")
 def weighted(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
     place = fresh(repository, tmp_path_factory.mktemp("weighted"), [])
+    add_phones(place)
     for seed, (survey_id, chain) in enumerate(CHAINS.items()):
         folder = place.survey_yaml(survey_id).parent
         folder.mkdir()
@@ -147,14 +156,31 @@ def test_margins_are_met_and_a_trim_afterwards_says_that_it_lets_them_go(weighte
     assert dialled.loc["normalise", "max_margin_error"] < 1e-9
     margins = weighted.ask(f"SELECT * FROM margins WHERE survey_id = '{DIALLED}'")
     assert margins["after"].to_numpy() == pytest.approx(margins["benchmark"].to_numpy(), rel=1e-9)
-    assert margins["before"].sum() == pytest.approx(margins["benchmark"].sum())
+    people = margins[margins["margin"] == "sex"]
+    assert people["before"].sum() == pytest.approx(people["benchmark"].sum())
+
+
+def test_a_number_has_a_source_and_who_gave_none_counts_at_the_population_mean(weighted: Place) -> None:
+    margins = weighted.ask(f"SELECT * FROM margins WHERE survey_id = '{DIALLED}'").set_index("margin")
+    found, people = margins.loc["phones"], margins.loc["sex", "benchmark"].sum()
+    assert found["source"] == "A, 2020" and found["category"] == "_T" and pd.isna(found["scaled_by"])
+    assert found["benchmark"] == pytest.approx(1.5 * people)
+    staged = pd.read_parquet(weighted.paths.staging().restricted("weights", DIALLED))
+    frame, n, _ = of(weighted, DIALLED)
+    phones = frame.set_index("who")["s3"].replace(99, pd.NA)
+    given = staged["respondent_id"].map(phones).astype("Float64")
+    assert 20 < given.isna().sum() < 60 and found["n"] == n - given.isna().sum()
+    before = staged["weight_before_calibration"] / staged["weight_before_calibration"].sum()
+    assert found["before"] / people == pytest.approx(float((given.fillna(1.5) * before).sum()), rel=1e-9)
 
 
 def test_the_last_step_decides_what_weights_add_up_to(weighted: Place) -> None:
     total = "SELECT sum_of_weights, n FROM weighting WHERE survey_id = '{}' ORDER BY step DESC LIMIT 1"
     to_n = weighted.ask(total.format(LISTED)).iloc[0]
     assert to_n["sum_of_weights"] == pytest.approx(to_n["n"])
-    people = weighted.ask(f"SELECT sum(benchmark) AS people FROM margins WHERE survey_id = '{DIALLED}'")["people"][0]
+    people = weighted.ask(f"SELECT sum(benchmark) AS people FROM margins WHERE survey_id = '{DIALLED}' AND margin = 'sex'")[
+        "people"
+    ][0]
     assert weighted.ask(total.format(DIALLED))["sum_of_weights"][0] == pytest.approx(people)
 
 
