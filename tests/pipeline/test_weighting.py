@@ -10,7 +10,9 @@ import pytest
 
 from assets.metadata import picture
 from assets.survey_tables import stage_survey
+from assets.weighting_effects import effect_tables
 from assets.weights import Weights, weigh
+from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import prepare
 from tests.pipeline.place import Place, fresh, statuses
 
@@ -196,8 +198,20 @@ def test_each_step_says_what_it_did_to_the_headlines(weighted: Place) -> None:
     assert effects.loc[effects["sex"] == "_T", "value"].isna().all(), "other weights would give the unrounded total away"
     gaps = weighted.ask("SELECT * FROM weighting_sensitivity WHERE indicator = 'HLT_MENTAL'").set_index(["survey_id", "variant"])
     assert set(gaps.loc[LISTED].index) == {
-        *("unweighted", "base", "before calibration", "sex*age_group only", "sex*education only", "published"),
+        *("unweighted", "base", "nonresponse", "sex*age_group only", "sex*education only", "published"),
     }
+    more = "more margins: sex*age_group, sex*education"
+    assert set(gaps.loc[DIALLED].index) == {
+        "unweighted",
+        "base",
+        "nonresponse",
+        "sex only",
+        more,
+        "published",
+    }  # `sex only`: without phones
+    after = effects[effects["sex"] != "_T"].pivot(index="step", columns="sex", values="value")
+    for variant, step in {"base": 2, "nonresponse": 3}.items():  # after selection and multiplicity
+        assert gaps.loc[(LISTED, variant), "gap"] == pytest.approx(after.loc[step, "F"] - after.loc[step, "M"]), variant
     assert gaps.loc[(LISTED, "published"), "gap"] == pytest.approx(published["F"] - published["M"], rel=1e-9)
     frame = sample(0)
     adult = frame[(frame["disposition"] == 1) & (frame["q2"] >= 18)]
@@ -246,7 +260,10 @@ def test_rga_check_tells_what_the_steps_report(weighted: Place) -> None:
 
 
 def weighed(repository: Path, folder: Path, chain: str) -> Weights:
-    place = fresh(repository, folder, [])
+    return weighed_at(fresh(repository, folder, []), chain)
+
+
+def weighed_at(place: Place, chain: str) -> Weights:
     place.survey_yaml(LISTED).parent.mkdir()
     place.survey_yaml(LISTED).write_text(SURVEY.replace("CHAIN", chain).replace("MODE", "cati"))
     sample(1).to_csv(place.survey_yaml(LISTED).parent / "sample.csv", index=False)
@@ -272,3 +289,35 @@ def test_an_unknown_sex_is_held_within_age_where_margins_share_age(repository: P
     assert margins.loc[("age_group*sex", "Y35T44*_U"), "n"] > 0 and calibration.factor.max() < 5
     by_age = margins.loc["age_group*sex"].groupby(lambda category: category.split("*")[0])["benchmark"].sum()
     assert by_age.to_dict() == pytest.approx(margins.loc["age_group", "benchmark"].to_dict())
+
+
+@pytest.mark.parametrize(
+    ("margins", "others"),
+    [
+        ("sex*age_group", ["sex only", "age_group only", "more margins: sex*education"]),
+        ("sex", ["more margins: sex*age_group, sex*education"]),
+        ("sex*age_group, education", ["sex*age_group only", "education only", "more margins: sex*education"]),
+    ],
+)
+def test_every_calibrated_chain_is_set_against_fewer_and_more_margins(
+    repository: Path, tmp_path: Path, margins: str, others: list[str]
+) -> None:
+    first = "  - {step: calibrate, margins: [education]}\n"  # no variant starts from it
+    found = weighed(repository, tmp_path, first + f"  - {{step: calibrate, margins: [{margins}]}}")
+    root = DataRoot(tmp_path / "raw_data")
+    _, gaps = effect_tables(root, LISTED, prepare(root, LISTED), found)
+    gap = gaps[gaps["indicator"] == "HLT_MENTAL"].set_index("variant")["gap"]
+    assert list(gap.index) == ["unweighted", "base", *others, "published"]
+    same = {"unweighted", "base", "sex only"} & set(gap.index)  # weights that differ by sex only leave shares within sex
+    assert gap[list(same)].round(9).nunique() == 1 and gap.round(9).nunique() == len(gap) - len(same) + 1
+
+
+def test_margins_that_cannot_be_met_together_have_no_variant(repository: Path, tmp_path: Path) -> None:
+    place = fresh(repository, tmp_path, [])
+    benchmark = place.raw_data / "benchmarks" / "wpp2019-2021"
+    (benchmark / "place.csv").write_text("iso3,place,share\nBGD,north,60\nBGD,south,30\nBGD,islands,10\n")
+    with (benchmark / "source.yaml").open("a") as file:
+        file.write("  - {margin: place, file: place.csv, measure: share, producer: A, licence: A, citation: A}\n")
+    found = weighed_at(place, "  - {step: calibrate, margins: [sex*age_group, sex*education]}")
+    _, gaps = effect_tables(place.paths.data_root(), LISTED, prepare(place.paths.data_root(), LISTED), found)
+    assert list(gaps["variant"].unique()) == ["unweighted", "base", "sex*age_group only", "sex*education only", "published"]
