@@ -76,6 +76,9 @@ def calibration_inputs(root: DataRoot, survey_id: str, step: Calibrate, answers:
     """``answers`` has a row per respondent and the variables that the step names. Raises InputError."""
     step = step.model_copy(update={"margins": shared_first(step.margins)})
     found = population_benchmark(root, survey_id, step.margins, step.numbers)
+    if found.population < len(answers):
+        what = f"the benchmark counts {found.population:,.0f} people, fewer than the {len(answers):,} respondents"
+        raise InputError(Problem(what, "give persons, not thousands or millions of them", variable=found.source.reference.margin))
     known = without_other(answers, root.catalogue())
     codes = _codes(root.catalogue(), root.specification(survey_id))
     return CalibrationInputs(

@@ -12,6 +12,7 @@ from assets.metadata import picture
 from assets.survey_tables import stage_survey
 from assets.weighting_effects import effect_tables
 from assets.weights import Weights, weigh
+from rga.errors import InputError
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import prepare
 from tests.pipeline.place import Place, fresh, statuses
@@ -321,3 +322,13 @@ def test_margins_that_cannot_be_met_together_have_no_variant(repository: Path, t
     found = weighed_at(place, "  - {step: calibrate, margins: [sex*age_group, sex*education]}")
     _, gaps = effect_tables(place.paths.data_root(), LISTED, prepare(place.paths.data_root(), LISTED), found)
     assert list(gaps["variant"].unique()) == ["unweighted", "base", "sex*age_group only", "sex*education only", "published"]
+
+
+def test_a_benchmark_in_thousands_is_told_where_it_counts_fewer_people_than_answered(repository: Path, tmp_path: Path) -> None:
+    place = fresh(repository, tmp_path, [])
+    file = place.raw_data / "benchmarks" / "wpp2019-2021" / "sex_age_group.csv"
+    table = pd.read_csv(file)
+    table.assign(population=table["population"] / 1e6).to_csv(file, index=False)
+    with pytest.raises(InputError, match=r"counts \d+ people, fewer than the \d+ respondents") as caught:
+        weighed_at(place, "  - {step: calibrate, margins: [sex*age_group]}")
+    assert "give persons, not thousands" in str(caught.value)
