@@ -48,18 +48,16 @@ class CalibrationInputs:
             survey=self.survey_id,
         )
 
-    def calibrated_to(self, margin: str, weights: np.ndarray) -> np.ndarray:
-        """``weights`` calibrated to one margin only (by raking or post-stratification, which are then the same)."""
-        target = {margin: self.targets[margin]}
-        return calibrate(
-            self.categories[[margin]],
-            weights,
-            target,
-            "poststratification",
-            collapse={name: codes for name, codes in (self.collapse or {}).items() if name in margin.split("*")} or None,
-            collapse_below=self.step.collapse_below,
-            survey=self.survey_id,
-        ).weights
+    def unused_margins(self, answered: set[str]) -> list[str]:
+        """Margins of the benchmark, of variables ``answered``, that no margin of the step includes."""
+        used = [set(margin.split("*")) for margin in self.step.margins]
+        return [
+            margin.margin
+            for margin in self.benchmark.source.margins
+            if margin.measure != "mean"
+            and set(margin.variables) <= answered
+            and not any(set(margin.variables) <= variables for variables in used)
+        ]
 
 
 def population_benchmark(
@@ -78,6 +76,9 @@ def calibration_inputs(root: DataRoot, survey_id: str, step: Calibrate, answers:
     """``answers`` has a row per respondent and the variables that the step names. Raises InputError."""
     step = step.model_copy(update={"margins": shared_first(step.margins)})
     found = population_benchmark(root, survey_id, step.margins, step.numbers)
+    if found.population < len(answers):
+        what = f"the benchmark counts {found.population:,.0f} people, fewer than the {len(answers):,} respondents"
+        raise InputError(Problem(what, "give persons, not thousands or millions of them", variable=found.source.reference.margin))
     known = without_other(answers, root.catalogue())
     codes = _codes(root.catalogue(), root.specification(survey_id))
     return CalibrationInputs(
@@ -89,6 +90,18 @@ def calibration_inputs(root: DataRoot, survey_id: str, step: Calibrate, answers:
         answers[step.numbers].astype("float64") if step.numbers else None,
         {name: codes[name] for name in step.collapse} or None,
     )
+
+
+def raked(
+    root: DataRoot, inputs: CalibrationInputs, margins: list[str], numbers: list[str], answers: pd.DataFrame, weights: np.ndarray
+) -> np.ndarray:
+    """``weights`` of the respondents raked, without bounds or trimming, to other ``margins`` and ``numbers`` than the step's, of
+    which ``answers`` has the variables. Raises InputError where they cannot be met."""
+    named = {name for margin in margins for name in margin.split("*")}
+    collapse = [name for name in inputs.step.collapse if name in named]
+    change = {"method": "raking", "bounds": None, "trim": None, "margins": margins, "numbers": numbers, "collapse": collapse}
+    step = inputs.step.model_copy(update=change)
+    return calibration_inputs(root, inputs.survey_id, step, answers).calibrated(weights).weights
 
 
 def shared_first(margins: list[str]) -> list[str]:

@@ -7,6 +7,7 @@ published estimates and their errors (``estimates``).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +16,20 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from assets.calibration_inputs import raked
 from assets.weights import Weights
+from rga.errors import InputError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import Respondents
+from rga.microdata.sample import ELIGIBLE, RESPONDED
 from rga.microdata.specification import SurveySpecification
 from rga.survey import SUPPRESS_BELOW, TOTAL
 from rga.survey.design import MEN, SEX, WOMEN
 
 SEXES = (WOMEN, MEN, TOTAL)
+DRAWN = ("base", "selection", "multiplicity")  # steps that say how people were drawn, and those that adjust for who answered
+ADJUSTS = ("nonresponse", "calibrate")
 
 
 def headlines(catalogue: Catalogue, specification: SurveySpecification) -> list[str]:
@@ -50,16 +56,16 @@ class Shares:
 
 def effect_tables(root: DataRoot, survey_id: str, respondents: Respondents, weights: Weights) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Rows of `weighting_effects` (headline indicators by sex after each step), and of `weighting_sensitivity` (their gaps under
-    the published weights and simpler ones)."""
+    the published weights and others)."""
     specification = root.specification(survey_id)
     by_step: dict[Any, np.ndarray] = {number: step.weights for number, step in enumerate(weights.steps)}
-    simpler = _simpler(len(respondents.frame), weights)
-    found = shares(root.catalogue(), headlines(root.catalogue(), specification), respondents.frame, by_step | simpler)
+    others = _others(root, respondents, weights)
+    found = shares(root.catalogue(), headlines(root.catalogue(), specification), respondents.frame, by_step | others)
     facts: dict[str, Any] = {"survey_id": survey_id, "simulated": specification.simulated}
     steps = len(by_step)
     sexes, numbers, indicators = np.meshgrid(SEXES, np.arange(steps), found.indicators, indexing="ij")
     effects = {"step": numbers, "indicator": indicators, SEX: sexes, "n": found.n[:, :steps], "value": found.value[:, :steps]}
-    variants, indicators = np.meshgrid(np.array(list(simpler), dtype=object), found.indicators, indexing="ij")
+    variants, indicators = np.meshgrid(np.array(list(others), dtype=object), found.indicators, indexing="ij")
     (women, men, _), (n_women, n_men, _) = found.value[:, steps:], found.n[:, steps:]
     gaps = {"variant": variants, "indicator": indicators, "women": women, "men": men, "gap": women - men}
     tables = (effects, gaps | {"n_women": n_women, "n_men": n_men})
@@ -67,16 +73,41 @@ def effect_tables(root: DataRoot, survey_id: str, respondents: Respondents, weig
     return first, second
 
 
-def _simpler(respondents: int, weights: Weights) -> dict[Any, np.ndarray]:
-    """The published weights and simpler ones, by name."""
-    variants = {"unweighted": np.ones(respondents), "base": weights.steps[0].weights}
-    if (at := weights.calibrated) is not None and weights.inputs is not None:
-        before = weights.steps[at - 1].weights
-        variants |= {"before calibration": before} if at > 1 else {}
-        if len(weights.inputs.step.margins) > 1:
-            for margin in weights.inputs.step.margins:
-                variants[f"{margin} only"] = weights.inputs.calibrated_to(margin, before)
+def _others(root: DataRoot, respondents: Respondents, weights: Weights) -> dict[Any, np.ndarray]:
+    """The published weights and others, by name. Raked ones start from what came before any calibration; margins that cannot be
+    met together have no variant."""
+    actions = [step.action for step in weights.steps]
+    adjusted = next((number for number, action in enumerate(actions) if action in ADJUSTS), len(actions))
+    drawn = max(number for number in range(adjusted) if actions[number] in DRAWN)
+    variants = {"unweighted": np.ones(len(respondents.frame)), "base": weights.steps[drawn].weights}
+    if "nonresponse" in actions:
+        variants["nonresponse"] = weights.steps[actions.index("nonresponse")].weights
+    if (inputs := weights.inputs) is not None:
+        margins, numbers = inputs.step.margins, inputs.step.numbers
+        answers = _answered(respondents)
+        more = inputs.unused_margins(set(answers.columns[answers.notna().any()]))
+        fewer = margins if len(margins) > 1 or numbers else margins[0].split("*")
+        raked_to: dict[str, tuple[list[str], list[str]]] = {
+            f"{margin} only": ([margin], []) for margin in fewer if numbers or [margin] != margins
+        }
+        if more:
+            raked_to[f"more margins: {', '.join(more)}"] = ([*_beside(margins, more), *more], numbers)
+        before = weights.steps[actions.index("calibrate") - 1].weights
+        for name, (to, of) in raked_to.items():
+            with suppress(InputError):
+                variants[name] = raked(root, inputs, to, of, answers, before)
     return variants | {"published": weights.steps[-1].weights}
+
+
+def _answered(respondents: Respondents) -> pd.DataFrame:
+    """All that is known of respondents, auxiliary variables included."""
+    sample = respondents.sample[respondents.sample[RESPONDED] & respondents.sample[ELIGIBLE]].reset_index(drop=True)
+    return pd.concat([respondents.frame, sample.drop(columns=respondents.frame.columns, errors="ignore")], axis=1)
+
+
+def _beside(margins: list[str], more: list[str]) -> list[str]:
+    """``margins`` that none of ``more`` includes: those would only repeat it."""
+    return [name for name in margins if not any(set(name.split("*")) <= set(other.split("*")) for other in more)]
 
 
 def shares(catalogue: Catalogue, indicators: list[str], frame: pd.DataFrame, variants: Mapping[Any, np.ndarray]) -> Shares:

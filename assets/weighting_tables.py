@@ -73,8 +73,11 @@ def margin_rows(survey_id: str, weights: Weights) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     before, after = (_fitted(weights, w) for w in (weights.steps[at - 1].weights, weights.steps[-1].weights))
     frame = before.assign(survey_id=survey_id, before=before["value"], after=after["value"])
-    said = weights.inputs.benchmark.margins
-    source = {name: f"{m.margin.producer}, {m.margin.year or weights.inputs.benchmark.source.year}" for name, m in said.items()}
+    benchmark = weights.inputs.benchmark
+    said, source = (
+        benchmark.margins,
+        {name: f"{m.producer}, {m.year or benchmark.source.year}" for name, m in benchmark.published.items()},
+    )
     frame["source"] = frame["margin"].map(source).astype("string")
     frame["scaled_by"] = (
         frame["margin"].map({name: m.factor if m.published else None for name, m in said.items()}).astype("float64")
@@ -108,7 +111,8 @@ def _fitted(weights: Weights, of: np.ndarray) -> pd.DataFrame:
             sums[key] = sums.get(key, 0.0) + float(total)
     if weights.inputs.numbers is not None:
         for name, values in weights.inputs.numbers.items():
-            sums[(str(name), "_T")] = float(np.nansum(values.to_numpy() * np.where(known, of, 0)))
+            mean = weights.inputs.benchmark.totals[str(name)] / weights.inputs.benchmark.population  # of who gave none, as fitted
+            sums[(str(name), "_T")] = float(values.fillna(mean).to_numpy()[known] @ of[known])
     pairs = zip(frame["margin"], frame["category"], strict=True)
     frame["value"] = [sums.get((str(margin), str(category)), 0.0) for margin, category in pairs]
     people = frame["category"] != "_T"

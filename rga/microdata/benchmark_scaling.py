@@ -47,13 +47,15 @@ class FittedMargin:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """``margins`` of one ``population`` (persons), ``totals`` of numbers over it, and what there is to report."""
+    """``margins`` of one ``population`` (persons), ``totals`` of numbers over it, and what there is to report; ``published`` says
+    where each margin and number comes from."""
 
     population: float
     source: Source
     margins: dict[str, FittedMargin]
     totals: dict[str, float]
     notes: list[str]
+    published: dict[str, Margin]
 
 
 def benchmark(
@@ -95,7 +97,7 @@ def benchmark(
     concepts = {known[name].concept or source.concept or "not stated" for name in wanted}
     if len(concepts) > 1:
         notes.append(f"margins count different people: {' and '.join(sorted(concepts))}")
-    return Benchmark(population, source, fitted, totals, notes)
+    return Benchmark(population, source, fitted, totals, notes, {name: known[name] for name in (*wanted, *numbers)})
 
 
 def _finer(source: Source, name: str) -> Margin | None:

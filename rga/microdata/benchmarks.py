@@ -26,7 +26,7 @@ COLUMN = {"count": "population", "share": "share", "share_within": "share", "mea
 class Margin(StrictModel):
     """One table and its source.
 
-    `count`: persons (or thousands of them); `share`: per cent of the population; `share_within`: per cent within each category
+    `count`: persons (not thousands of them); `share`: per cent of the population; `share_within`: per cent within each category
     of ``within``; `mean`: of the number that ``margin`` names, one row per country.
 
     ``year`` and ``concept`` are given where they differ from the benchmark's.

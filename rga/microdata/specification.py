@@ -12,18 +12,19 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from rga.microdata.codes import canonical_code, canonical_keys
 from rga.microdata.weighting_steps import Calibrate, Nonresponse, Normalise, Selection, WeightingStep
-from rga.microdata.yaml_file import Label, StrictModel
+from rga.microdata.yaml_file import AtKey, Label, StrictModel
 
 LonelyPsu = Literal["adjust", "fail", "remove", "average", "certainty"]
 MissingKind = Literal["dont_know", "refused", "not_applicable", "missing"]
 SampleType = Literal["probability", "non_probability"]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
 Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
-ORDER = (  # steps of a chain: which comes before which, and why
-    ("nonresponse", "calibrate", "which weighs respondents only"),
-    ("nonresponse", "normalise", "which weighs respondents only"),
-    ("selection", "calibrate", "which makes good for what chances of selection leave; margins would not be met after it"),
-    ("multiplicity", "calibrate", "which makes good for what chances of selection leave; margins would not be met after it"),
+ORDER = (  # steps of a chain: which must come before which, and why
+    ("selection", "nonresponse", "those who did not answer were selected too"),
+    ("nonresponse", "calibrate", "`calibrate` weighs respondents only"),
+    ("nonresponse", "normalise", "`normalise` weighs respondents only"),
+    ("selection", "calibrate", "margins would not be met after it"),
+    ("multiplicity", "calibrate", "margins would not be met after it"),
 )
 
 
@@ -243,20 +244,28 @@ class SurveySpecification(StrictModel):
             if isinstance(step, Nonresponse) and self.response is None:
                 raise ValueError(f"{where}: needs non-respondents in the file, and `response: {{column: ..., complete: [1]}}`")
             if isinstance(step, Selection) and step.by in self.auxiliary:
-                codes = set(self.auxiliary[step.by].codes.values())
-                if codes and (one_sided := sorted(codes ^ set(step.population))):
-                    raise ValueError(f"{where}: category {one_sided[0]} is either not in `{step.by}` or has no `population`")
-            if isinstance(step, Nonresponse) and any(isinstance(later, Selection) for later in self.weighting[number:]):
-                raise ValueError(f"{where}: `selection` comes before it, as non-respondents were selected too")
+                self._check_selection(step, number)
             for name in {*step.categorical, *step.either}:
                 if (name == "stratum" and not self.design.stratum) or (name == "psu" and not self.design.psu):
                     raise ValueError(f"{where}: names `{name}`, and `design` has none")
         steps: list[str] = [step.step for step in self.weighting]
         for first, then, reason in ORDER:
-            if first in steps and then in steps and steps.index(then) < _last(steps, first):
-                raise ValueError(f"weighting: `{first}` comes before `{then}`, {reason}")
+            if first in steps and then in steps and steps.index(then) < (late := _last(steps, first)):
+                what = f"step {late + 1} (`{first}`) is listed after step {steps.index(then) + 1} (`{then}`): {reason}"
+                raise AtKey(what, f"move `{first}` up, before `{then}`", "weighting", late)
         if steps.count("nonresponse") > 1:
             raise ValueError("weighting: one step `nonresponse` is enough; after it nobody is left who did not respond")
+
+    def _check_selection(self, step: Selection, number: int) -> None:
+        """That people of every category of ``step.by`` were selected, and no others. Raises ValueError."""
+        codes, counted = set(self.auxiliary[step.by].codes.values()), set(step.population)
+        if codes and (uncounted := sorted(codes - counted)):
+            what = f"category {uncounted[0]} of `{step.by}` is counted neither in `population` nor in `invited`"
+            remedy = f"add {uncounted[0]} to both, or map its code to a category that is counted"
+            raise AtKey(what, remedy, "weighting", number - 1)
+        if codes and (strange := sorted(counted - codes)):
+            what = f"`population` and `invited` count category {strange[0]}, and no code of `auxiliary: {step.by}` is mapped to it"
+            raise AtKey(what, f"map a code of the file to {strange[0]}, or take it out of both", "weighting", number - 1)
 
     @property
     def sample_type(self) -> SampleType:

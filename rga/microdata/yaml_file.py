@@ -30,6 +30,14 @@ class StrictModel(BaseModel):
     model_config = {"extra": "forbid", "frozen": True}
 
 
+class AtKey(ValueError):
+    """What a model's own check found wrong, what to do about it, and the keys that lead to it from the model."""
+
+    def __init__(self, what: str, remedy: str, *location: str | int) -> None:
+        super().__init__(what)
+        self.remedy, self.location = remedy, location
+
+
 def _plain(text: str) -> str:
     if text[:1] in "=+-@\t" and text[:1]:
         raise ValueError(f"begins with {text[:1]!r}, which a spreadsheet takes for a formula: begin it with a letter")
@@ -137,11 +145,16 @@ def _parsed(text: str, model: type[BaseModel], name: str) -> BaseModel:
 
 
 def _problem(error: dict[str, Any], node: Any, model: type[BaseModel], name: str) -> Problem:
-    location = [part for part in error["loc"] if not str(part).endswith("Mapping")]
+    cause = error.get("ctx", {}).get("error")
+    found = cause if isinstance(cause, AtKey) else None
+    keys = (*error["loc"], *(found.location if found else ()))
+    location = [part for part in keys if not str(part).endswith("Mapping")]
     key = ".".join(str(part) for part in location)
-    line = _line(node, error["loc"])
+    line = _line(node, keys) if location else None  # of the page as a whole: no line
     kind, what, remedy = error["type"], error["msg"].removeprefix("Value error, "), ""
-    if kind == "extra_forbidden":
+    if found:
+        remedy = found.remedy
+    elif kind == "extra_forbidden":
         known = _known_keys(model, list(location[:-1]))
         near = get_close_matches(str(location[-1]), known, n=1)
         what = f"`{location[-1]}` is not a known key here"
@@ -152,7 +165,7 @@ def _problem(error: dict[str, Any], node: Any, model: type[BaseModel], name: str
         given = repr(error.get("input"))
         if len(given) < 60 and not isinstance(error.get("input"), dict):
             what = f"{what} (found {given})"
-    return Problem(f"line {line}: {key}: {what}" if line else f"{key}: {what}", remedy, file=name)
+    return Problem(": ".join([f"line {line}"] * bool(line) + [key] * bool(key) + [what]), remedy, file=name)
 
 
 def _line(node: Any, location: tuple[int | str, ...]) -> int | None:

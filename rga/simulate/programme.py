@@ -27,8 +27,8 @@ class Survey:
     ``invited``: text messages sent, people shown a link, numbers dialled, or numbers drawn from a list; None where it is
     everybody of the earlier round. ``unobserved``: how strongly taking part depends on what no margin knows (0: weighting repairs
     all of the selection; negative: those whom the crisis hit harder take part less). ``panel``: all took part in the survey of that
-    round too. ``linear``: calibrated by linear factors instead of raking. ``absent`` and ``altered`` give reasons by variable (or
-    battery_item). ``identifiers``: what the file gives away of who answered.
+    round too. ``linear``: calibrated by linear factors instead of raking. ``trim``: the largest weight, in medians. ``absent`` and
+    ``altered`` give reasons by variable (or battery_item). ``identifiers``: what the file gives away of who answered.
     """
 
     round: str
@@ -45,6 +45,7 @@ class Survey:
     unobserved: float = 0.0
     panel: str | None = None
     linear: bool = False
+    trim: float | None = None
     minors: bool = False
     age: Literal["years", "bands"] = "years"
     disability: Literal["functioning", "yes_no"] = "functioning"
@@ -121,7 +122,7 @@ PROGRAMME = [
     ),
     Survey(
         "2020-r1", "NPL", "Nepal", 8028, "sms", "microdata.zsav", "sequence", ("2020-04-24", "2020-05-10"), 3_000_000,
-        language="ne", identifiers=False, absent={"functioning": SHORT, "access": SHORT},
+        language="ne", identifiers=False, trim=28, absent={"functioning": SHORT, "access": SHORT},
         notes="The benchmark counts residents: many men work abroad, and most adult residents are women.",
     ),
     Survey(
@@ -143,7 +144,7 @@ PROGRAMME = [
     ),
     Survey(
         "2020-r1", "THA", "Thailand", 4080, "web", "microdata.sav", "numbers", ("2020-04-28", "2020-05-15"), 1_000_000,
-        language="th", minors=True, age="bands", disability="yes_no",
+        language="th", linear=True, minors=True, age="bands", disability="yes_no",
         altered={"information": "asked about the past seven days only"},
     ),
     Survey(

@@ -23,7 +23,7 @@ from rga.survey.design import MISSING, TOTAL
 from rga.survey.fitted_margins import FittedMargins, figure, fit_margins, is_missing
 from rga.survey.infeasible import Case, unmet, unsettled
 from rga.survey.joint_cells import JointCells, joint_cells, same_cells
-from rga.survey.trimming import trim_and_calibrate
+from rga.survey.trimming import smallest_ratio, trim_and_calibrate
 
 CLOSE = 1e-6  # g this near a bound, of the width between them, is at it
 
@@ -174,7 +174,12 @@ def _trimmed(asked: Case, fit: Fit, trim: float, max_iterations: int) -> tuple[F
     trimmed, cap, held = trim_and_calibrate(refit, units.base, fit, trim)
     if not held:
         highest = np.divide(cap, units.base, out=np.full(len(units.base), np.inf), where=units.base > 0)
-        raise InputError(unmet(replace(asked, highest=highest, cap=cap), trimmed) or unsettled(trim, cap))
+
+        def ratio_from(least: float) -> float:
+            return smallest_ratio(refit, units.base, fit, least)
+
+        tried = replace(asked, highest=highest, cap=cap, ratio_from=ratio_from)
+        raise InputError(unmet(tried, trimmed) or unsettled(tried))
     return trimmed, cap
 
 

@@ -5,6 +5,7 @@ Belongs here: sentences and remedies. Not here: the linear programs behind them 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -27,7 +28,8 @@ NO_SINGLE_CHANGE = "leave out margins, or merge their categories: no single chan
 @dataclass(frozen=True)
 class Case:
     """A calibration as it was tried: ``bounds`` on g as asked for; ``trim`` the ratio asked for, ``highest`` g per unit and ``cap``
-    on weights that follow from it."""
+    on weights that follow from it; ``ratio_from`` gives the first of some larger ratios, at least the one given, that can be
+    trimmed at."""
 
     units: Units
     method: Method
@@ -35,6 +37,10 @@ class Case:
     trim: float | None = None
     highest: np.ndarray | None = None
     cap: float | None = None
+    ratio_from: Callable[[float], float] | None = None
+
+    def trim_remedy(self, ratio: float) -> str:
+        return f"trim at {self.ratio_from(ratio) if self.ratio_from else ratio:g} or more"
 
     def below_low(self, highest: np.ndarray) -> np.ndarray:
         """Whose g would have to be both at least the lower bound and at most ``highest``, which is less."""
@@ -50,7 +56,7 @@ def unmet(case: Case, fit: Fit) -> Problem | None:
         assert case.bounds is not None and case.cap is not None and case.trim is not None
         least = case.bounds[0] * float(case.units.base[below].max())
         what = f"the cap of trimming, {figure(case.cap)}, is below {case.bounds[0]:g} times the base weight, the lower bound"
-        remedy = f"trim at {_up(case.trim * least / case.cap)} or more, or lower the bound"
+        remedy = f"{case.trim_remedy(case.trim * least / case.cap)}, or lower the bound"
         return Problem(what, remedy, variable="trim", rows=int(below.sum()))
     asked = question(case.units.margins, case.units.base, case.units.wanted, *_limits(case))
     reach = closest(asked)
@@ -66,10 +72,11 @@ def unmet(case: Case, fit: Fit) -> Problem | None:
     )
 
 
-def unsettled(trim: float, cap: float) -> Problem:
+def unsettled(case: Case) -> Problem:
     """That trimming and calibrating went round in circles."""
-    what = f"trimming at {trim:g} times the median did not settle: the last cap was {cap:,.6g}"
-    return Problem(what, "trim at a larger ratio", variable="trim")
+    assert case.trim is not None
+    what = f"trimming at {case.trim:g} times the median did not settle: the last cap was {case.cap:,.6g}"
+    return Problem(what, case.trim_remedy(case.trim), variable="trim")
 
 
 def _limits(case: Case) -> tuple[np.ndarray | float, np.ndarray | float]:
@@ -124,7 +131,7 @@ def _cap_too_low(case: Case, asked: Question, reach: Reach, worst: int, how_far:
     least = smallest_cap(loose)
     remedies = []
     if least is not None and least > case.cap:
-        remedies.append(f"trim at {_up(case.trim * least / case.cap)} or more (as the median moves, it may take more)")
+        remedies.append(case.trim_remedy(case.trim * least / case.cap))
     what = f"no weights of at most {figure(case.cap)}, the cap from trimming, meet the margins: {how_far}"
     if least is not None:
         what += f". The smallest cap that they can be met with is {figure(least)}"

@@ -13,6 +13,7 @@ import numpy as np
 from rga.survey.calibration_solver import Fit
 
 CYCLES = 50
+TRIED = 6  # ratios that are tried for a remedy
 CLOSE = 1e-9  # a weight this little above the cap, relatively, is at it
 
 
@@ -48,3 +49,12 @@ def trim_and_calibrate(refit: Callable[[np.ndarray], Fit], base: np.ndarray, fit
                 break
         cap = following
     return (*held, True) if held else (fit, cap, False)
+
+
+def smallest_ratio(refit: Callable[[np.ndarray], Fit], base: np.ndarray, fit: Fit, least: float) -> float:
+    """A ratio, written with two decimals, that weights can be trimmed at: the first of a few between ``least`` and the ratio that
+    weights have without trimming, tried in turn, as the median moves with the cap."""
+    weight = (base * fit.factor)[base > 0]
+    loosest = max(float(weight.max() / np.median(weight[weight > 0])), least)
+    ratios = [np.ceil(101 * ratio) / 100 for ratio in np.geomspace(least, loosest, TRIED)]
+    return next((float(r) for r in ratios[:-1] if trim_and_calibrate(refit, base, fit, r)[2]), float(ratios[-1]))

@@ -69,7 +69,11 @@ def descriptive_tables() -> list[Table]:
                 ),
                 count("n", "Respondents in the population"),
                 count("excluded", "Respondents left out as outside the population"),
-                number("response_rate", "Respondents per 100 sampled (AAPOR response rate 1) or, if not known, per 100 invited"),
+                number(
+                    "response_rate",
+                    "Respondents per 100 sampled (AAPOR response rate 1) or, if not known, per 100 invited. Of a panel, the sample "
+                    "are the respondents of its first round: of interviewing them again, not of all who were ever invited",
+                ),
                 number("response_rate_weighted", "The same of sampled, by weights before adjustment for nonresponse"),
                 number("weight_deff", "Kish design effect of the weights"),
                 number("weight_n_effective", "Respondents divided by weight_deff"),

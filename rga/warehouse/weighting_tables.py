@@ -69,12 +69,14 @@ def weighting_tables() -> list[Table]:
         ),
         Table(
             "weighting_sensitivity",
-            "Gaps of headline indicators under the published weights and simpler ones: how much hangs on the weighting.",
+            "Gaps of headline indicators under the published weights and others: how much hangs on the weighting.",
             [
                 SURVEY_ID,
                 text(
                     "variant",
-                    "unweighted; base; before calibration; calibrated to one margin only; published",
+                    "unweighted; base: after selection and multiplicity; nonresponse: adjusted for it too; M only: these raked to "
+                    "one margin, or to one variable of the only one; more margins: M: raked to the chain's and to others of the "
+                    "benchmark (no row if they cannot be met); published",
                 ),
                 INDICATOR,
                 number("women", "Share of women, per cent; null under 25 cases, or where estimates has it hidden or rounded"),

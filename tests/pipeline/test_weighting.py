@@ -10,7 +10,10 @@ import pytest
 
 from assets.metadata import picture
 from assets.survey_tables import stage_survey
+from assets.weighting_effects import effect_tables
 from assets.weights import Weights, weigh
+from rga.errors import InputError
+from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import prepare
 from tests.pipeline.place import Place, fresh, statuses
 
@@ -53,7 +56,7 @@ CHAINS = {
     DIALLED: """
   - {step: multiplicity, divide: phones}
   - {step: nonresponse, method: propensity, predictors: [operator, place], classes: 3}
-  - {step: calibrate, method: logit, margins: [sex], bounds: [0.2, 5], trim: 8}
+  - {step: calibrate, method: logit, margins: [sex], numbers: [phones], bounds: [0.2, 5], trim: 8}
   - {step: normalise, to: population}""",
 }
 
@@ -76,9 +79,18 @@ def sample(seed: int, size: int = 1400) -> pd.DataFrame:
     return frame
 
 
+def add_phones(place: Place) -> None:
+    """The mean number of phones, as a survey of the year before has it, to the benchmark."""
+    folder = place.raw_data / "benchmarks" / "wpp2019-2021"
+    (folder / "phones.csv").write_text("iso3,mean\nBGD,1.5\nPAK,1.5\n")
+    with (folder / "source.yaml").open("a") as file:
+        file.write("  - {margin: phones, file: phones.csv, measure: mean, year: 2020, producer: A, licence: A, citation: A}\n")
+
+
 @pytest.fixture(scope="module")
 def weighted(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
     place = fresh(repository, tmp_path_factory.mktemp("weighted"), [])
+    add_phones(place)
     for seed, (survey_id, chain) in enumerate(CHAINS.items()):
         folder = place.survey_yaml(survey_id).parent
         folder.mkdir()
@@ -147,14 +159,31 @@ def test_margins_are_met_and_a_trim_afterwards_says_that_it_lets_them_go(weighte
     assert dialled.loc["normalise", "max_margin_error"] < 1e-9
     margins = weighted.ask(f"SELECT * FROM margins WHERE survey_id = '{DIALLED}'")
     assert margins["after"].to_numpy() == pytest.approx(margins["benchmark"].to_numpy(), rel=1e-9)
-    assert margins["before"].sum() == pytest.approx(margins["benchmark"].sum())
+    people = margins[margins["margin"] == "sex"]
+    assert people["before"].sum() == pytest.approx(people["benchmark"].sum())
+
+
+def test_a_number_has_a_source_and_who_gave_none_counts_at_the_population_mean(weighted: Place) -> None:
+    margins = weighted.ask(f"SELECT * FROM margins WHERE survey_id = '{DIALLED}'").set_index("margin")
+    found, people = margins.loc["phones"], margins.loc["sex", "benchmark"].sum()
+    assert found["source"] == "A, 2020" and found["category"] == "_T" and pd.isna(found["scaled_by"])
+    assert found["benchmark"] == pytest.approx(1.5 * people)
+    staged = pd.read_parquet(weighted.paths.staging().restricted("weights", DIALLED))
+    frame, n, _ = of(weighted, DIALLED)
+    phones = frame.set_index("who")["s3"].replace(99, pd.NA)
+    given = staged["respondent_id"].map(phones).astype("Float64")
+    assert 20 < given.isna().sum() < 60 and found["n"] == n - given.isna().sum()
+    before = staged["weight_before_calibration"] / staged["weight_before_calibration"].sum()
+    assert found["before"] / people == pytest.approx(float((given.fillna(1.5) * before).sum()), rel=1e-9)
 
 
 def test_the_last_step_decides_what_weights_add_up_to(weighted: Place) -> None:
     total = "SELECT sum_of_weights, n FROM weighting WHERE survey_id = '{}' ORDER BY step DESC LIMIT 1"
     to_n = weighted.ask(total.format(LISTED)).iloc[0]
     assert to_n["sum_of_weights"] == pytest.approx(to_n["n"])
-    people = weighted.ask(f"SELECT sum(benchmark) AS people FROM margins WHERE survey_id = '{DIALLED}'")["people"][0]
+    people = weighted.ask(f"SELECT sum(benchmark) AS people FROM margins WHERE survey_id = '{DIALLED}' AND margin = 'sex'")[
+        "people"
+    ][0]
     assert weighted.ask(total.format(DIALLED))["sum_of_weights"][0] == pytest.approx(people)
 
 
@@ -170,8 +199,20 @@ def test_each_step_says_what_it_did_to_the_headlines(weighted: Place) -> None:
     assert effects.loc[effects["sex"] == "_T", "value"].isna().all(), "other weights would give the unrounded total away"
     gaps = weighted.ask("SELECT * FROM weighting_sensitivity WHERE indicator = 'HLT_MENTAL'").set_index(["survey_id", "variant"])
     assert set(gaps.loc[LISTED].index) == {
-        *("unweighted", "base", "before calibration", "sex*age_group only", "sex*education only", "published"),
+        *("unweighted", "base", "nonresponse", "sex*age_group only", "sex*education only", "published"),
     }
+    more = "more margins: sex*age_group, sex*education"
+    assert set(gaps.loc[DIALLED].index) == {
+        "unweighted",
+        "base",
+        "nonresponse",
+        "sex only",
+        more,
+        "published",
+    }  # `sex only`: without phones
+    after = effects[effects["sex"] != "_T"].pivot(index="step", columns="sex", values="value")
+    for variant, step in {"base": 2, "nonresponse": 3}.items():  # after selection and multiplicity
+        assert gaps.loc[(LISTED, variant), "gap"] == pytest.approx(after.loc[step, "F"] - after.loc[step, "M"]), variant
     assert gaps.loc[(LISTED, "published"), "gap"] == pytest.approx(published["F"] - published["M"], rel=1e-9)
     frame = sample(0)
     adult = frame[(frame["disposition"] == 1) & (frame["q2"] >= 18)]
@@ -220,7 +261,10 @@ def test_rga_check_tells_what_the_steps_report(weighted: Place) -> None:
 
 
 def weighed(repository: Path, folder: Path, chain: str) -> Weights:
-    place = fresh(repository, folder, [])
+    return weighed_at(fresh(repository, folder, []), chain)
+
+
+def weighed_at(place: Place, chain: str) -> Weights:
     place.survey_yaml(LISTED).parent.mkdir()
     place.survey_yaml(LISTED).write_text(SURVEY.replace("CHAIN", chain).replace("MODE", "cati"))
     sample(1).to_csv(place.survey_yaml(LISTED).parent / "sample.csv", index=False)
@@ -246,3 +290,45 @@ def test_an_unknown_sex_is_held_within_age_where_margins_share_age(repository: P
     assert margins.loc[("age_group*sex", "Y35T44*_U"), "n"] > 0 and calibration.factor.max() < 5
     by_age = margins.loc["age_group*sex"].groupby(lambda category: category.split("*")[0])["benchmark"].sum()
     assert by_age.to_dict() == pytest.approx(margins.loc["age_group", "benchmark"].to_dict())
+
+
+@pytest.mark.parametrize(
+    ("margins", "others"),
+    [
+        ("sex*age_group", ["sex only", "age_group only", "more margins: sex*education"]),
+        ("sex", ["more margins: sex*age_group, sex*education"]),
+        ("sex*age_group, education", ["sex*age_group only", "education only", "more margins: sex*education"]),
+    ],
+)
+def test_every_calibrated_chain_is_set_against_fewer_and_more_margins(
+    repository: Path, tmp_path: Path, margins: str, others: list[str]
+) -> None:
+    first = "  - {step: calibrate, margins: [education]}\n"  # no variant starts from it
+    found = weighed(repository, tmp_path, first + f"  - {{step: calibrate, margins: [{margins}]}}")
+    root = DataRoot(tmp_path / "raw_data")
+    _, gaps = effect_tables(root, LISTED, prepare(root, LISTED), found)
+    gap = gaps[gaps["indicator"] == "HLT_MENTAL"].set_index("variant")["gap"]
+    assert list(gap.index) == ["unweighted", "base", *others, "published"]
+    same = {"unweighted", "base", "sex only"} & set(gap.index)  # weights that differ by sex only leave shares within sex
+    assert gap[list(same)].round(9).nunique() == 1 and gap.round(9).nunique() == len(gap) - len(same) + 1
+
+
+def test_margins_that_cannot_be_met_together_have_no_variant(repository: Path, tmp_path: Path) -> None:
+    place = fresh(repository, tmp_path, [])
+    benchmark = place.raw_data / "benchmarks" / "wpp2019-2021"
+    (benchmark / "place.csv").write_text("iso3,place,share\nBGD,north,60\nBGD,south,30\nBGD,islands,10\n")
+    with (benchmark / "source.yaml").open("a") as file:
+        file.write("  - {margin: place, file: place.csv, measure: share, producer: A, licence: A, citation: A}\n")
+    found = weighed_at(place, "  - {step: calibrate, margins: [sex*age_group, sex*education]}")
+    _, gaps = effect_tables(place.paths.data_root(), LISTED, prepare(place.paths.data_root(), LISTED), found)
+    assert list(gaps["variant"].unique()) == ["unweighted", "base", "sex*age_group only", "sex*education only", "published"]
+
+
+def test_a_benchmark_in_thousands_is_told_where_it_counts_fewer_people_than_answered(repository: Path, tmp_path: Path) -> None:
+    place = fresh(repository, tmp_path, [])
+    file = place.raw_data / "benchmarks" / "wpp2019-2021" / "sex_age_group.csv"
+    table = pd.read_csv(file)
+    table.assign(population=table["population"] / 1e6).to_csv(file, index=False)
+    with pytest.raises(InputError, match=r"counts \d+ people, fewer than the \d+ respondents") as caught:
+        weighed_at(place, "  - {step: calibrate, margins: [sex*age_group]}")
+    assert "give persons, not thousands" in str(caught.value)

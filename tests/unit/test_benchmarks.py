@@ -9,6 +9,7 @@ import pytest
 
 from rga.errors import InputError
 from rga.microdata.benchmark_scaling import Benchmark, benchmark, country_margins
+from rga.microdata.benchmarks import load_source
 
 AGE, EDUCATION = "sex*age_group", "sex*education"
 
@@ -151,3 +152,10 @@ def test_a_margin_that_cannot_be_used_is_named(tmp_path: Path, wanted: str, file
     with pytest.raises(InputError) as caught:
         of(tmp_path, wanted, **files)
     assert said in str(caught.value)
+
+
+def test_a_margin_of_another_year_than_its_benchmark_says_so(repository: Path) -> None:
+    for name in ("wpp2019-2020", "wpp2019-2021"):
+        source = load_source(repository / "raw_data" / "benchmarks" / name)
+        for margin in source.margins:
+            assert margin.measure == "count" or f"in {margin.year or source.year}" in margin.citation, name

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from rga.simulate.coding import CODINGS, translations
 from rga.simulate.files import IDENTIFIERS, unused_columns
 from rga.simulate.programme import PROGRAMME, Survey
 from rga.simulate.simulate import simulate
+from rga.survey import Calibration
 
 KEYS = [survey.key for survey in PROGRAMME]
 SURVEYS = dict(zip(KEYS, PROGRAMME, strict=True))
@@ -237,7 +240,7 @@ def test_who_did_not_answer_has_a_row_of_what_the_list_knows_and_no_answers(root
 
 CHAINS = {
     "operators": ["selection", "multiplicity", "calibrate raking"],
-    "web": ["calibrate logit"],
+    "web": ["calibrate logit"],  # or linear
     "areas": ["nonresponse classes", "calibrate raking"],
     "dialling": ["multiplicity", "calibrate raking"],
     "panel": ["nonresponse propensity", "calibrate raking"],
@@ -262,7 +265,7 @@ def test_each_survey_is_weighted_by_the_chain_that_fits_its_mode_with_a_line_say
             assert all(step.invited[operator] < lines for operator, lines in step.population.items())
 
 
-@pytest.mark.parametrize("key", ["2020-r1_AFG", "2020-r1_BGD", "2020-r1_THA", "2021-r2_BGD", "2021-r2_KIR"])  # one of each kind
+@pytest.mark.parametrize("key", ["2020-r1_AFG", "2020-r1_BGD", "2020-r1_THA", "2020-r1_WSM", "2021-r2_BGD", "2021-r2_KIR"])
 def test_a_simulated_survey_is_weighted_without_a_step_that_fails(root: DataRoot, key: str) -> None:
     respondents = prepare(root, key)
     weights = weigh(root, key, respondents)
@@ -270,3 +273,39 @@ def test_a_simulated_survey_is_weighted_without_a_step_that_fails(root: DataRoot
     assert len(weights.frame) == len(respondents.frame) and (weights.frame["weight"] > 0).all()
     calibration = weights.steps[-1].calibration
     assert calibration and calibration.error < 1e-9
+
+
+def calibration_of(root: DataRoot, key: str) -> tuple[Calibration, pd.DataFrame]:
+    respondents = prepare(root, key)
+    calibration = weigh(root, key, respondents).steps[-1].calibration
+    assert calibration is not None
+    return calibration, respondents.frame
+
+
+def test_bounds_and_trimming_bind_for_those_whom_their_why_names(root: DataRoot) -> None:
+    held, people = calibration_of(root, "2020-r1_THA")
+    low = people[held.factor <= 0.3 + 1e-9]
+    assert held.bounds_hit == {"low": len(low), "high": 0} and len(low) > 100 and "held at 0.3" in why(root, "2020-r1_THA")
+    assert set(low["sex"]) == {"M"} and set(low["education"]) == {"tertiary"} and set(low["age_group"]) <= {"Y18T24", "Y25T34"}
+    cut, people = calibration_of(root, "2020-r1_NPL")
+    assert cut.cap is not None and "at 28 times the median" in why(root, "2020-r1_NPL")
+    largest = people[cut.weights >= cut.cap * (1 - 1e-9)]
+    assert cut.trimmed == len(largest) > 5 and set(largest["sex"]) == {"F"} and set(largest["age_group"]) == {"Y_GE65"}
+    assert cut.cap == pytest.approx(28 * np.median(cut.weights)) and cut.error < 1e-9
+
+
+def test_linear_factors_of_kiribati_stay_below_those_of_raking_as_its_why_says(root: DataRoot) -> None:
+    found, people = calibration_of(root, "2021-r2_KIR")
+    largest = people[found.factor > found.factor.max() - 1e-9]
+    assert set(largest["sex"]) == {"F"} and set(largest["age_group"]) == {"Y_GE65"}
+    respondents = prepare(root, "2021-r2_KIR")
+    weights = weigh(root, "2021-r2_KIR", respondents)
+    assert weights.inputs is not None
+    step = weights.inputs.step.model_copy(update={"method": "raking", "bounds": None})
+    raked = replace(weights.inputs, step=step).calibrated(weights.steps[-2].weights)
+    said = [float(number) for number in re.findall(r"goe?s? (?:do not go )?(?:beyond|to) (\d\.\d)", why(root, "2021-r2_KIR"))]
+    assert said == [round(found.factor.max(), 1), round(raked.factor.max(), 1)]
+
+
+def why(root: DataRoot, key: str) -> str:
+    return root.specification(key).weighting[-1].why

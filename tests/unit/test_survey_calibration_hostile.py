@@ -73,6 +73,19 @@ def test_a_cap_too_low_is_refused_with_one_that_does() -> None:
     assert calibrate(frame, np.ones(100), {"sex": {"F": 500.0, "M": 500.0}}, trim=ratio).weights.max() == pytest.approx(50)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_the_ratio_that_a_refusal_of_trimming_names_can_be_followed(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    frame = pd.DataFrame(
+        {"age": rng.choice([*"xyz"], 120, p=[0.08, 0.3, 0.62]), "area": rng.choice([*"pqr"], 120, p=[0.1, 0.3, 0.6])}
+    )
+    base = rng.lognormal(0, 0.7, 120)  # the median moves with the cap
+    targets = {"age": {"x": 400.0, "y": 300.0, "z": 300.0}, "area": {"p": 300.0, "q": 400.0, "r": 300.0}}
+    ratio = float(refusal(frame, targets, base, trim=3).split("trim at ")[1].split(" or more")[0])
+    found = calibrate(frame, base, targets, trim=ratio)
+    assert found.error < 1e-9 and found.weights.max() <= ratio * np.median(found.weights) * (1 + 1e-8)
+
+
 def test_one_respondent_who_carries_a_category_is_named() -> None:
     frame = people(sex="F" + "M" * 49, area="UR" * 25)
     found = calibrate(frame, np.ones(50), {"sex": {"F": 100.0, "M": 900.0}, "area": AREA})
