@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from assets.calibration_inputs import CalibrationInputs, calibration_inputs, population_benchmark
-from rga.errors import InputError
+from rga.errors import InputError, Problem
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import Respondents
 from rga.microdata.sample import ELIGIBLE, RESPONDED
@@ -22,6 +22,8 @@ from rga.survey import Calibration, WeightDiagnostics, diagnose
 from rga.survey.base_weights import multiplicity, selection
 from rga.survey.nonresponse import NonresponseAdjustment, propensity_classes, weighting_classes
 from rga.survey.weight_limits import normalise, trim
+
+REMEDY = "give that step `bounds`, such as [0.2, 5], or take raking"
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ class _Chain:
             self._nonresponse(step)
         elif isinstance(step, Calibrate):
             self._respondents_only()
+            self._none_negative()
             self.inputs = calibration_inputs(self.root, self.survey_id, step, self.sample)
             calibration = self.inputs.calibrated(self.weights)
             notes = [*self.inputs.benchmark.notes, *calibration.notes]
@@ -152,6 +155,12 @@ class _Chain:
 
     def _respondents_only(self) -> None:
         self._keep((self.sample[RESPONDED] & self.sample[ELIGIBLE]).to_numpy(dtype=bool))
+
+    def _none_negative(self) -> None:
+        if rows := int(np.sum(self.weights < 0)):
+            made = next(number for number, step in enumerate(self.steps) if np.any(step.weights < 0))
+            what = f"weights that step {made} ({self.steps[made].action}) made negative cannot be calibrated again"
+            raise InputError(Problem(what, REMEDY, "survey.yaml", "weighting", rows=rows))
 
     def _keep(self, kept: np.ndarray) -> None:
         self.sample, self.weights = self.sample[kept].reset_index(drop=True), self.weights[kept]

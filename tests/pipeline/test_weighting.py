@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -246,3 +247,24 @@ def test_an_unknown_sex_is_held_within_age_where_margins_share_age(repository: P
     assert margins.loc[("age_group*sex", "Y35T44*_U"), "n"] > 0 and calibration.factor.max() < 5
     by_age = margins.loc["age_group*sex"].groupby(lambda category: category.split("*")[0])["benchmark"].sum()
     assert by_age.to_dict() == pytest.approx(margins.loc["age_group", "benchmark"].to_dict())
+
+
+def test_a_survey_with_negative_weights_of_linear_calibration_is_built_and_said_to_have_them(
+    repository: Path, tmp_path: Path
+) -> None:
+    place = fresh(repository, tmp_path, [DIALLED])
+    linear = "{step: calibrate, method: linear, margins: [sex*age_group, sex*education], numbers: []}"
+    text = place.survey_yaml(DIALLED).read_text(encoding="utf-8")
+    before, _, rest = text.partition("weighting:\n")
+    after = rest[next(at.start() for at in re.finditer(r"^[a-z]", rest, re.MULTILINE)) :]
+    place.survey_yaml(DIALLED).write_text(f"{before}weighting: [{linear}]\n{after}", encoding="utf-8")
+    checked = place.rga("check", DIALLED)
+    outcome = place.build()
+    assert checked.exit_code == 0 and "weights are negative" in checked.output
+    assert statuses(outcome) == {DIALLED: "built"} and outcome.release is not None
+    of_step = place.ask("SELECT negative, max_margin_error FROM weighting WHERE action = 'calibrate'")
+    assert of_step["negative"].item() > 0 and of_step["max_margin_error"].item() < 1e-9
+    shown = place.ask("SELECT value, se FROM estimates WHERE obs_status <> 'Q' AND breakdown = 'total'")
+    assert len(shown) > 3 and shown["value"].between(0, 100).all() and (shown["se"] > 0).any()
+    adjusted = place.ask("SELECT DISTINCT obs_status, reason FROM adjusted_gaps")
+    assert set(adjusted["obs_status"]) == {"Q"} and adjusted["reason"].str.contains("weights are negative").any()
