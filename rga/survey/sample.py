@@ -99,14 +99,14 @@ def sample_of(data: Data, design: Design) -> Iterator[Sample]:
             weight = frame["weight"].to_numpy(dtype=np.float64, na_value=np.nan)
             base = np.nan_to_num(frame["base_weight"].to_numpy(dtype=np.float64, na_value=np.nan))
             _check(weight, base, design)
-            yield Sample(con, weight, stages_of(frame, design), base, _basis(con, design, base))
+            yield Sample(con, weight, stages_of(frame, design), base, _basis(con, design, weight, base))
         finally:
             con.execute(f"DROP TABLE IF EXISTS temp.{TABLE}")
 
 
-def _basis(con: duckdb.DuckDBPyConnection, design: Design, base: np.ndarray) -> np.ndarray:
+def _basis(con: duckdb.DuckDBPyConnection, design: Design, weight: np.ndarray, base: np.ndarray) -> np.ndarray:
     """Orthonormal columns that span those of the margins, each respondent's times the root of ``base``. A number that is not known
-    is taken as the mean of the others, as `calibrate` does."""
+    is taken as the population's mean, as `calibrate` does: by ``weight``, that of the others after calibration."""
     if not design.base_weight or not (design.margins or design.numbers):
         return np.zeros((len(base), 0))
     texts = [f"COALESCE(CAST({quoted(name)} AS VARCHAR), '{MISSING}') AS m{k}" for k, name in enumerate(design.margins)]
@@ -119,8 +119,11 @@ def _basis(con: duckdb.DuckDBPyConnection, design: Design, base: np.ndarray) -> 
     for k in range(len(design.numbers)):
         value = frame[f"x{k}"].to_numpy(dtype=np.float64, na_value=np.nan)
         known = ~np.isnan(value) & (base > 0)
-        mean = np.average(value[known], weights=base[known]) if known.any() else 0.0
-        columns.append((np.where(np.isnan(value), mean, value) - mean)[:, None])
+        # `calibrate` without a margin of categories has no other population than the weights before.
+        people = weight[known].sum() if design.margins else base.sum() - weight[np.isnan(value)].sum()
+        mean = weight[known] @ value[known] / people if people else 0.0
+        # Centred, numbers are not nearly collinear with the categories, whose columns add up to one of ones.
+        columns.append((np.where(np.isnan(value), mean, value) - (mean if design.margins else 0.0))[:, None])
     x = np.concatenate(columns, axis=1) * np.sqrt(base)[:, None]
     size = np.sqrt((x**2).sum(axis=0))
     left, singular, _ = np.linalg.svd(x[:, size > 0] / size[size > 0], full_matrices=False)

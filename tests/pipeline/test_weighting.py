@@ -16,6 +16,7 @@ from rga.microdata.respondents import prepare
 from tests.pipeline.place import Place, fresh, statuses
 
 LISTED, DIALLED = "2021-r2_BGD", "2021-r2_PAK"
+WEB = "2020-r1_WSM"
 SURVEY = """
 title: A small survey
 producer: We
@@ -252,16 +253,16 @@ def test_an_unknown_sex_is_held_within_age_where_margins_share_age(repository: P
 def test_a_survey_with_negative_weights_of_linear_calibration_is_built_and_said_to_have_them(
     repository: Path, tmp_path: Path
 ) -> None:
-    place = fresh(repository, tmp_path, [DIALLED])
-    linear = "{step: calibrate, method: linear, margins: [sex*age_group, sex*education], numbers: []}"
-    text = place.survey_yaml(DIALLED).read_text(encoding="utf-8")
+    place = fresh(repository, tmp_path, [WEB])
+    linear = "{step: calibrate, method: linear, margins: [sex*age_group, sex*education]}"
+    text = place.survey_yaml(WEB).read_text(encoding="utf-8")
     before, _, rest = text.partition("weighting:\n")
     after = rest[next(at.start() for at in re.finditer(r"^[a-z]", rest, re.MULTILINE)) :]
-    place.survey_yaml(DIALLED).write_text(f"{before}weighting: [{linear}]\n{after}", encoding="utf-8")
-    checked = place.rga("check", DIALLED)
+    place.survey_yaml(WEB).write_text(f"{before}weighting: [{linear}]\n{after}", encoding="utf-8")
+    checked = place.rga("check")
     outcome = place.build()
     assert checked.exit_code == 0 and "weights are negative" in checked.output
-    assert statuses(outcome) == {DIALLED: "built"} and outcome.release is not None
+    assert statuses(outcome) == {WEB: "built"} and outcome.release is not None
     of_step = place.ask("SELECT negative, max_margin_error FROM weighting WHERE action = 'calibrate'")
     assert of_step["negative"].item() > 0 and of_step["max_margin_error"].item() < 1e-9
     shown = place.ask("SELECT value, se FROM estimates WHERE obs_status <> 'Q' AND breakdown = 'total'")
