@@ -126,10 +126,9 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     for name, sides in GIVEN_AWAY_BY.items():
         if len(found[name]):
             found[name] = without_given_away(found[name], found["estimates"], sides)
-    if len(found["gap_decomposition"]):
-        found["adjusted_gaps"], found["gap_decomposition"] = adjusted_as_published(
-            found["adjusted_gaps"], found["gap_decomposition"], found["gender_gaps"]
-        )  # without a regression that has an estimate there is nothing to hide
+    found["adjusted_gaps"], found["gap_decomposition"] = adjusted_as_published(
+        found["adjusted_gaps"], found["gap_decomposition"], found["gender_gaps"]
+    )
     uses = {code: catalogue.uses(code) | catalogue.reads(code) for code in catalogue.indicators}
     found["codebook"] = codebook_as_published(found["codebook"], found["estimates"], uses)
     found["data_quality"] = staged_findings(staging, surveys)

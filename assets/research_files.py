@@ -58,9 +58,6 @@ def export_survey(
     keys = ["survey_id", "respondent_id"]
     frames = (staging.read_restricted(name, survey_id) for name in ("respondents", "weights"))
     respondents, weights = frames
-    if rows := int((weights["weight"] < 0).sum()):
-        what, remedy = "negative weights, which most programs refuse", "give the step `calibrate` `bounds`, or take raking"
-        raise InputError(Problem(what, remedy, "survey.yaml", "weighting", rows=rows))
     data = respondents.merge(weights, on=keys, validate="1:1").query("weight > 0").reset_index(drop=True)
     done = anonymise(data, catalogue, rules, k, survey_id)
     # who knew the seed could draw the replicates again, and see from them which PSU is which

@@ -23,8 +23,6 @@ from rga.survey.base_weights import multiplicity, selection
 from rga.survey.nonresponse import NonresponseAdjustment, propensity_classes, weighting_classes
 from rga.survey.weight_limits import normalise, trim
 
-REMEDY = "give that step `bounds`, such as [0.2, 5], or take raking"
-
 
 @dataclass(frozen=True)
 class Step:
@@ -115,9 +113,10 @@ class _Chain:
             self._nonresponse(step)
         elif isinstance(step, Calibrate):
             self._respondents_only()
-            self._none_negative()
             self.inputs = calibration_inputs(self.root, self.survey_id, step, self.sample)
             calibration = self.inputs.calibrated(self.weights)
+            if calibration.negative:
+                raise InputError(_negative(calibration.negative, len(self.weights)))
             notes = [*self.inputs.benchmark.notes, *calibration.notes]
             self._done(step, step.method, calibration.weights, notes, calibration=calibration)
         elif isinstance(step, Trim):
@@ -156,14 +155,18 @@ class _Chain:
     def _respondents_only(self) -> None:
         self._keep((self.sample[RESPONDED] & self.sample[ELIGIBLE]).to_numpy(dtype=bool))
 
-    def _none_negative(self) -> None:
-        if rows := int(np.sum(self.weights < 0)):
-            made = next(number for number, step in enumerate(self.steps) if np.any(step.weights < 0))
-            what = f"weights that step {made} ({self.steps[made].action}) made negative cannot be calibrated again"
-            raise InputError(Problem(what, REMEDY, "survey.yaml", "weighting", rows=rows))
-
     def _keep(self, kept: np.ndarray) -> None:
         self.sample, self.weights = self.sample[kept].reset_index(drop=True), self.weights[kept]
+
+
+def _negative(rows: int, respondents: int) -> Problem:
+    """Estimates could be had from such weights, as R has them; but what is hidden of a table is safe only while no part of a sum is
+    negative, and most programs refuse them."""
+    what = f"`method: linear` makes the weights of {rows:,} of {respondents:,} respondents negative, which are not published"
+    remedy = (
+        "add `bounds`, such as [0.1, 10] (truncated linear), or take `method: logit` or `raking`: their weights are not negative"
+    )
+    return Problem(what, remedy, "survey.yaml", "weighting", rows=rows)
 
 
 def _response_rate(specification: SurveySpecification, sample: pd.DataFrame, weights: np.ndarray) -> ResponseRate | None:

@@ -80,9 +80,7 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                 number("ci_low", "Lower 95 % confidence limit, unit of value"),
                 number("ci_high", "Upper 95 % confidence limit, unit of value"),
                 count("n", "Unweighted cases in the denominator"),
-                number(
-                    "population", "Sum of their weights (linear calibration without bounds can make some negative)", nullable=False
-                ),
+                number("population", "Sum of their weights", nullable=False, check="population >= 0"),
                 number("deff", "Design effect against simple random sampling; null at 0 and 100 %"),
                 number("n_effective", "n divided by deff"),
                 DF,

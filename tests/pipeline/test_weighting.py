@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
@@ -250,26 +249,22 @@ def test_an_unknown_sex_is_held_within_age_where_margins_share_age(repository: P
     assert by_age.to_dict() == pytest.approx(margins.loc["age_group", "benchmark"].to_dict())
 
 
-def test_a_survey_with_negative_weights_of_linear_calibration_is_built_and_said_to_have_them(
+def test_negative_weights_of_linear_calibration_are_refused_by_check_and_build_alike_and_bounds_mend_it(
     repository: Path, tmp_path: Path
 ) -> None:
     place = fresh(repository, tmp_path, [WEB])
-    linear = "{step: calibrate, method: linear, margins: [sex*age_group, sex*education]}"
-    text = place.survey_yaml(WEB).read_text(encoding="utf-8")
-    before, _, rest = text.partition("weighting:\n")
-    after = rest[next(at.start() for at in re.finditer(r"^[a-z]", rest, re.MULTILINE)) :]
-    place.survey_yaml(WEB).write_text(f"{before}weighting: [{linear}]\n{after}", encoding="utf-8")
     benchmark = place.raw_data / "benchmarks" / "wpp2019-2020" / "sex_education.csv"
     shares = pd.read_csv(benchmark)
     shares.loc[(shares["iso3"] == "WSM") & (shares["sex"] == "F"), "share"] = [90.2, 9.0, 0.8]
     shares.to_csv(benchmark, index=False)
-    checked = place.rga("check")
-    outcome = place.build()
-    assert checked.exit_code == 0 and "weights are negative" in checked.output
-    assert statuses(outcome) == {WEB: "built"} and outcome.release is not None
-    of_step = place.ask("SELECT negative, max_margin_error FROM weighting WHERE action = 'calibrate'")
-    assert of_step["negative"].item() > 0 and of_step["max_margin_error"].item() < 1e-9
-    shown = place.ask("SELECT value, se FROM estimates WHERE obs_status <> 'Q' AND breakdown = 'total'")
-    assert len(shown) > 3 and shown["value"].between(0, 100).all() and (shown["se"] > 0).any()
-    adjusted = place.ask("SELECT DISTINCT obs_status, reason FROM adjusted_gaps")
-    assert set(adjusted["obs_status"]) == {"Q"} and adjusted["reason"].str.contains("weights are negative").any()
+    place.edit(WEB, "method: logit", "method: linear")
+    place.edit(WEB, r"^  bounds: .*\n  trim: .*\n", "")
+    checked, outcome = place.rga("check"), place.build()
+    assert checked.exit_code == 2 and statuses(outcome) == {WEB: "failed"}
+    for text in (" ".join(checked.output.split()), " ".join(outcome.surveys[0].message.split())):
+        assert "weighting step 1 (calibrate)" in text and "`method: linear` makes the weights of 92 of" in text
+        assert "add `bounds`" in text and "correct the weight" not in text
+    place.edit(WEB, "method: linear", "method: linear\n  bounds: [0, 20]")
+    root = place.paths.data_root()
+    step = weigh(root, WEB, prepare(root, WEB)).steps[-1]
+    assert step.weights.min() >= 0 and step.calibration is not None and step.calibration.bounds_hit["low"] > 0
