@@ -28,12 +28,12 @@ WHY_RAKING = {
     "those without a telephone",
 }
 WHY_LINEAR = (
-    "margins as for other random dialling; few adults of 65 and over have a telephone here, and the linear factor of these few "
-    "is about half of what raking gives them"
+    "margins as for other random dialling; few adults of 65 and over have a telephone here, and the largest linear factor among "
+    "them is 6.2, where raking has 7.9; bounds guard against negative weights, and nobody is at one"
 )
 WHY_LOGIT = (
-    "everybody saw the same link, so the base weight is constant; those who follow it are far from the population, so factors are "
-    "bounded and the largest weights trimmed, lest a few older respondents carry an estimate"
+    "everybody saw the same link, so the base weight is constant; those who follow it are far from the population: bounds and trim "
+    "guard against a few older respondents carrying an estimate, and nobody here is at either"
 )
 WHY_DIALLING = (
     "chances of being dialled grow with the numbers a person answers and are shared with the other adults who answer them"
