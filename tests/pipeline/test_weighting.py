@@ -121,9 +121,9 @@ def test_respondents_carry_the_weight_of_all_who_were_approached(weighted: Place
     base = frame["op"].map({1: 5_200_000 / 300, 2: 2_100_000 / 300})
     # by hand: classes of region and operator, everybody of the base weight, those who answered to `phones` and `adults`
     phones, adults = frame["s3"].replace(99, pd.NA).clip(upper=5), frame["s4"].clip(upper=5)
-    factor = (adults / phones).astype("Float64").fillna(np.nan).astype(float)
-    said = factor.notna()
-    weight = base * factor.fillna(np.average(factor[said], weights=base[said]))
+    chances = (1 / phones).astype("Float64").fillna(np.nan).astype(float)
+    said = chances.notna()
+    weight = base * adults.astype(float) * chances.fillna(np.average(chances[said], weights=base[said]))
     answered = frame["disposition"] == 1
     by_class = weight.groupby([frame["region"], frame["op"]]).transform("sum")
     by_class /= (weight * answered).groupby([frame["region"], frame["op"]]).transform("sum")
@@ -218,7 +218,7 @@ def test_the_asset_has_a_picture_of_margins_and_weights_and_no_respondent(weight
 def test_rga_check_tells_what_the_steps_report(weighted: Place) -> None:
     result = weighted.rga("check")
     assert result.exit_code == 0, result.output
-    assert "weighting: step 2 (multiplicity):" in result.output and "without phones, adults got the mean factor" in result.output
+    assert "weighting: step 2 (multiplicity):" in result.output and "without phones got the mean factor" in result.output
     assert "wpp2019-2020: no survey is weighted to it" in result.output
 
 
