@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from assets.calibration_inputs import CalibrationInputs, calibration_inputs, population_benchmark
-from rga.errors import InputError
+from rga.errors import InputError, Problem
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import Respondents
 from rga.microdata.sample import ELIGIBLE, RESPONDED
@@ -115,6 +115,8 @@ class _Chain:
             self._respondents_only()
             self.inputs = calibration_inputs(self.root, self.survey_id, step, self.sample)
             calibration = self.inputs.calibrated(self.weights)
+            if calibration.negative:
+                raise InputError(_negative(calibration.negative, len(self.weights)))
             notes = [*self.inputs.benchmark.notes, *calibration.notes]
             self._done(step, step.method, calibration.weights, notes, calibration=calibration)
         elif isinstance(step, Trim):
@@ -155,6 +157,16 @@ class _Chain:
 
     def _keep(self, kept: np.ndarray) -> None:
         self.sample, self.weights = self.sample[kept].reset_index(drop=True), self.weights[kept]
+
+
+def _negative(rows: int, respondents: int) -> Problem:
+    """Estimates could be had from such weights, as R has them; but what is hidden of a table is safe only while no part of a sum is
+    negative, and most programs refuse them."""
+    what = f"`method: linear` makes the weights of {rows:,} of {respondents:,} respondents negative, which are not published"
+    remedy = (
+        "add `bounds`, such as [0.1, 10] (truncated linear), or take `method: logit` or `raking`: their weights are not negative"
+    )
+    return Problem(what, remedy, "survey.yaml", "weighting", rows=rows)
 
 
 def _response_rate(specification: SurveySpecification, sample: pd.DataFrame, weights: np.ndarray) -> ResponseRate | None:

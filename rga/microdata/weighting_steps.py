@@ -148,6 +148,8 @@ class Calibrate(Step):
             raise ValueError(f"margin {twice[0]} is listed twice" + (f", as {twice[1]} too" if twice[0] != twice[1] else ""))
         if odd := [margin for margin, variables in zip(self.margins, crossed, strict=True) if len(variables) <= margin.count("*")]:
             raise ValueError(f"margin {odd[0]} crosses a variable with itself")
+        if "sex" in self.collapse:
+            raise ValueError("`collapse` cannot name `sex`: women and men are not to be merged; take a coarser margin instead")
         if stray := [name for name in self.collapse if name not in self.categorical]:
             raise ValueError(f"`collapse` names `{stray[0]}`, which no margin has")
         return self

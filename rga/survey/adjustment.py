@@ -95,7 +95,7 @@ def model(
 ) -> Model:
     """Regress each outcome (shares: logistic; means: linear; all alike) on being a woman and on ``covariates``.
 
-    The base of an outcome is those who answered, women and men of positive weight, in ``domain`` (boolean) where one is given; a
+    The base of an outcome is those who answered, women and men whose weight is not 0, in ``domain`` (boolean) where one is given; a
     number among the covariates must be known. ``left_out`` gives, by outcome's code, covariates not to be used and why.
     """
     kinds = {type(outcome) for outcome in outcomes}
@@ -107,7 +107,7 @@ def model(
     sex, given = frame[SEX].to_numpy(), frame[list(covariates)]
     matrix = model_matrix(sex == WOMEN, given)
     values = sample.values(list(outcomes))
-    here = (sample.weight > 0) & ((sex == WOMEN) | (sex == MEN)) & ~np.isnan(matrix.x).any(axis=1)
+    here = (sample.weight != 0) & ((sex == WOMEN) | (sex == MEN)) & ~np.isnan(matrix.x).any(axis=1)
     base = values.known & (here if domain is None else here & domain)[:, None]
     matrix = ModelMatrix(np.nan_to_num(matrix.x), matrix.names, matrix.blocks, matrix.numeric)
     y = np.where(base, values.y, 0.0)
@@ -119,10 +119,11 @@ def model(
     blank = np.full(len(codes), np.nan)
     adjustment = Adjustment(["ok"] * len(codes), [""] * len(codes), [], [], n, women, n - women, blank)
     patterns = Patterns(matrix.x)
-    used = _without_aliased(adjustment, matrix, columns, patterns, base * sample.weight[:, None])
+    used = _without_aliased(adjustment, matrix, columns, patterns, base * np.abs(sample.weight)[:, None])
     _say(adjustment, matrix, columns, taken, refused, used)
     _too_few(adjustment, link, y, base, used, limits, sample)
     _one_sided(adjustment, link, matrix, columns, used, y, base)
+    _negative(adjustment, base & (sample.weight < 0)[:, None])
     ready = [k for k, status in enumerate(adjustment.status) if status == "ok" or (status == "collinear" and used[k, WOMAN])]
     fits = fit(patterns, y[:, ready], base[:, ready] * sample.weight[:, None], columns.basis[ready], used[ready], link)
     good = _converged(adjustment, ready, fits, matrix, base)
@@ -229,6 +230,13 @@ def _one_sided(
         alone[numeric] = False
         if alone.any():
             adjustment.settle(k, "separation", f"all or nobody of {', '.join(matrix.names[j] for j in np.flatnonzero(alone))}")
+
+
+def _negative(adjustment: Adjustment, negative: np.ndarray) -> None:
+    """With negative weights there is no largest likelihood (R ``svyglm`` refuses them)."""
+    for k in map(int, np.flatnonzero(negative.any(axis=0))):
+        if adjustment.status[k] in ("ok", "collinear"):
+            adjustment.settle(k, "not_converged", "some weights are negative, for which a regression has no solution")
 
 
 def _converged(adjustment: Adjustment, ready: list[int], fits: Fits, matrix: ModelMatrix, base: np.ndarray) -> list[int]:

@@ -19,6 +19,7 @@ from rga.survey.blas import one_blas_thread
 from rga.survey.data import quoted
 from rga.survey.design import MISSING, Design
 from rga.survey.grouping import Coder, Table, group, keys, sum_by
+from rga.survey.sample import NEGATIVE, not_a_weight
 from rga.survey.statistics import Statistic, columns_of
 from rga.survey.summands import Summands, Values
 from rga.survey.sums import ByMargin, Crossing, Margins, Sums
@@ -46,7 +47,7 @@ def aggregate(
     (any but quantiles, which sums do not give), and ``survey``, which tells surveys apart (None: it is one). A respondent without
     weight is not in the sample; one without PSU is a PSU of its own; strata that are NULL are one. Memory is that of a batch
     and of the sums, whatever the number of respondents. The same rows in the same order give the same bits. Raises InputError where
-    a weight is negative or not finite, or a stratum's fpc is less than its PSUs.
+    a weight is not finite, or negative and not made so by calibration, or a stratum's fpc is less than its PSUs.
     """
     if design.ssu or design.replicates or design.numbers:
         raise ValueError("two stages, continuous margins and replicate weights take passes of their own: see `tabulate`")
@@ -72,19 +73,20 @@ def aggregate(
 
 def _looked_at(
     con: duckdb.DuckDBPyConnection, relation: str, breakdowns: Sequence[tuple[str, ...]], design: Design, survey: str | None
-) -> tuple[bool, dict[str, list[str]]]:
-    """Whether somebody has no PSU, and the texts of each column that the pass groups by and that has few: reading these alone takes
-    a small part of the time that the pass takes."""
+) -> tuple[bool, bool, dict[str, list[str]]]:
+    """Whether somebody has no PSU, whether a weight is negative, and the texts of each column that the pass groups by and that has
+    few: reading these alone takes a small part of the time that the pass takes."""
     dimensions = dict.fromkeys(name for by in breakdowns for name in by)
     named = dict.fromkeys(name for name in (survey, design.stratum, *dimensions, *design.margins) if name)
     types = {name: kind for name, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
     texts = [name for name in named if types[name] == "VARCHAR"]
     no_psu = f"count(*) > count({quoted(design.psu)})" if design.psu else "TRUE"
+    negative = f"coalesce(min({quoted(design.weight)}) < 0, FALSE)" if design.weight and design.base_weight else "count(*) < 0"
     sample = f"WHERE {quoted(design.weight)} IS NOT NULL" if design.weight else ""
     distinct = "".join(f", list(DISTINCT {quoted(name)})" for name in texts)
-    ((alone, *found),) = con.execute(f"SELECT {no_psu}{distinct} FROM {relation} {sample}").fetchall()
+    ((alone, below, *found),) = con.execute(f"SELECT {no_psu}, {negative}{distinct} FROM {relation} {sample}").fetchall()
     values = {name: sorted(set(many or []) - {None}) for name, many in zip(texts, found, strict=True)}
-    return bool(alone), {name: few for name, few in values.items() if len(few) <= FEW}
+    return bool(alone), bool(below), {name: few for name, few in values.items() if len(few) <= FEW}
 
 
 class _Pass:
@@ -97,9 +99,12 @@ class _Pass:
         design: Design,
         survey: str | None,
         alone: bool,
+        negative: bool,
         few: dict[str, list[str]],
     ) -> None:
-        self.summands, self.design, self.survey, self.alone = summands, design, survey, alone
+        self.summands, self.design, self.survey = summands, design, survey
+        # A PSU's sum of weights does not tell whether it has anybody where some are negative; that of their squares does.
+        self.squared = alone or negative
         # A breakdown whose dimensions another has, in another order, has its groups.
         self.breakdowns = list(dict.fromkeys(breakdowns))
         self.dimensions = list(dict.fromkeys(name for by in self.breakdowns for name in by))
@@ -136,19 +141,21 @@ class _Pass:
             for name, coder in self.coders.items()
         }
         w = part.column("w").to_numpy()
-        _check_weights(w, codes["survey"], self.coders["survey"])
+        base = np.zeros(rows)
+        if "base" in present:
+            base = np.nan_to_num(part.column("base").to_numpy(zero_copy_only=False).astype(np.float64))
+        _check_weights(w, base, codes["survey"], self.coders["survey"])
         if "fpc" in present and part.column("fpc").null_count < rows:
             self._take_fpc(codes, part.column("fpc").to_numpy(zero_copy_only=False))
         values = self.summands.values(part)
-        positive = (w > 0).astype(np.float64)
-        squares = [w * w] if self.alone else []
+        counted = (w != 0).astype(np.float64)
+        squares = [w * w] if self.squared else []
         finest, first = group([codes[name] for name in (*UNITS, *self.margins, *self._cells)])
         of_finest = {name: column[first] for name, column in codes.items()}
-        _add(self.people, [of_finest[name] for name in UNITS], finest, [np.ones(rows), w, positive])
+        _add(self.people, [of_finest[name] for name in UNITS], finest, [np.ones(rows), w, counted])
         self._take_cells(of_finest, finest, values, UNITS, self.tables, [w, *squares])
-        self._take_cells(of_finest, finest, values, UNITS[:2], self.counts, [None if positive.all() else positive])
+        self._take_cells(of_finest, finest, values, UNITS[:2], self.counts, [None if counted.all() else counted])
         if "base" in present:
-            base = np.nan_to_num(part.column("base").to_numpy(zero_copy_only=False).astype(np.float64))
             _add(self.joint, [of_finest[name] for name in (*UNITS, *self.margins)], finest, [w, w * w, base])
             self._take_cells(of_finest, finest, values, (*UNITS[:2], *self.margins), self.fits, [base, *squares])
 
@@ -239,7 +246,7 @@ class _Pass:
         joint = np.unique(keys(list(cells.T)), return_inverse=True)[1][len(margins.cells) :]
         dimensions = [dimension for dimension in self.dimensions if dimension in by]
         return ByMargin(
-            stratum, joint, dict(zip(dimensions, codes[:, 2 + count :].T, strict=True)), sums[0], sums[1] if self.alone else None
+            stratum, joint, dict(zip(dimensions, codes[:, 2 + count :].T, strict=True)), sums[0], sums[1] if self.squared else None
         )
 
     def _crossing(self, by: frozenset[str], place: dict[str, np.ndarray], margins: Margins | None) -> Crossing:
@@ -254,7 +261,7 @@ class _Pass:
             codes=dict(zip(dimensions, codes[:, 3:].T, strict=True)),
             stratum_cell=stratum_cell,
             weighted=sums[0],
-            squared=sums[1] if self.alone else None,
+            squared=sums[1] if self.squared else None,
             counted=counted,
             by_margin=self._by_margin(by, place, margins) if margins else None,
         )
@@ -287,15 +294,15 @@ def changes(codes: np.ndarray) -> np.ndarray:
     return changed
 
 
-def _check_weights(w: np.ndarray, survey: np.ndarray, coder: Coder) -> None:
-    wrong = ~np.isfinite(w) | (w < 0)
+def _check_weights(w: np.ndarray, base: np.ndarray, survey: np.ndarray, coder: Coder) -> None:
+    wrong = not_a_weight(w, base) | (base < 0)
     if wrong.any():
         places, texts = coder.sorted()
         raise InputError(
             [
                 Problem(
-                    f"{texts[places[code]]}: a weight is negative, infinite or not a number",
-                    "correct the weight, or leave it empty for people who are not part of the sample",
+                    f"{texts[places[code]]}: {NEGATIVE[0]}",
+                    NEGATIVE[1],
                     variable="weight",
                     rows=int(np.sum(wrong & (survey == code))),
                 )

@@ -21,7 +21,7 @@ from rga.survey.statistics import Distribution
 class Independence:
     """A two-way table and the tests of its independence.
 
-    ``table``: estimated shares of the whole, rows x columns; ``n`` respondents of positive weight who answered both; ``df``:
+    ``table``: estimated shares of the whole, rows x columns; ``n`` respondents of weight other than 0 who answered both; ``df``:
     PSUs minus strata among them. ``tests`` is indexed by name: `F` (Rao-Scott, second order: the one to quote), `Chisq`
     (Rao-Scott, first order), `Wald`, `adjWald`; columns statistic, df1, df2 (infinite for `Chisq`), p_value. NaN means not
     defined: all tests where the table has one row or one column, the sample says nothing of the variance (df 0), or so many
@@ -44,7 +44,7 @@ def independence(
 ) -> Independence:
     """Test whether ``rows`` and ``columns`` (SQL expressions) are independent among those in ``universe`` and ``domain``.
 
-    A respondent with either missing is in neither; a category in which nobody of positive weight answered is left out of the table.
+    A respondent with either missing is in neither; a category in which nobody of a weight other than 0 is is left out of the table.
     With P the shares, V their covariance, C contrasts for interaction, D = diag(P), and eigenvalues from
     Delta = (C'D^-1 C / n)^-1 (C'D^-1 V D^-1 C), X^2 Pearson's statistic of the table scaled to n:
 
@@ -62,7 +62,7 @@ def independence(
             sample.values([Distribution("", f"({universe.strip() or 'TRUE'}) AND ({other}) IS NOT NULL", variable)])
             for variable, other in ((rows, columns), (columns, rows))
         ]
-        inside = sample.domains([domain or {}])[:, 0] & both[0].known.any(axis=1) & (sample.weight > 0)
+        inside = sample.domains([domain or {}])[:, 0] & both[0].known.any(axis=1) & (sample.weight != 0)
         weight, stages = sample.weight, sample.stages
     row, column = (np.where(inside[:, None], values.y, 0.0) for values in both)
     seen = [side.sum(axis=0) > 0 for side in (row, column)]

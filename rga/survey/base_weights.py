@@ -59,9 +59,9 @@ def multiplicity(
     one was asked).
 
     A person with k phones has k chances (Sirken 1970), one of m adults 1/m of the household's (Kish 1949). Counts above ``cap``
-    are taken as ``cap``: a few people with many phones or adults would otherwise rule the variance. Who did not say gets
-    the weighted mean factor of those who did, and so keeps their share of the weight. Raises InputError for counts below 1, and
-    where nobody said.
+    are taken as ``cap``: a few people with many phones or adults would otherwise rule the variance. Who did not
+    say one count gets the weighted mean factor of those who did, and so keeps their share of the weight, times the factor of the
+    other. Raises InputError for counts below 1, and where nobody said.
     """
     factor, notes, problems = np.ones(len(weights)), [], []
     for counts, power in ((divide, -1.0), (multiply, 1.0)):
@@ -71,18 +71,20 @@ def multiplicity(
         if rows := int(np.sum(values < 1)):
             what, remedy = "counts below 1: whoever was reached has at least one", "declare such codes under `missing:`"
             problems.append(Problem(what, remedy, variable=str(counts.name), rows=rows))
+            continue
         if cap is not None and (rows := int(np.sum(values > cap))):
             notes.append(f"{rows:,} with more than {cap:g} {counts.name} taken as {cap:g}")
             values = np.minimum(values, cap)
-        factor = factor * np.where(values > 0, values, np.nan) ** power
+        part, unknown = values**power, np.isnan(values)
+        said = ~unknown & (weights > 0)
+        if not said.any():
+            what, remedy = "nobody has a count", "check the column and `missing:`"
+            problems.append(Problem(what, remedy, variable=str(counts.name), rows=len(weights)))
+            continue
+        if rows := int(unknown.sum()):
+            part[unknown] = np.average(part[said], weights=weights[said])
+            notes.append(f"{rows:,} without {counts.name} got the mean factor {part[unknown][0]:.3f}")
+        factor = factor * part
     if problems:
         raise InputError(problems)
-    names = ", ".join(str(counts.name) for counts in (divide, multiply) if counts is not None)
-    unknown = np.isnan(factor)
-    said = ~unknown & (weights > 0)
-    if not said.any():
-        raise InputError(Problem("nobody has a count", "check the column and `missing:`", variable=names, rows=len(weights)))
-    if rows := int(unknown.sum()):
-        factor[unknown] = np.average(factor[said], weights=weights[said])
-        notes.append(f"{rows:,} without {names} got the mean factor {factor[unknown][0]:.3f}")
     return Adjusted(weights * factor, notes)

@@ -25,7 +25,7 @@ from rga.survey.infeasible import Case, unmet, unsettled
 from rga.survey.joint_cells import JointCells, joint_cells, same_cells
 from rga.survey.trimming import smallest_ratio, trim_and_calibrate
 
-CLOSE = 1e-6  # g this near a bound, of the width between them, is at it
+CLOSE = 1e-6  # g this near a bound, of the width between them (of 1 and the lower, without an upper), is at it
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _result(
     hit = {"low": 0, "high": 0}
     if asked.bounds is not None:
         (low, high), g = asked.bounds, factor[base > 0]
-        near = CLOSE * (high - low)
+        near = CLOSE * (high - low if np.isfinite(high) else 1 - low)
         hit = {"low": int(np.sum(g <= low + near)), "high": int(np.sum(g >= high - near))}
     missing, missing_any = _missing(fitted, cells, units)
     calibration = Calibration(

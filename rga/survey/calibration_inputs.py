@@ -15,6 +15,7 @@ import pandas as pd
 from rga.errors import InputError, Problem
 from rga.survey.calibration_methods import Method
 
+LOST = 1e-15  # of the largest base weight: what is less is lost in a sum with it
 SMALLEST = 1e-250  # a sum of base weights that can still be scaled up to a population
 
 
@@ -67,6 +68,11 @@ def check_base(base: np.ndarray, rows: int) -> None:
         total = float(np.nansum(base))
     if not total > 0:
         raise InputError(Problem("no respondent has a positive base weight", "check the weight", variable="base_weight"))
+    largest = float(np.nanmax(base))
+    others = int(np.count_nonzero(base > 0)) - 1
+    if others and total < np.inf and total - largest <= LOST * largest * others:
+        what = f"the largest base weight, {largest:.2g}, leaves the other {others:,} next to nothing"
+        raise InputError(Problem(what, "correct it in the file", variable="base_weight", rows=1))
     if not SMALLEST < total < np.inf:
         what = f"the base weights add up to {total:.2g}, which is no number of people that can be computed with"
         raise InputError(Problem(what, "scale them, for example to a mean of 1", variable="base_weight", rows=rows))

@@ -20,6 +20,7 @@ from rga.survey.variance import Answered, Deviations, Sample, check_lonely, fini
 
 # Weights that add up to more than this many times the respondents count people rather than respondents.
 POPULATION_SCALE = 2.0
+ROUNDING = 1e-9
 PART = 400_000  # numbers in a matrix of PSUs x cells x statistics: what a processor's cache holds is done soonest
 
 
@@ -27,7 +28,8 @@ PART = 400_000  # numbers in a matrix of PSUs x cells x statistics: what a proce
 class Part:
     """Estimates of some surveys in one breakdown: arrays surveys x cells x statistics.
 
-    ``surveys`` numbers the surveys, ``codes`` the category of each dimension in each cell. ``value`` is NaN where ``n`` is 0.
+    ``surveys`` numbers the surveys, ``codes`` the category of each dimension in each cell. ``value`` is NaN where ``n`` is 0, and
+    of shares that negative weights bring out of 0..1.
     ``simple``: the variance of a simple random sample of that size. ``answered`` counts the PSUs with an answer, rows of ``sample``
     x cells x statistics. ``base`` is what sums are divided by (1 for totals); ``products`` are sums of w^2 y y, w^2 y x and w^2 x x
     in rows of respondents who are alone, those rows x cells x statistics.
@@ -144,7 +146,8 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
         yy, yx, xx = (squared[:, which] for which in (at.yy, at.yx, at.xx))
         own = in_psus((yy - 2 * r * yx + r**2 * xx) / base[place] ** 2)[sample.alone]
         products = tuple(in_psus(sums_of)[sample.alone] for sums_of in (yy, yx, xx))
-    answered = (weighted[:, at.known] > 0).astype(np.float64)
+    present = weighted if crossing.squared is None else crossing.squared[groups]
+    answered = (present[:, at.known] > 0).astype(np.float64)
     if sample.alone.any():
         alone = sample.alone[row]
         answered[alone] = crossing.counted[:, at.known][crossing.stratum_cell[groups[alone]]]
@@ -163,6 +166,8 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     n, numerator_n, population, value = (np.reshape(array, shape) for array in (n, numerator_n, population, value))
     numerator_n = np.where(is_share, numerator_n, 0)
     se = np.where(is_share & ((value == 0) | (value == 1)), 0.0, np.sqrt(variance))
+    outside = is_share & no_share(value)
+    value[outside], se[outside] = np.nan, np.nan
     yy, yx, xx = (of_cell[:, which] for which in (at.yy, at.yx, at.xx))
     squares, left = yy - 2 * ratio * yx + ratio**2 * xx, total - ratio * divisor
     simple = _simple_random_variance(sums, surveys, n, population, squares.reshape(shape), left.reshape(shape))
@@ -170,6 +175,11 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     of_first = {name: code[first] for name, code in codes.items()}
     parted = (sample, deviations, answers, base.reshape(shape), products)
     return Part(surveys, of_first, n, numerator_n, population, value, simple, se, df, raw, *parted)
+
+
+def no_share(value: np.ndarray) -> np.ndarray:
+    """Which shares negative weights have brought out of 0..1, and say nothing."""
+    return (value < -ROUNDING) | (value > 1 + ROUNDING)
 
 
 def _key(sums: Sums, codes: Mapping[str, np.ndarray], breakdown: tuple[str, ...], size: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.design import MISSING
+from rga.survey.design import MISSING, SEX
 from rga.survey.joint_cells import JointCells
 from rga.survey.nested_margins import TOTALS_TOLERANCE, reconcile
 
@@ -133,7 +133,9 @@ def _problems(margin: str, target: Mapping[str, float], n: Mapping[str, int], ba
             problems.append(
                 at(
                     f"{who} in category {category} of margin {margin}, which has {figure(total)} people in the benchmark",
-                    "merge it with a neighbouring category (`collapse`), or choose a coarser margin",
+                    "choose a coarser margin"
+                    if margin == SEX
+                    else "merge it with a neighbouring category (`collapse`), or choose a coarser margin",
                 )
             )
         elif total == 0 and weight > 0:

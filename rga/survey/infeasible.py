@@ -15,13 +15,14 @@ from rga.errors import Problem
 from rga.survey.calibration_methods import Method
 from rga.survey.calibration_solver import Fit
 from rga.survey.calibration_units import Units
-from rga.survey.design import MISSING
+from rga.survey.design import MISSING, SEX
 from rga.survey.fitted_margins import figure, is_missing
 from rga.survey.reachable import REACHED, Question, Reach, closest, question, smallest_cap, widened, without_bounds
 
 VANISHING = 1e-8  # a factor this small, of the median one, is on its way to zero
 SHOWN = 4  # categories in conflict that are named
 TRIED = 12  # merges of neighbours that are tried
+MOST = 10_000  # rows (respondents, where there are numbers) or columns times ten: larger linear programs take minutes
 NO_SINGLE_CHANGE = "leave out margins, or merge their categories: no single change is enough"
 
 
@@ -58,6 +59,8 @@ def unmet(case: Case, fit: Fit) -> Problem | None:
         what = f"the cap of trimming, {figure(case.cap)}, is below {case.bounds[0]:g} times the base weight, the lower bound"
         remedy = f"{case.trim_remedy(case.trim * least / case.cap)}, or lower the bound"
         return Problem(what, remedy, variable="trim", rows=int(below.sum()))
+    if _too_large(case):
+        return _vanishing(case, fit) or _not_worked_out(case, fit)
     asked = question(case.units.margins, case.units.base, case.units.wanted, *_limits(case))
     reach = closest(asked)
     if reach is None:
@@ -91,10 +94,27 @@ def _unfinished(case: Case, fit: Fit) -> str:
     )
 
 
+def _too_large(case: Case) -> bool:
+    margins = case.units.margins
+    return max(len(margins.codes) if margins.numbers.shape[1] else 0, 10 * sum(margins.sizes)) > MOST
+
+
+def _not_worked_out(case: Case, fit: Fit) -> Problem:
+    """What can be said of a large problem at once."""
+    remedies = ["widen the bounds"] * (case.bounds is not None) + ["trim at a larger ratio"] * (case.cap is not None)
+    numbers = [name for name, _ in case.units.columns[sum(case.units.margins.sizes) :]]
+    remedies += [f"leave out {' or '.join(numbers)}"] * bool(numbers) + ["leave out a margin", "merge small categories"]
+    what = (
+        f"{_unfinished(case, fit)}. For so many respondents or categories it is not worked out which margins cannot be met together"
+    )
+    return _problem(case, fit.worst, what, "; or ".join(remedies))
+
+
 def _out_of_reach(case: Case, asked: Question, reach: Reach) -> Problem:
     """Bounds too tight, a cap too low, or margins that contradict each other."""
+    numbers = [column for column in reach.conflict if column >= sum(case.units.margins.sizes)]
     worst = max(
-        reach.conflict or [0],
+        numbers or reach.conflict or [0],
         key=lambda column: abs(reach.sums[column] - case.units.wanted.totals[column]) / case.units.wanted.size[column],
     )
     against = "; ".join(case.units.described(column) for column in reach.conflict[:SHOWN])
@@ -108,7 +128,7 @@ def _out_of_reach(case: Case, asked: Question, reach: Reach) -> Problem:
     free = closest(without_bounds(asked)) if restricted else None
     if free is None or free.error > REACHED:
         what = f"{case.method} did not converge: the margins contradict each other, whatever the weights: {how_far}"
-        if any(column >= sum(case.units.margins.sizes) for column in reach.conflict):
+        if numbers:
             what = what.replace("whatever the weights", "with the numbers that respondents have")
         elif case.method != "linear" or restricted:
             what = what.replace("whatever the weights", "in combinations of categories that no respondent has")
@@ -162,7 +182,7 @@ def _missing_across(case: Case) -> str | None:
 
 def _remedies(case: Case, asked: Question, reach: Reach) -> list[str]:
     """Merges of two neighbours, and margins to leave out, after which the rest can be met."""
-    found = []
+    found: list[str] = []
     starts = np.concatenate([[0], np.cumsum(case.units.margins.sizes)]).astype(int)
     pairs: list[tuple[int, int]] = []
     for column in reach.conflict:
@@ -176,6 +196,7 @@ def _remedies(case: Case, asked: Question, reach: Reach) -> list[str]:
     ]
     groups = [np.arange(start, end) for start, end in pairwise(starts)]
     groups += [np.array([column]) for column in range(int(starts[-1]), len(case.units.margins))]
+    groups.reverse()  # numbers first
     for group in groups if len(groups) > 1 else []:
         if set(group.tolist()) & set(reach.conflict) and _met(
             closest(asked, np.setdiff1d(np.arange(len(case.units.margins)), group))
@@ -189,6 +210,8 @@ def _neighbours(case: Case, one: int, other: int) -> bool:
     if not 0 <= one < other < sum(case.units.margins.sizes) or case.units.columns[one][0] != case.units.columns[other][0]:
         return False
     left, right = case.units.columns[one][1], case.units.columns[other][1]
+    if case.units.columns[one][0].split("*")[-1] == SEX:  # women and men are never one category
+        return False
     known = not is_missing(left) and not is_missing(right) and min(case.units.wanted.size[[one, other]]) > 0
     return bool(known) and left.rpartition("*")[0] == right.rpartition("*")[0]
 
@@ -208,6 +231,8 @@ def _vanishing(case: Case, fit: Fit) -> Problem | None:
     gone = (factor < VANISHING * np.median(fit.factor[present])) & (weight < VANISHING * np.median(weight[present]))
     if not gone.any() or (case.method == "raking" and case.bounds is not None):
         return None
+    if number := _of_a_number(case, gone, present):
+        return number
     least = int(np.argmin(np.where(gone, factor, np.inf)))
     row = case.units.margins.codes[least if case.units.margins.row is None else case.units.margins.row[least]]
     starts = np.concatenate([[0], np.cumsum(case.units.margins.sizes)[:-1]]).astype(int)
@@ -217,6 +242,32 @@ def _vanishing(case: Case, fit: Fit) -> Problem | None:
         min(columns, key=lambda column: case.units.n[column]),
         f"the margins can only be met by giving no weight to respondents in {', '.join(map(case.units.name, columns))}",
         "merge one of these categories with a neighbouring one, or leave one of the margins out",
+    )
+
+
+def _of_a_number(case: Case, gone: np.ndarray, present: np.ndarray) -> Problem | None:
+    """That a number's total leaves some no weight: by categories alone, all respondents of a joint cell would have none."""
+    margins, base = case.units.margins, case.units.base
+    if not margins.numbers.shape[1]:
+        return None
+    cell = np.unique(margins.codes, axis=0, return_inverse=True)[1].ravel()
+    left = np.bincount(cell, weights=present & ~gone)
+    if len(margins.sizes) and not (np.bincount(cell, weights=gone) * left).any():
+        return None
+    first, people = sum(margins.sizes), float(base.sum())
+    have = base @ margins.numbers / people
+    spread = np.sqrt(base @ (margins.numbers - have) ** 2 / people)
+    far = (case.units.wanted.totals[first:] / people - have) / np.where(spread > 0, spread, 1.0)
+    column = first + int(np.argmax(np.abs(far)))
+    centre, at = case.units.offset[column] / people, column - first
+    name = case.units.columns[column][0]
+    what = (
+        f"the total of {name} can only be met by giving no weight to {int(gone.sum()):,} respondents: its mean over the "
+        f"population is {figure(centre + case.units.wanted.totals[column] / people)}, that of respondents by their base weights "
+        f"{figure(centre + have[at])}"
+    )
+    return _problem(
+        case, column, what, f"check whether the benchmark counts {name} of the same people and in the same unit; or leave it out"
     )
 
 

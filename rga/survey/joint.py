@@ -17,7 +17,7 @@ from scipy.special import stdtr
 
 from rga.survey.data import Data
 from rga.survey.design import TOTAL, Design
-from rga.survey.estimation import POPULATION_SCALE
+from rga.survey.estimation import POPULATION_SCALE, no_share
 from rga.survey.intervals import korn_graubard, logit_interval, t_interval
 from rga.survey.linearisation import influence, simple_random_variance
 from rga.survey.multistage import Stages
@@ -43,8 +43,9 @@ class Joint:
 
     ``table``: one row per result (one per category of a distribution), indexed by its label such as ``lost sex=F`` or
     ``job:farm sex=F``; columns code, category (`_T` but for a distribution), one per column that a domain names (`_T` where not
-    narrowed), value, se, ci_low, ci_high (95 %), n (respondents of positive weight who answered), population (their weights), deff,
-    df, cv. ``covariance``: results x results, in the table's order. NaN means not defined: value where nobody answered; se, and the
+    narrowed), value, se, ci_low, ci_high (95 %), n (who answered, weight not 0), population (their weights), deff,
+    df, cv. ``covariance``: results x results, in the table's order. NaN means not defined: value where nobody answered,
+    or negative weights bring a share out of 0..1; se, and the
     row of the covariance, where the sample says nothing of it (one PSU holds all answers, every stratum is left out as lonely,
     Woodruff's interval leaves the sample); limits without degrees of freedom; deff where there is no variance to divide by, and for
     quantiles; cv at 0.
@@ -56,7 +57,7 @@ class Joint:
     covariance: np.ndarray
     _stages: Stages
     _z: np.ndarray  # ultimate units x results
-    _inside: np.ndarray  # ultimate units x results: has it an answer of positive weight?
+    _inside: np.ndarray  # ultimate units x results: has it an answer of weight other than 0?
 
     def contrast(self, coefficients: Mapping[int | str, float] | Any, name: str | Sequence[str] = "") -> pd.DataFrame:
         """Linear combinations c'v of the results v: coefficients by label (or row number), or as a matrix with a row for each.
@@ -144,7 +145,7 @@ def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
     domain = sample.domains([result.domain for result in results])[:, result_of]
     kinds = [values.statistics[k] for k in column]
     stages, weight = sample.stages, sample.weight
-    at_scale = float(weight.sum()) > POPULATION_SCALE * float((weight > 0).sum())
+    at_scale = float(weight.sum()) > POPULATION_SCALE * float((weight != 0).sum())
     parts = []
     for block in np.array_split(np.arange(len(kinds)), 1 + len(weight) * len(kinds) // BLOCK):
         found = influence(values, weight, column[block], domain[:, block])
@@ -157,6 +158,7 @@ def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
     is_share = np.array([isinstance(kind, Share | Distribution) for kind in kinds], dtype=bool)
     is_quantile = np.array([isinstance(kind, Quantile) for kind in kinds], dtype=bool)
     is_total = np.array([isinstance(kind, Total) for kind in kinds], dtype=bool)
+    value = np.where(is_share & no_share(value), np.nan, value)
     bound = is_share & ((value == 0) | (value == 1))
     covariance = stages.covariance(z, inside)
     unknown = (stages.silent(inside, ~is_total) & ~bound) | np.isnan(value)
@@ -168,7 +170,7 @@ def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
     low, high = (np.where(bound, o, np.where(is_share, i, t)) for t, i, o in zip((low, high), inner, outer, strict=True))
     stretch = np.ones(len(kinds))
     for k in np.flatnonzero(is_quantile & ~np.isnan(value)):
-        those = values.known[:, column[k]] & domain[:, k] & (weight > 0)
+        those = values.known[:, column[k]] & domain[:, k] & (weight != 0)
         level_se = se[k]
         low[k], high[k], se[k] = woodruff(values.y[those, column[k]], weight[those], level[k], level_se, df[k])
         stretch[k] = -se[k] / level_se if level_se > 0 else 0.0

@@ -21,10 +21,10 @@ ROUNDING = 1e-14
 class Linearised:
     """Results with their influence values.
 
-    Per result: ``value`` (NaN where nobody answered, or a ratio's denominator is 0), ``n`` respondents of positive weight who
+    Per result: ``value`` (NaN where nobody answered, or a ratio's denominator is 0), ``n`` respondents of weight other than 0 who
     answered, ``population`` their sum of weights. Respondents x results: ``z``, whose total over the sample has, to first order,
-    the error of ``value``; ``answered``, whether a respondent is in the domain, of positive weight, and answered. For a quantile
-    ``z`` is that of ``level``, the share at or below the quantile (NaN for other statistics): see
+    the error of ``value``; ``answered``, whether a respondent is in the domain, answered, and has a weight other than 0. For a
+    quantile ``z`` is that of ``level``, the share at or below the quantile (NaN for other statistics): see
     `rga.survey.quantiles.woodruff`.
     """
 
@@ -39,7 +39,7 @@ class Linearised:
 def influence(values: Values, weight: np.ndarray, column: np.ndarray, domain: np.ndarray) -> Linearised:
     """Estimate column ``column[k]`` of ``values`` among those in ``domain[:, k]``, for every result k.
 
-    ``weight``: one per respondent, not negative; ``domain``: respondents x results, boolean. With sums over the domain,
+    ``weight``: one per respondent; ``domain``: respondents x results, boolean. With sums over the domain,
 
         share, mean, ratio:  R = sum w y / sum w x,   z_i = w_i (y_i - R x_i) / sum w x      (Woodruff 1971; Wolter 2007, ch. 6)
         total:               T = sum w y,             z_i = w_i y_i
@@ -47,7 +47,7 @@ def influence(values: Values, weight: np.ndarray, column: np.ndarray, domain: np
 
     and z_i = 0 outside: nobody leaves the sample, so that the design stays whole (Särndal, Swensson and Wretman 1992, ch. 10).
     """
-    answered = values.known[:, column] & domain & (weight > 0)[:, None]
+    answered = values.known[:, column] & domain & (weight != 0)[:, None]
     y, x = np.where(answered, values.y[:, column], 0.0), np.where(answered, values.x[:, column], 0.0)
     kinds = [values.statistics[k] for k in column]
     value, level = np.full((2, len(kinds)), np.nan)
@@ -78,7 +78,7 @@ def simple_random_variance(linearised: Linearised, weight: np.ndarray, at_scale:
     For a share p(1 - p)/(n - 1). R ``svymean``, ``svytotal`` and ``svyratio`` with ``deff = TRUE`` (``at_scale``) or ``"replace"``.
     """
     w = np.where(linearised.answered, weight[:, None], 0.0)
-    u = np.divide(linearised.z, w, out=np.zeros_like(linearised.z), where=w > 0)
+    u = np.divide(linearised.z, w, out=np.zeros_like(linearised.z), where=w != 0)
     n, population = linearised.n, linearised.population
     mean = (w * u).sum(axis=0) / np.where(n > 0, population, 1.0)
     off = u - mean

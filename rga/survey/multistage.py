@@ -105,7 +105,7 @@ class Stages:
     def covariance(self, z: np.ndarray, inside: np.ndarray) -> np.ndarray:
         """Covariance matrix (results x results) of the column sums of ``z``, influence values summed by ultimate unit.
 
-        ``inside`` (units x results): has the unit an answer of positive weight in the result's domain? With n_h of N_h PSUs of
+        ``inside`` (units x results): has the unit an answer of weight other than 0 in the result's domain? With n_h of N_h PSUs of
         stratum h, f_h = n_h/N_h, and m_i, f_i the same of second-stage units in PSU i,
 
             V = sum_h (1 - f_h) n_h/(n_h - 1) sum_i (z_hi - mean)^2 + sum_h f_h sum_i (1 - f_i) m_i/(m_i - 1) sum_j (z_hij - mean)^2
@@ -146,7 +146,7 @@ class Stages:
         return unit
 
     def df(self, inside: np.ndarray) -> np.ndarray:
-        """Degrees of freedom per result: PSUs minus strata, counting those with an answer of positive weight in the domain."""
+        """Degrees of freedom per result: PSUs minus strata, counting those with an answer of weight other than 0 in the domain."""
         psus = inside if self.ssus is None else self.ssus.any(inside)
         return psus.sum(axis=0) - self.psus.any(psus).sum(axis=0)
 

@@ -18,14 +18,15 @@ def weighted_quantile(y: np.ndarray, weight: np.ndarray, q: np.ndarray) -> np.nd
 
     The left-continuous inverse of the weighted distribution function: always an answer that somebody gave, which is what is wanted
     of codes, counts and heaped numbers. R's default, ``svyquantile(qrule = "math")``, but where the first answer alone holds more
-    than ``q`` of the weight: R survey 4.1-1 then returns the second. ``y`` and ``weight`` (positive) are one-dimensional and not
+    than ``q`` of the weight: R survey 4.1-1 then returns the second. ``y`` and ``weight`` (not 0) are one-dimensional and not
     empty.
     """
     order = np.argsort(y, kind="stable")
     y, reached = y[order], np.cumsum(weight[order])
+    total, reached = reached[-1], np.maximum.accumulate(reached)  # with negative weights it may fall
     q = np.asarray(q, dtype=np.float64)
     inside = (q >= 0) & (q <= 1)
-    place = np.searchsorted(reached, np.where(inside, q, 0.0) * reached[-1] * (1 - ROUNDING), side="left")
+    place = np.searchsorted(reached, np.where(inside, q, 0.0) * total * (1 - ROUNDING), side="left")
     return np.where(inside, y[np.minimum(place, len(y) - 1)], np.nan)
 
 

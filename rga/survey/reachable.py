@@ -14,7 +14,7 @@ import numpy as np
 from rga.survey.calibration_solver import Margins, Wanted
 
 REACHED = 1e-7  # relative: what HiGHS calls met
-SECONDS = 20.0  # for all programs of one calibration
+SECONDS = 10.0  # for all programs of one calibration
 
 
 @dataclass(frozen=True)

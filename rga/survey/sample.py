@@ -30,7 +30,8 @@ TABLE = "rga_respondents"
 class Sample:
     """Respondents who have a weight, in a fixed order: the table ``TABLE`` of ``con``, ``weight`` and the design's ``stages``.
 
-    Where weights were calibrated, ``base`` are those before, and ``margins`` an orthonormal basis of the margins times their root.
+    Where weights were calibrated, ``base`` are those before, and ``margins`` an orthonormal basis of the margins times their root;
+    linear calibration may then have made some of ``weight`` negative.
     """
 
     con: duckdb.DuckDBPyConnection
@@ -53,7 +54,7 @@ class Sample:
     def projection(self) -> tuple[np.ndarray, np.ndarray]:
         """``onto`` and ``explained``, respondents x basis: of influence values z the margins explain explained (onto' z)."""
         root, weight = np.sqrt(self.base)[:, None], self.weight[:, None]
-        known = (root > 0) & (weight > 0)
+        known = (root > 0) & (weight != 0)
         onto = np.divide(self.margins * root, weight, out=np.zeros_like(self.margins), where=known)
         return onto, np.divide(self.margins * weight, root, out=np.zeros_like(self.margins), where=known)
 
@@ -81,8 +82,8 @@ def sample_of(data: Data, design: Design) -> Iterator[Sample]:
     """The respondents of ``data`` (as `rga.survey.data.opened` takes it).
 
     Those without a weight are not in the sample. Raises InputError where a column of the design is missing, nobody has a weight, a
-    weight is negative or not finite, or the design contradicts itself (`rga.survey.multistage.stages_of`); ValueError for replicate
-    weights, whose variance takes no influence values.
+    weight is not finite, or negative and not made so by calibration, or the design contradicts itself
+    (`rga.survey.multistage.stages_of`); ValueError for replicate weights, whose variance takes no influence values.
     """
     if design.replicates is not None:
         raise ValueError("replicate weights give variances without influence values: leave `replicates` out of the design here")
@@ -96,16 +97,16 @@ def sample_of(data: Data, design: Design) -> Iterator[Sample]:
             columns = ", ".join(f"{_design_sql(name, column)} AS {name}" for name, column in parts.items())
             frame = con.execute(f"SELECT {columns} FROM {TABLE} ORDER BY rowid").df()
             weight = frame["weight"].to_numpy(dtype=np.float64, na_value=np.nan)
-            _check(weight, design.weight)
             base = np.nan_to_num(frame["base_weight"].to_numpy(dtype=np.float64, na_value=np.nan))
-            yield Sample(con, weight, stages_of(frame, design), base, _basis(con, design, base))
+            _check(weight, base, design)
+            yield Sample(con, weight, stages_of(frame, design), base, _basis(con, design, weight, base))
         finally:
             con.execute(f"DROP TABLE IF EXISTS temp.{TABLE}")
 
 
-def _basis(con: duckdb.DuckDBPyConnection, design: Design, base: np.ndarray) -> np.ndarray:
+def _basis(con: duckdb.DuckDBPyConnection, design: Design, weight: np.ndarray, base: np.ndarray) -> np.ndarray:
     """Orthonormal columns that span those of the margins, each respondent's times the root of ``base``. A number that is not known
-    is taken as the mean of the others, as `calibrate` does."""
+    is taken as the population's mean, as `calibrate` does: by ``weight``, that of the others after calibration."""
     if not design.base_weight or not (design.margins or design.numbers):
         return np.zeros((len(base), 0))
     texts = [f"COALESCE(CAST({quoted(name)} AS VARCHAR), '{MISSING}') AS m{k}" for k, name in enumerate(design.margins)]
@@ -118,8 +119,11 @@ def _basis(con: duckdb.DuckDBPyConnection, design: Design, base: np.ndarray) -> 
     for k in range(len(design.numbers)):
         value = frame[f"x{k}"].to_numpy(dtype=np.float64, na_value=np.nan)
         known = ~np.isnan(value) & (base > 0)
-        mean = np.average(value[known], weights=base[known]) if known.any() else 0.0
-        columns.append((np.where(np.isnan(value), mean, value) - mean)[:, None])
+        # `calibrate` without a margin of categories has no other population than the weights before.
+        people = weight[known].sum() if design.margins else base.sum() - weight[np.isnan(value)].sum()
+        mean = weight[known] @ value[known] / people if people else 0.0
+        # Centred, numbers are not nearly collinear with the categories, whose columns add up to one of ones.
+        columns.append((np.where(np.isnan(value), mean, value) - (mean if design.margins else 0.0))[:, None])
     x = np.concatenate(columns, axis=1) * np.sqrt(base)[:, None]
     size = np.sqrt((x**2).sum(axis=0))
     left, singular, _ = np.linalg.svd(x[:, size > 0] / size[size > 0], full_matrices=False)
@@ -152,16 +156,26 @@ def _require(known: set[str], columns: list[str], where: str) -> None:
         )
 
 
-def _check(weight: np.ndarray, name: str | None) -> None:
+def not_a_weight(weight: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Which of ``weight`` cannot be one: infinite, not a number, or negative. Linear calibration makes negative weights of positive
+    ``base`` weights (0 where there are none), and variances are those of any others (Deville and Särndal 1992, section 2)."""
+    return ~np.isfinite(weight) | ((weight < 0) & ~(base > 0))
+
+
+NEGATIVE = (
+    "a weight is negative, infinite or not a number",
+    "correct the weight, or leave it empty for people who are not part of the sample; if linear calibration made it negative, "
+    "name the weight before in the design's `base_weight`",
+)
+
+
+def _check(weight: np.ndarray, base: np.ndarray, design: Design) -> None:
     if not len(weight):
-        raise InputError(Problem("nobody has a weight", "give respondents a weight, or a design without one", variable=name))
-    wrong = ~np.isfinite(weight) | (weight < 0)
-    if wrong.any():
         raise InputError(
-            Problem(
-                "a weight is negative, infinite or not a number",
-                "correct the weight, or leave it empty for people who are not part of the sample",
-                variable=name,
-                rows=int(wrong.sum()),
-            )
+            Problem("nobody has a weight", "give respondents a weight, or a design without one", variable=design.weight)
         )
+    if (base < 0).any():
+        what = "a weight before calibration is negative"
+        raise InputError(Problem(what, "correct it", variable=design.base_weight, rows=int((base < 0).sum())))
+    if (wrong := not_a_weight(weight, base)).any():
+        raise InputError(Problem(*NEGATIVE, variable=design.weight, rows=int(wrong.sum())))

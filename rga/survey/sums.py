@@ -20,8 +20,9 @@ class Crossing:
     """Sums over the respondents of a PSU who are in one cell of a breakdown, PSU after PSU; those without one, by stratum.
 
     ``psu`` numbers the PSU, ``codes`` the category of each dimension. The matrices are groups x columns of `Summands`:
-    ``weighted`` are sums times w, ``squared`` times w^2 (where somebody has no PSU). ``counted`` are sums over respondents of
-    positive weight who share stratum and cell, which ``stratum_cell`` gives for each group. ``by_margin``: see there.
+    ``weighted`` are sums times w, ``squared`` times w^2 (where some have no PSU or a negative weight). ``counted`` are sums over
+    respondents of weight other than 0 who share stratum and cell, which ``stratum_cell`` gives for each group. ``by_margin``: see
+    there.
     """
 
     psu: np.ndarray
@@ -69,7 +70,7 @@ class Sums:
     ``crossings`` has those of each breakdown. ``psus`` has one row per PSU: ``survey`` and ``stratum`` (numbers), ``alone`` (not a
     PSU: all respondents of the stratum who have none, ``respondents`` in number, each one of its own). ``strata`` has one row per
     stratum: survey_id, name, ``psus``, the number of PSUs in the whole sample, and ``fraction``, their share of the population's
-    PSUs (0: drawn with replacement). Both are sorted by survey. ``cases`` (respondents of positive weight) and ``total_weight``
+    PSUs (0: drawn with replacement). Both are sorted by survey. ``cases`` (respondents of weight other than 0) and ``total_weight``
     are by survey.
     ``categories`` are the names of each dimension's codes (`_U` where not known), sorted.
     """

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rga.survey import Design, Mean, Result, Share, Total, aggregate, estimates_and_gaps, joint_categories, jointly
+from rga.survey import Design, Mean, Result, Share, Total, aggregate, calibrate, estimates_and_gaps, joint_categories, jointly
 
 GOLDEN = Path(__file__).parent / "golden"
 PROBLEMS = pd.read_csv(GOLDEN / "calibrated_problems.csv")
@@ -141,3 +141,26 @@ def test_surveys_that_were_not_calibrated_are_as_they_would_be_alone(data: str) 
             pd.testing.assert_frame_equal(
                 found.sort_values(order, ignore_index=True), expected.sort_values(order, ignore_index=True), rtol=1e-12
             )
+
+
+@pytest.mark.parametrize("margins", [("sex",), ()])
+def test_numbers_that_were_not_given_count_as_the_mean_that_calibration_took_them_as(margins: tuple[str, ...]) -> None:
+    """What `calibrate` fills a number with gives the same errors when it is there, as R has it; and the mean met has none."""
+    frame = pd.read_csv(GOLDEN / "calibrated_plain.csv")
+    frame["x"] = frame["income"].mask(frame.index % 4 == 0)
+    people = frame["base_weight"].sum()
+    mean = 1.2 * frame["x"].mean()
+    totals = {margin: {"F": 0.6 * people, "M": 0.4 * people} for margin in margins}
+    weight = calibrate(
+        frame[list(margins)], frame["base_weight"].to_numpy(), totals, "raking", numbers=frame[["x"]], totals={"x": mean * people}
+    ).weights
+    frame = frame.assign(weight=weight, filled=frame["x"].fillna(mean))
+    asked = [Result(Mean("x", "", "x")), Result(Total("filled", "", "filled")), Result(Mean("amount", "", "amount"))]
+    of = {
+        name: jointly(frame, Design("weight", base_weight="base_weight", margins=margins, numbers=(name,)), asked).table
+        for name in ("x", "filled")
+    }
+    assert of["x"]["se"].to_numpy() == pytest.approx(of["filled"]["se"].to_numpy(), rel=1e-9, abs=1e-6)
+    assert of["x"].loc["filled", "se"] < 1e-9 * of["x"].loc["filled", "value"]
+    assert of["x"].loc["x", "value"] == pytest.approx(mean) if margins else True
+    assert of["x"].loc["x", "se"] < 1e-9 * mean if margins else True

@@ -15,9 +15,11 @@ from assets.weights import Weights, weigh
 from rga.errors import InputError
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import prepare
+from rga.survey import calibrate
 from tests.pipeline.place import Place, fresh, statuses
 
 LISTED, DIALLED = "2021-r2_BGD", "2021-r2_PAK"
+WEB = "2020-r1_WSM"
 SURVEY = """
 title: A small survey
 producer: We
@@ -130,9 +132,9 @@ def test_respondents_carry_the_weight_of_all_who_were_approached(weighted: Place
     base = frame["op"].map({1: 5_200_000 / 300, 2: 2_100_000 / 300})
     # by hand: classes of region and operator, everybody of the base weight, those who answered to `phones` and `adults`
     phones, adults = frame["s3"].replace(99, pd.NA).clip(upper=5), frame["s4"].clip(upper=5)
-    factor = (adults / phones).astype("Float64").fillna(np.nan).astype(float)
-    said = factor.notna()
-    weight = base * factor.fillna(np.average(factor[said], weights=base[said]))
+    chances = (1 / phones).astype("Float64").fillna(np.nan).astype(float)
+    said = chances.notna()
+    weight = base * adults.astype(float) * chances.fillna(np.average(chances[said], weights=base[said]))
     answered = frame["disposition"] == 1
     by_class = weight.groupby([frame["region"], frame["op"]]).transform("sum")
     by_class /= (weight * answered).groupby([frame["region"], frame["op"]]).transform("sum")
@@ -256,7 +258,7 @@ def test_the_asset_has_a_picture_of_margins_and_weights_and_no_respondent(weight
 def test_rga_check_tells_what_the_steps_report(weighted: Place) -> None:
     result = weighted.rga("check")
     assert result.exit_code == 0, result.output
-    assert "weighting: step 2 (multiplicity):" in result.output and "without phones, adults got the mean factor" in result.output
+    assert "weighting: step 2 (multiplicity):" in result.output and "without phones got the mean factor" in result.output
     assert "wpp2019-2020: no survey is weighted to it" in result.output
 
 
@@ -332,3 +334,40 @@ def test_a_benchmark_in_thousands_is_told_where_it_counts_fewer_people_than_answ
     with pytest.raises(InputError, match=r"counts \d+ people, fewer than the \d+ respondents") as caught:
         weighed_at(place, "  - {step: calibrate, margins: [sex*age_group]}")
     assert "give persons, not thousands" in str(caught.value)
+
+
+def test_negative_weights_of_linear_calibration_are_refused_by_check_and_build_alike_and_bounds_mend_it(
+    repository: Path, tmp_path: Path
+) -> None:
+    place = fresh(repository, tmp_path, [WEB])
+    benchmark = place.raw_data / "benchmarks" / "wpp2019-2020" / "sex_education.csv"
+    shares = pd.read_csv(benchmark)
+    shares.loc[(shares["iso3"] == "WSM") & (shares["sex"] == "F"), "share"] = [90.2, 9.0, 0.8]
+    shares.to_csv(benchmark, index=False)
+    place.edit(WEB, "method: logit", "method: linear")
+    place.edit(WEB, r"^  bounds: .*\n(  trim: .*\n)?", "")
+    checked, outcome = place.rga("check"), place.build()
+    assert checked.exit_code == 2 and statuses(outcome) == {WEB: "failed"}
+    for text in (" ".join(checked.output.split()), " ".join(outcome.surveys[0].message.split())):
+        assert "weighting step 1 (calibrate)" in text and "`method: linear` makes the weights of 92 of" in text
+        assert "add `bounds`" in text and "correct the weight" not in text
+    place.edit(WEB, "method: linear", "method: linear\n  bounds: [0, 20]")
+    root = place.paths.data_root()
+    step = weigh(root, WEB, prepare(root, WEB)).steps[-1]
+    assert step.weights.min() >= 0 and step.calibration is not None and step.calibration.bounds_hit["low"] > 0
+
+
+@pytest.mark.parametrize("survey_id", ["2020-r1_THA", "2020-r1_WSM", "2021-r2_KIR"])
+def test_what_a_published_line_says_of_bounds_trimming_and_factors_is_so(repository: Path, survey_id: str) -> None:
+    root = DataRoot(repository / "raw_data")
+    respondents = prepare(root, survey_id)
+    weights = weigh(root, survey_id, respondents)
+    step = weights.steps[-1]
+    calibration, inputs = step.calibration, weights.inputs
+    assert calibration is not None and inputs is not None
+    assert "nobody" in step.why and calibration.bounds_hit == {"low": 0, "high": 0} and calibration.trimmed == 0
+    if calibration.method == "linear":
+        raked = calibrate(inputs.categories, weights.steps[-2].weights, inputs.targets, "raking")
+        for found in (calibration, raked):
+            largest = int(np.argmax(found.factor))
+            assert f"{found.factor[largest]:.1f}" in step.why and respondents.frame["age_group"].iloc[largest] == "Y_GE65"

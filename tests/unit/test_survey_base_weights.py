@@ -49,6 +49,14 @@ def test_who_did_not_say_how_many_phones_keeps_their_share_of_the_weight() -> No
     assert found.notes == ["1 without phones got the mean factor 0.625"]
 
 
+def test_the_count_that_a_person_did_give_is_used_where_the_other_is_missing() -> None:
+    phones = pd.Series([1.0, 1.0, 1.0, np.nan, 10.0], name="phones")
+    adults = pd.Series([1.0, 2.0, 1.0, 2.0, np.nan], name="adults")
+    found = multiplicity(np.ones(5), phones, adults)
+    assert found.weights == pytest.approx([1, 2, 1, 2 * (3 + 0.1) / 4, 0.1 * 1.5])
+    assert found.notes == ["1 without phones got the mean factor 0.775", "1 without adults got the mean factor 1.500"]
+
+
 @pytest.mark.parametrize(("values", "said"), [([0.0, 1.0], "counts below 1"), ([np.nan, np.nan], "nobody has a count")])
 def test_counts_that_cannot_be_are_an_error(values: list[float], said: str) -> None:
     with pytest.raises(InputError, match=said):

@@ -149,6 +149,37 @@ def test_one_base_weight_a_billion_times_the_others_is_no_contradiction_of_the_m
     assert "bounds of 0.2 to 4 times the base weight are too tight" in text and "contradict" not in text
 
 
+def test_one_base_weight_beside_which_the_others_are_lost_is_named_and_no_margin() -> None:
+    base = np.where(np.arange(100) == 3, 1e300, 1.0)
+    text = refusal(people(sex="FM" * 50, area="UURR" * 25), {"sex": SEX, "area": AREA}, base)
+    assert "the largest base weight, 1e+300, leaves the other 99 next to nothing" in text and "contradict" not in text
+
+
+def test_a_total_of_a_number_that_only_a_few_respondents_reach_is_named_and_no_category() -> None:
+    rng = np.random.default_rng(0)
+    frame = people(sex="FM" * 10_000, age="aabbccdd" * 2500)
+    totals = {"sex": {"F": 5e5, "M": 5e5}, "age": dict.fromkeys("abcd", 2.5e5)}
+    text = refusal(frame, totals, numbers=pd.DataFrame({"x": rng.normal(10, 2, 20_000)}), totals={"x": 17e6})
+    assert "the total of x can only be met by giving no weight" in text and "population is 17" in text and "merge" not in text
+    few = refusal(frame[:40], totals, numbers=pd.DataFrame({"x": rng.normal(10, 2, 40)}), totals={"x": 13.5e6})
+    assert "variable x" in few
+
+
+def test_a_problem_too_large_for_linear_programs_is_refused_at_once_with_remedies() -> None:
+    rng = np.random.default_rng(0)
+    frame, x = people(sex="FM" * 10_000), pd.DataFrame({"x": rng.normal(10, 2, 20_000)})
+    start = time.process_time()
+    text = refusal(frame, {"sex": SEX}, method="logit", bounds=(0.5, 2.0), numbers=x, totals={"x": 13e3})
+    assert time.process_time() - start < 5
+    assert "widen the bounds" in text and "leave out x" in text
+
+
+def test_women_and_men_are_never_to_be_merged() -> None:
+    text = refusal(people(sex="FFMM", area="UURR"), {"sex": SEX, "area": AREA})
+    assert "contradict" in text and "merge U and R of area" in text and "merge F and M" not in text
+    assert "merge" not in refusal(people(sex="FFFF"), {"sex": SEX})
+
+
 def test_margins_that_share_their_second_variable_are_told_to_put_it_first_where_the_first_is_missing() -> None:
     rng = np.random.default_rng(4)
     sex, area, age = rng.choice(["F", "M"], 90), rng.choice(["U", "R"], 90), rng.choice(["y", "m", "o"], 90)

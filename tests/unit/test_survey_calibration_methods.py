@@ -59,6 +59,13 @@ def test_linear_calibration_reports_negative_weights_and_bounds_prevent_them() -
     assert sums(frame.area, bounded.weights) == pytest.approx(targets["area"], rel=1e-12)
 
 
+def test_without_an_upper_bound_only_those_at_the_lower_one_are_at_a_bound() -> None:
+    frame, base = sample()
+    targets = {"sex": {"F": 120.0, "M": 880.0}, "area": {"U": 900.0, "R": 100.0}}
+    found = calibrate(frame, base, targets, "linear", (0.0, np.inf))
+    assert found.bounds_hit == {"low": int((found.factor < 1e-6).sum()), "high": 0} and found.bounds_hit["low"] > 0
+
+
 def test_logit_stays_within_its_bounds_of_the_base_weight_brought_to_the_population() -> None:
     frame, base = sample()
     found = calibrate(frame, base, {"sex": {"F": 570.0, "M": 430.0}, "area": AREA}, "logit", (0.4, 1.7))

@@ -74,6 +74,7 @@ def test_columns_for_weighting_only_are_read_with_the_design(tmp_path: Path) -> 
         ("method: logit", "method: poststratification", ["takes no `bounds` or `trim`"]),
         ("logit, margins: [sex*age_group], bounds: [0.3, 3]", "poststratification, margins: [sex, age_group]", ["one margin"]),
         ("collapse: [age_group]", "collapse: [education]", ["`education`, which no margin has"]),
+        ("collapse: [age_group]", "collapse: [sex]", ["`collapse` cannot name `sex`"]),
         ("response: {column: disposition, complete: [1]}\n", "", ["step 3 (nonresponse)", "`response:"]),
         (", benchmark: census", "", ["step 4 (calibrate)", "`population.benchmark`"]),
         ("predictors: [operator]", "predictors: [stratum]", ["names `stratum`, and `design` has none"]),
