@@ -64,6 +64,7 @@ def multiplicity(
     other. Raises InputError for counts below 1, and where nobody said.
     """
     factor, notes, problems = np.ones(len(weights)), [], []
+    silent = np.ones(len(weights), dtype=bool)
     for counts, power in ((divide, -1.0), (multiply, 1.0)):
         if counts is None:
             continue
@@ -84,7 +85,9 @@ def multiplicity(
         if rows := int(unknown.sum()):
             part[unknown] = np.average(part[said], weights=weights[said])
             notes.append(f"{rows:,} without {counts.name} got the mean factor {part[unknown][0]:.3f}")
-        factor = factor * part
+        factor, silent = factor * part, silent & unknown
     if problems:
         raise InputError(problems)
+    if (told := ~silent & (weights > 0)).any():  # who gave neither count: the mean of both together, as the two may go together
+        factor[silent] = np.average(factor[told], weights=weights[told])
     return Adjusted(weights * factor, notes)

@@ -134,7 +134,12 @@ def test_respondents_carry_the_weight_of_all_who_were_approached(weighted: Place
     phones, adults = frame["s3"].replace(99, pd.NA).clip(upper=5), frame["s4"].clip(upper=5)
     chances = (1 / phones).astype("Float64").fillna(np.nan).astype(float)
     said = chances.notna()
-    weight = base * adults.astype(float) * chances.fillna(np.average(chances[said], weights=base[said]))
+    adults = adults.astype("Float64").fillna(np.nan).astype(float)
+    some = adults.notna()
+    factor = chances.fillna(np.average(chances[said], weights=base[said])) * adults.fillna(
+        np.average(adults[some], weights=base[some])
+    )
+    weight = base * factor.where(said | some, np.average(factor[said | some], weights=base[said | some]))
     answered = frame["disposition"] == 1
     by_class = weight.groupby([frame["region"], frame["op"]]).transform("sum")
     by_class /= (weight * answered).groupby([frame["region"], frame["op"]]).transform("sum")
