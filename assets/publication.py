@@ -241,6 +241,8 @@ def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.
         hidden & adjusted["reason"].isna().to_numpy()
     ]
     adjusted["p_adjusted"] = adjusted.groupby("survey_id")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
+    if parts.empty:
+        return adjusted, parts
     moved = pd.Series(off, index=pd.MultiIndex.from_frame(adjusted[key]))
     gone = pd.Series(hidden, index=moved.index)
     parts = parts[~gone.reindex(pd.MultiIndex.from_frame(parts[key])).to_numpy(dtype=bool)].reset_index(drop=True)

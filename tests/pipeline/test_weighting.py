@@ -15,7 +15,6 @@ from assets.weights import Weights, weigh
 from rga.errors import InputError
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import prepare
-from rga.survey import calibrate
 from tests.pipeline.place import Place, fresh, statuses
 
 LISTED, DIALLED = "2021-r2_BGD", "2021-r2_PAK"
@@ -360,19 +359,3 @@ def test_negative_weights_of_linear_calibration_are_refused_by_check_and_build_a
     root = place.paths.data_root()
     step = weigh(root, WEB, prepare(root, WEB)).steps[-1]
     assert step.weights.min() >= 0 and step.calibration is not None and step.calibration.bounds_hit["low"] > 0
-
-
-@pytest.mark.parametrize("survey_id", ["2020-r1_THA", "2020-r1_WSM", "2021-r2_KIR"])
-def test_what_a_published_line_says_of_bounds_trimming_and_factors_is_so(repository: Path, survey_id: str) -> None:
-    root = DataRoot(repository / "raw_data")
-    respondents = prepare(root, survey_id)
-    weights = weigh(root, survey_id, respondents)
-    step = weights.steps[-1]
-    calibration, inputs = step.calibration, weights.inputs
-    assert calibration is not None and inputs is not None
-    assert "nobody" in step.why and calibration.bounds_hit == {"low": 0, "high": 0} and calibration.trimmed == 0
-    if calibration.method == "linear":
-        raked = calibrate(inputs.categories, weights.steps[-2].weights, inputs.targets, "raking")
-        for found in (calibration, raked):
-            largest = int(np.argmax(found.factor))
-            assert f"{found.factor[largest]:.1f}" in step.why and respondents.frame["age_group"].iloc[largest] == "Y_GE65"
