@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from assets.adjusted_gaps import part_of_indicator
+from assets.publication import adjusted_as_published
 from rga.microdata.data_root import DataRoot
 from rga.survey import benjamini_hochberg
 from tests.pipeline.place import SURVEYS, Place
@@ -91,3 +92,9 @@ def test_a_lost_file_is_made_again_to_the_bit(built: Place) -> None:
     outcome = built.build()
     assert outcome.error is None and built.paths.staging().table("gap_decomposition", PAK).is_file()
     pd.testing.assert_frame_equal(built.ask("FROM adjusted_gaps ORDER BY survey_id, indicator"), before)
+
+
+def test_a_release_without_any_decomposition_has_its_adjusted_gaps(whole_build: Place) -> None:
+    adjusted, gaps = whole_build.ask("FROM adjusted_gaps"), whole_build.ask("FROM gender_gaps")
+    published, parts = adjusted_as_published(adjusted, pd.DataFrame({"survey_id": []}), gaps)
+    assert len(published) == len(adjusted) and parts.empty
