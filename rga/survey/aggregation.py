@@ -58,7 +58,7 @@ def aggregate(
     passed = _Pass(summands, breakdowns, design, survey, *_looked_at(con, relation, breakdowns, design, survey))
     con.execute(f"SET streaming_buffer_size = '{BUFFER}'")
     try:
-        reader = con.sql(passed.sql(relation)).to_arrow_reader(batch)
+        reader = con.execute(passed.sql(relation)).to_arrow_reader(batch)
         with ThreadPoolExecutor(1) as pool:  # DuckDB makes a batch while the one before is added up
             coming = pool.submit(next, reader, None)
             while (part := coming.result()) is not None:
