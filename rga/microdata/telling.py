@@ -1,0 +1,38 @@
+"""What of a file's own words may be told: in errors, which are printed, kept and published, and in the published codebook.
+
+Belongs here: whether one value, or one label, can be shown without a risk of naming somebody. Not here: the forms of identifiers
+(``identifier_forms``), whole columns (``identifiers``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import get_args
+
+from rapidfuzz import fuzz
+
+from rga.microdata.identifier_forms import CERTAIN
+from rga.microdata.specification import MissingKind
+
+SHORT = re.compile(r"^([\w.-]{1,3}|\.[a-z])$")
+NUMBER = re.compile(r"^-?\d{1,6}(\.\d{1,2})?$")
+ALIKE = 80  # per cent of letters: "Femal" and "Female"
+MOST_DIGITS = 6
+
+
+def can_be_told(value: str, known: Iterable[str] = ()) -> bool:
+    """Whether ``value``, found in a cell, is a short code or number, or spelt much like one of the ``known`` codes and labels.
+
+    Anything else may be people's own words, or somebody's name, and is counted rather than shown.
+    """
+    if sum(map(str.isdigit, value)) > MOST_DIGITS or any(form(value) for form in CERTAIN.values()):
+        return False
+    if SHORT.match(value) or NUMBER.match(value):
+        return True
+    spelt = _spelt(value)
+    return any(fuzz.ratio(spelt, _spelt(word)) >= ALIKE for word in (*known, *get_args(MissingKind)))
+
+
+def _spelt(text: str) -> str:
+    return " ".join(text.casefold().replace("_", " ").split())
