@@ -12,6 +12,7 @@ import pyreadstat
 import pytest
 
 from rga.errors import InputError
+from rga.microdata import readers
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import prepare
 from tests.pipeline.place import Place
@@ -280,3 +281,30 @@ def test_formulas_and_html_in_labels(tmp_path: Path, label: str, where: str) -> 
     result = broken.rga("check")
     assert result.exit_code == 2 and "catalogue/variables.yaml" in result.output and "sex" in result.output
     assert "Traceback" not in result.output and len(result.output.splitlines()) < SCREEN
+
+
+@pytest.mark.parametrize(
+    ("sql", "seconds", "words"),
+    [
+        ("SELECT a.* FROM respondents a, respondents b, respondents c, respondents d", 60, "selects more than"),
+        ("SELECT a.* FROM respondents a, respondents b, respondents c, respondents d, respondents e "
+         "WHERE a.q1 || b.q1 || c.q1 || d.q1 || e.q1 = 'no'", 0.5, "was stopped after 0.5 seconds"),
+    ],
+)  # fmt: skip
+def test_a_join_of_every_row_with_every_other_is_stopped(
+    tmp_path: Path, sql: str, seconds: float, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.concat([rows()] * 300, ignore_index=True).assign(ID=range(1200))
+    broken = place(tmp_path, frame, SURVEY + f"respondents: |\n  {sql}\n")
+    monkeypatch.setattr(readers, "LONGEST_STATEMENT", seconds)
+    start = time.monotonic()
+    with pytest.raises(InputError, match=words):
+        prepare(DataRoot(broken.raw_data), "2020-r1_BGD")
+    assert time.monotonic() - start < SECONDS
+
+
+def test_a_statement_that_runs_out_of_memory_is_the_surveys_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = place(tmp_path, survey=SURVEY + "respondents: SELECT * FROM respondents ORDER BY q2\n")
+    monkeypatch.setitem(readers._SHUT_IN, "memory_limit", "1kB")
+    with pytest.raises(InputError, match="needs more memory"):
+        prepare(DataRoot(broken.raw_data), "2020-r1_BGD")
