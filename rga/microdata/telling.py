@@ -19,6 +19,15 @@ SHORT = re.compile(r"^([\w.-]{1,3}|\.[a-z])$")
 NUMBER = re.compile(r"^-?\d{1,6}(\.\d{1,2})?$")
 ALIKE = 80  # per cent of letters: "Femal" and "Female"
 MOST_DIGITS = 6
+WITHHELD = "(withheld: it may name somebody, or holds HTML)"
+# Written anywhere in a label. Bands of money and years are no telephone numbers, nor is a long number that is a round one.
+_TELLTALE = re.compile(
+    r"(?<!\d)(\+|00)[1-9][\d\s().-]{6,18}\d|(?<![\d.,])\(?0\d{1,4}\)?[\s.-]\d{2,4}[\s.-]?\d{2,5}(?![\d.,])"
+    r"|[-+]?\d{1,3}\.\d{3,}\s*[,; ]\s*[-+]?\d{1,3}\.\d{3,}|[^@\s]+@[^@\s]+\.[a-z]{2}|<[a-z/!]",
+    re.IGNORECASE,
+)
+_LONG_NUMBER = re.compile(r"\d{8,}")
+_ROUND = re.compile(r"^(\d*0{3}|\d*9{3}|0*1)$")
 
 
 def can_be_told(value: str, known: Iterable[str] = ()) -> bool:
@@ -36,3 +45,16 @@ def can_be_told(value: str, known: Iterable[str] = ()) -> bool:
 
 def _spelt(text: str) -> str:
     return " ".join(text.casefold().replace("_", " ").split())
+
+
+def publishable(label: str) -> str:
+    """A file's ``label`` as it may be published: WITHHELD in place of one with a telephone number, an e-mail address, coordinates,
+    a document or HTML in it; what a spreadsheet would take for a formula begins with an apostrophe."""
+    words = [word.strip("()[]{}<>,;:\"'") for word in label.split()]
+    if (
+        _TELLTALE.search(label)
+        or any(not _ROUND.match(number) for number in _LONG_NUMBER.findall(label))
+        or any(form(word) for word in words if word for form in CERTAIN.values())
+    ):
+        return WITHHELD
+    return "'" + label if label.lstrip()[:1] in ("=", "+", "-", "@") or label[:1] in ("\t", "\r") else label

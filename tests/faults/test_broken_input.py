@@ -144,7 +144,7 @@ def test_ten_thousand_columns_are_read_or_missed_in_one_screen(tmp_path: Path) -
 @pytest.mark.parametrize(("name", "weights"), [
     ("data.csv", [1, 2, -3, 1]), ("data.sav", [1.0, 2.0, -0.001, 1.0]), ("data.csv", [1, 2, "-inf", 1]),
     ("data.csv", [1, "many", 1, 1]), ("data.dta", [1.0, -2.0, -3.0, 1.0]), ("data.csv", [0, 0, 0, 0]),
-    ("data.csv", [1, None, 1, 1]),
+    ("data.csv", [1, None, 1, 1]), ("data.csv", ["1e308"] * 4), ("data.csv", [1, 1, 1, "1e13"]),
 ])  # fmt: skip
 def test_weights_that_are_none(tmp_path: Path, name: str, weights: list) -> None:
     told(place(tmp_path, rows().assign(w=weights), file=name), name, "variable w", "weight")
@@ -267,13 +267,13 @@ def test_sql_of_the_catalogue_that_reaches_out(tmp_path: Path, sql: str, where: 
 
 
 @pytest.mark.parametrize("label", ["=cmd|' /C calc'!A0", "@SUM(1+1)", "+1", "<img src=x onerror=alert(1)>", "Women</td><script>"])
-@pytest.mark.parametrize("where", ["title", "label", "code"])
+@pytest.mark.parametrize("where", ["title", "notes", "caution", "label", "code"])
 def test_formulas_and_html_in_labels(tmp_path: Path, label: str, where: str) -> None:
     broken = place(tmp_path)
     quoted = '"' + label + '"'
-    if where == "title":
-        broken.edit("2020-r1_BGD", "^title: Test", "title: " + quoted)
-        told(broken, "2020-r1/BGD/survey.yaml", "line 2", "title")
+    if where in ("title", "notes", "caution"):
+        broken.edit("2020-r1_BGD", "^title: Test", f"{where}: {quoted}" + ("" if where == "title" else "\ntitle: Test"))
+        told(broken, "2020-r1/BGD/survey.yaml", "line 2", where)
         return
     file = broken.raw_data / "catalogue/variables.yaml"
     old = "label: Sex" if where == "label" else "F: Women"
