@@ -308,3 +308,22 @@ def test_a_statement_that_runs_out_of_memory_is_the_surveys_error(tmp_path: Path
     monkeypatch.setitem(readers._SHUT_IN, "memory_limit", "1kB")
     with pytest.raises(InputError, match="needs more memory"):
         prepare(DataRoot(broken.raw_data), "2020-r1_BGD")
+
+
+@pytest.mark.parametrize("name", ["2020-r1/BGD/survey.yaml", "2020-r1/round.yaml", "catalogue/variables.yaml", "2020-r1/BGD"])
+def test_a_specification_that_is_a_link_out_of_the_root_is_not_read(tmp_path: Path, name: str) -> None:
+    broken = place(tmp_path)
+    path, outside = broken.raw_data / name, tmp_path / "outside"
+    path.rename(outside)
+    path.symlink_to(outside)
+    result = broken.rga("check")
+    assert result.exit_code != 0 and "link that leaves the data root" in result.output and name in result.output
+    assert "Traceback" not in result.output and len(result.output.splitlines()) < SCREEN
+
+
+def test_a_specification_may_be_a_link_within_the_root(tmp_path: Path) -> None:
+    sound = place(tmp_path)
+    path = sound.survey_yaml("2020-r1_BGD")
+    path.rename(path.with_name("shared.yaml"))
+    path.symlink_to("shared.yaml")
+    assert sound.rga("check").exit_code == 0
