@@ -79,7 +79,7 @@ class DataRoot:
         return load_yaml(path, RoundSpecification, self.shown(path))
 
     def _inside(self, path: Path) -> Path:
-        """``path`` of a specification, which is read in full and quoted in errors: unlike data, it may not be a link that leads out."""
+        """``path`` of a specification, which errors quote: unlike data, it may not be a link that leads out. Raises InputError."""
         try:
             inside = path.resolve().is_relative_to(self.path.resolve())
         except (OSError, RuntimeError):  # links in a circle

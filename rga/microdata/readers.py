@@ -230,6 +230,10 @@ def _with_duckdb(path: Path, columns: list[str] | None, rows: int | None) -> pd.
     with duckdb.connect() as connection:
         if path.suffix.lower() == ".csv":
             source = connection.read_csv(str(path), all_varchar=True, header=True, sample_size=-1)
+            if len(source.columns) == 1 < len(_header(path)):  # no mark parts every row, so none was found
+                raise ValueError(
+                    "rows have other numbers of fields than the header: is it cut short, or a quotation mark left open?"
+                )
         else:
             source = connection.read_parquet(str(path))
         if columns is None:

@@ -81,7 +81,16 @@ def test_a_truncated_text_file(tmp_path: Path, harm: HARM) -> None:
     told(broken, "data.csv")
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "cp1251"])
+@pytest.mark.parametrize("end", [b"7,1", b'"', b'5,"Dhaka'])
+def test_a_text_file_that_ends_within_a_row_is_said_to_be_cut(tmp_path: Path, end: bytes) -> None:
+    broken = place(tmp_path)
+    file = tmp_path / "raw_data/2020-r1/BGD/data.csv"
+    file.write_bytes(file.read_bytes() + end)
+    error = told(broken, "data.csv", "cut short")
+    assert "no such column" not in error
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "latin-1", "utf-16", "cp1251"])
 def test_a_text_file_in_another_encoding(tmp_path: Path, encoding: str) -> None:
     frame = rows().assign(region=["Ñorte", "Ñorte", "Süd", "Süd"] if encoding != "cp1251" else ["Север", "Север", "Юг", "Юг"])
     broken = place(tmp_path, frame)
