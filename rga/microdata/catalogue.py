@@ -72,7 +72,7 @@ class Indicator(StrictModel):
     unit: Literal["percent"] = "percent"
     direction: Literal["more_is_worse", "more_is_better", "neutral"] = "neutral"
     sdg: str = ""
-    notes: str = ""
+    notes: Label = ""
 
 
 class _Variables(StrictModel):

@@ -54,6 +54,8 @@ class DataRoot:
 
     @cached_property
     def _catalogue(self) -> Catalogue:
+        for path in sorted((self.path / "catalogue").glob("*.yaml")):
+            self._inside(path)
         return load_catalogue(self.path / "catalogue")
 
     def catalogue(self) -> Catalogue:
@@ -63,17 +65,28 @@ class DataRoot:
     @cached_property
     def publication_rules(self) -> PublicationRules:
         """What may be printed, read once. Raises InputError."""
+        self._inside(self.path / "catalogue" / "publication_rules.yaml")
         return load_publication_rules(self.path / "catalogue")
 
     def specification(self, survey_id: str) -> SurveySpecification:
         """The survey's specification. Raises InputError."""
-        folder = self.folder(survey_id)
-        return load_yaml(folder / "survey.yaml", SurveySpecification, self.shown(folder / "survey.yaml"))
+        path = self._inside(self.folder(survey_id) / "survey.yaml")
+        return load_yaml(path, SurveySpecification, self.shown(path))
 
     def round(self, round_id: str) -> RoundSpecification:
         """The round's specification. Raises InputError."""
-        path = self.path / round_id / "round.yaml"
+        path = self._inside(self.path / round_id / "round.yaml")
         return load_yaml(path, RoundSpecification, self.shown(path))
+
+    def _inside(self, path: Path) -> Path:
+        """``path`` of a specification, which errors quote: unlike data, it may not be a link that leads out. Raises InputError."""
+        try:
+            inside = path.resolve().is_relative_to(self.path.resolve())
+        except (OSError, RuntimeError):  # links in a circle
+            inside = False
+        if not inside:
+            raise InputError(Problem("is a link that leaves the data root", "put the file itself there", self.shown(path)))
+        return path
 
     def files(self, survey_id: str) -> dict[str, Path]:
         """Paths of the survey's microdata files by name. Raises InputError for one outside the root, or absent."""

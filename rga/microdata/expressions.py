@@ -18,6 +18,23 @@ _ALLOWED: tuple[type[exp.Expression], ...] = (
     exp.Case, exp.If, exp.Coalesce, exp.Add, exp.Sub, exp.Mul, exp.Neg,
 )  # fmt: skip
 
+# Of a statement over several files: nothing that reads elsewhere, makes rows or text out of nothing, or speaks of a value.
+_FUNCTIONS: tuple[type[exp.Expression], ...] = (
+    exp.And, exp.Or, exp.Xor, exp.Case, exp.If, exp.Coalesce, exp.Nullif, exp.Greatest, exp.Least, exp.Exists,
+    exp.Cast, exp.TryCast, exp.Count, exp.CountIf, exp.Sum, exp.Avg, exp.Min, exp.Max, exp.AnyValue, exp.First, exp.Last,
+    exp.ArgMax, exp.ArgMin, exp.Median, exp.Mode, exp.Stddev, exp.StddevSamp, exp.StddevPop, exp.Variance, exp.VariancePop,
+    exp.Quantile,
+    exp.PercentileCont, exp.PercentileDisc, exp.LogicalAnd, exp.LogicalOr,
+    exp.RowNumber, exp.Rank, exp.DenseRank, exp.PercentRank, exp.CumeDist, exp.Ntile, exp.Lag, exp.Lead,
+    exp.FirstValue, exp.LastValue, exp.NthValue,
+    exp.Upper, exp.Lower, exp.Trim, exp.Substring, exp.Left, exp.Right, exp.Length, exp.StrPosition, exp.Contains, exp.StartsWith,
+    exp.EndsWith, exp.SplitPart, exp.Translate, exp.Concat, exp.ConcatWs, exp.RegexpLike, exp.RegexpFullMatch, exp.RegexpExtract,
+    exp.Abs, exp.Ceil, exp.Floor, exp.Round, exp.Trunc, exp.Sign, exp.Sqrt, exp.Exp, exp.Ln, exp.Log, exp.Pow, exp.IsNan, exp.IsInf,
+    exp.Extract, exp.Year, exp.Month, exp.Day, exp.StrToTime, exp.DateDiff, exp.DateFromParts, exp.DateTrunc, exp.TimestampTrunc,
+)  # fmt: skip
+_OTHER_FUNCTIONS = {"date_part", "date_diff"}  # that sqlglot has no class for
+MOST_JOINED = 12  # pieces of text: each join within another doubles what the inner one made
+
 
 def check_expression(text: str, columns: Mapping[str, set[str] | None]) -> set[str]:
     """Columns that the SQL expression ``text`` reads.
@@ -61,7 +78,7 @@ def _check_codes(node: exp.Condition, columns: Mapping[str, set[str] | None]) ->
 
 
 def check_select(text: str, tables: set[str]) -> tuple[set[str], set[str]]:
-    """A survey's `respondents` statement: one SELECT over its own files, no functions that reach outside.
+    """A survey's `respondents` statement: one SELECT over its own files, with functions that make little of much.
 
     Returns the columns it names and those it makes (`AS`). Raises ValueError.
     """
@@ -80,7 +97,21 @@ def check_select(text: str, tables: set[str]) -> tuple[set[str], set[str]]:
     for table in tree.find_all(exp.Table):
         if not isinstance(table.this, exp.Identifier) or table.db or table.name not in tables | ctes:
             raise ValueError(f"`{table.sql(dialect='duckdb')}` is not one of the files: {', '.join(sorted(tables))}")
+    _check_functions(tree)
     columns = {column.name for column in tree.find_all(exp.Column)}
     for join in tree.find_all(exp.Join):
         columns |= {identifier.name for identifier in join.args.get("using") or []}
     return columns, {alias.alias for alias in tree.find_all(exp.Alias)}
+
+
+def _check_functions(tree: exp.Query) -> None:
+    for function in tree.find_all(exp.Func):
+        name = function.name.lower() if isinstance(function, exp.Anonymous | exp.AnonymousAggFunc) else ""
+        if not isinstance(function, _FUNCTIONS) and name not in _OTHER_FUNCTIONS:
+            name = name or function.sql(dialect="duckdb").split("(")[0][:40]
+            raise ValueError(f"`{name}` is not one of the functions that are allowed here; docs/add-a-survey.md lists them")
+    if any(not pivot.args.get("unpivot") for pivot in tree.find_all(exp.Pivot)):
+        raise ValueError("PIVOT is not allowed: it makes names of columns out of answers")
+    pieces = sum(len(node.expressions) for node in tree.find_all(exp.Concat, exp.ConcatWs))
+    if pieces + sum(1 for _ in tree.find_all(exp.DPipe)) > MOST_JOINED:
+        raise ValueError(f"joins more than {MOST_JOINED} pieces of text")

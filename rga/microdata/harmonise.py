@@ -16,6 +16,7 @@ from rga.errors import Problem
 from rga.microdata.catalogue import Catalogue, Variable
 from rga.microdata.codes import canonical_code
 from rga.microdata.specification import ShownTo, Source, SurveySpecification
+from rga.microdata.telling import can_be_told
 
 ANSWERED = "answered"
 BLANK = "blank"
@@ -146,7 +147,9 @@ def _chosen(values: pd.Series, variable: Variable, mapping: Source, separator: s
         )
         for code, rows in sorted(mixed.items())
     ]
-    problems += _unknown({code: rows for code, rows in unknown.items() if code not in mixed}, list(mapping.items))
+    problems += _unknown(
+        {code: rows for code, rows in unknown.items() if code not in mixed}, list(mapping.items), _known(variable, mapping)
+    )
     kind = answers.map(kinds).astype("string").fillna(BLANK)
     chosen, not_chosen = variable.codes
     return {
@@ -187,7 +190,7 @@ def _categorical(values: pd.Series, variable: Variable, mapping: Source) -> tupl
     for at, count in zip(*np.unique(place, return_counts=True), strict=True):
         if kinds[at] is None:
             rows[codes[at]] += int(count)
-    problems = _unknown(rows, list(variable.codes))
+    problems = _unknown(rows, list(variable.codes), _known(variable, mapping))
     return _spread([mapping.codes.get(code) for code in codes], place, values), _spread(kinds, place, values), problems
 
 
@@ -204,19 +207,27 @@ def _spread(distinct: Sequence[str | None], place: np.ndarray, like: pd.Series) 
     return pd.Series(pd.array(list(distinct), dtype="string").take(place % len(distinct)), index=like.index)
 
 
-def _unknown(rows: Mapping[str, int], targets: list[str]) -> list[Problem]:
-    """One problem for each unknown code; one for all where they do not look like codes, and may be people's own words."""
-    if are_private(rows):
-        what = f"{len(rows):,} different values are neither mapped nor declared missing"
-        return [
+def _unknown(rows: Mapping[str, int], targets: list[str], known: list[str]) -> list[Problem]:
+    """One problem for each unknown code; one for all that do not look like codes, and may be people's own words."""
+    told = [] if are_private(rows) else sorted(code for code in rows if can_be_told(code, known))
+    problems = [_unmapped(code, rows[code], targets) for code in told]
+    if kept := [code for code in rows if code not in told]:
+        what = f"{len(kept):,} different values are" if len(kept) > 1 else "a value is"
+        problems.append(
             Problem(
-                what,
-                "is this the right column? Its values are not shown, as they may identify people",
-                rows=sum(rows.values()),
+                f"{what} neither mapped nor declared missing",
+                "is this the right column? Such values are not shown, as they may identify people: look for them in the file",
+                rows=sum(rows[code] for code in kept),
                 check="unknown_codes",
             )
-        ]
-    return [_unmapped(code, count, targets) for code, count in sorted(rows.items())]
+        )
+    return problems
+
+
+def _known(variable: Variable, mapping: Source) -> list[str]:
+    """What codes and their labels look like, in the catalogue and in the survey."""
+    words = {**variable.codes, **variable.items}
+    return [*words, *words.values(), *mapping.codes, *mapping.missing]
 
 
 def are_private(rows: Mapping[str, int]) -> bool:
@@ -241,7 +252,7 @@ def _numeric(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd
     numbers, unread = as_number(values.where(kinds.isna()))
     problems = []
     if unread.any():
-        examples = _examples(codes[unread].map(repr))
+        examples = _examples(codes[unread], _known(variable, mapping))
         problems.append(
             Problem(f"not numbers{examples}", "list such codes under `missing:`", rows=int(unread.sum()), check="unknown_codes")
         )
@@ -251,7 +262,7 @@ def _numeric(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd
     if outside.any():
         problems.append(
             Problem(
-                f"outside {low:g} to {high:g}{_examples(codes[outside])}",
+                f"outside {low:g} to {high:g}{_examples(codes[outside], _known(variable, mapping))}",
                 "list codes that mean missing under `missing:`, or have the file corrected",
                 rows=int(outside.sum()),
                 check="impossible_values",
@@ -260,9 +271,13 @@ def _numeric(values: pd.Series, variable: Variable, mapping: Source) -> tuple[pd
     return numbers, kinds.mask(numbers.notna(), ANSWERED), problems
 
 
-def _examples(codes: pd.Series) -> str:
+def _examples(codes: pd.Series, known: list[str]) -> str:
+    """Up to three of ``codes`` that name nobody, and how many others there are."""
     counts = Counter(codes)
-    return "" if are_private(counts) else ": " + ", ".join(list(counts)[:3])
+    told = [] if are_private(counts) else [code for code in counts if can_be_told(code, known)][:3]
+    others = len(counts) - len(told)
+    said = [*told, *([f"{others:,} {'other ' if told else ''}not shown"] if others else [])]
+    return f": {', '.join(said)}"
 
 
 def as_number(values: pd.Series) -> tuple[pd.Series, pd.Series]:

@@ -45,6 +45,8 @@ _SHUT_IN: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "4GB",
 }
 LONGEST_STATEMENT = 120  # seconds: a join of a million rows takes one
+MOST_ROWS = 20_000_000
+MOST_TIMES = 50  # rows of the result for each of the largest file
 FORMATS = {*_STATISTICAL, ".csv", ".xlsx", ".parquet"}
 
 
@@ -228,6 +230,10 @@ def _with_duckdb(path: Path, columns: list[str] | None, rows: int | None) -> pd.
     with duckdb.connect() as connection:
         if path.suffix.lower() == ".csv":
             source = connection.read_csv(str(path), all_varchar=True, header=True, sample_size=-1)
+            if len(source.columns) == 1 < len(_header(path)):  # no mark parts every row, so none was found
+                raise ValueError(
+                    "rows have other numbers of fields than the header: is it cut short, or a quotation mark left open?"
+                )
         else:
             source = connection.read_parquet(str(path))
         if columns is None:
@@ -241,7 +247,7 @@ def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted
     """``wanted`` columns of the only file, or of what ``statement`` selects from several.
 
     ``statement`` runs in a DuckDB without file or network access, over tables that hold only the columns it names
-    and the wanted ones. Raises InputError naming columns that are nowhere.
+    and the wanted ones; its rows are counted before any is fetched. Raises InputError naming columns that are nowhere.
     """
     if statement is None:
         (path,) = files.values()
@@ -253,32 +259,47 @@ def one_row_per_respondent(files: dict[str, Path], statement: str | None, wanted
         named, _ = check_select(statement, set(files))
     except ValueError as error:
         raise InputError(Problem(f"respondents: {error}", "correct `respondents:`", file="survey.yaml")) from None
-    needed = set(wanted) | named
-    with duckdb.connect(config=_SHUT_IN) as connection:
-        for name, path in files.items():
-            connection.register(name, read_columns(path, needed))
-        clock = threading.Timer(LONGEST_STATEMENT, connection.interrupt)
-        clock.start()
-        try:
-            frame = connection.execute(statement).df()
-        except duckdb.InterruptException:
-            what = f"respondents: was stopped after {LONGEST_STATEMENT} seconds"
-            raise InputError(Problem(what, "does it join every row with every other?", file="survey.yaml")) from None
-        except duckdb.Error as error:
-            raise InputError(
-                Problem(f"respondents: {_without_values(error)}", "correct the SQL in `respondents:`", file="survey.yaml")
-            ) from None
-        finally:
-            clock.cancel()
+    frame = _selected(files, statement, set(wanted) | named)
     _complain_of_missing(wanted, list(frame.columns), "the result of `respondents:`")
     return frame[wanted]
 
 
-def _without_values(error: duckdb.Error) -> str:
-    """What DuckDB says, but for what it quotes from the rows: an error about the statement itself may be quoted whole."""
+def _selected(files: dict[str, Path], statement: str, needed: set[str]) -> pd.DataFrame:
+    """What ``statement`` selects from the ``needed`` columns of ``files``, or an InputError that quotes nothing of any row."""
+    with duckdb.connect(config=_SHUT_IN) as connection:
+        largest = 0
+        for name, path in files.items():
+            table = read_columns(path, needed)
+            largest = max(largest, len(table))
+            connection.register(name, table)
+        most = min(MOST_ROWS, MOST_TIMES * largest)
+        clock = threading.Timer(LONGEST_STATEMENT, connection.interrupt)
+        clock.start()
+        try:
+            selected = connection.sql(statement)
+            (rows,) = selected.limit(most + 1).aggregate("count(*)").fetchone() or (0,)
+            if rows <= most:
+                return selected.df()
+            what, remedy = f"selects more than {most:,} rows", "does it join every row with every other?"
+        except duckdb.InterruptException:
+            what, remedy = f"was stopped after {LONGEST_STATEMENT} seconds", "does it join every row with every other?"
+        except (MemoryError, duckdb.OutOfMemoryException):
+            what, remedy = "needs more memory than it may take", "does it join every row with every other?"
+        except duckdb.Error as error:
+            what, remedy = _without_values(error, needed), "correct the SQL in `respondents:`"
+        finally:
+            clock.cancel()
+    raise InputError(Problem(f"respondents: {what}", remedy, file="survey.yaml"))
+
+
+def _without_values(error: duckdb.Error, columns: set[str]) -> str:
+    """What DuckDB says of a statement; where it speaks of a row, only what kind of error it is and in which of ``columns``."""
     reason = str(error).splitlines()[0]
-    of_statement = duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException
-    return reason if isinstance(error, of_statement) else re.sub(r"'[^']*'|\"[^\"]*\"|\d{4,}", "...", reason)
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):
+        return reason
+    column = re.search(r'source column "?(.+?)"?$', reason)
+    where = f" in column {column[1]}" if column and column[1] in columns else ""
+    return f"a row has a value that it cannot compute with{where} ({type(error).__name__}); TRY_CAST gives null instead of an error"
 
 
 def _complain_of_missing(wanted: list[str], present: list[str], where: str) -> None:

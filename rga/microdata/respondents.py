@@ -27,6 +27,9 @@ from rga.microdata.private_columns import read_identifiers
 from rga.microdata.readers import file_labels, one_row_per_respondent, sha256
 from rga.microdata.sample import ELIGIBLE, RESPONDED, auxiliary, misused_names, names_used, responded
 from rga.microdata.specification import MissingKind, Source, SurveySpecification
+from rga.microdata.telling import publishable
+
+LARGEST_WEIGHT = 1e12  # larger ones, squared and summed, leave what a computer's numbers can hold
 
 
 @dataclass(frozen=True)
@@ -119,12 +122,15 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
 
 
 def _labels(paths: Iterable[Path]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Labels of columns and codes of all files; a column that several have has those of the first."""
+    """Publishable labels of columns and codes of all files; a column that several have has those of the first."""
     of_columns: dict[str, str] = {}
     of_codes: dict[str, dict[str, str]] = {}
     for _, columns, codes in map(file_labels, paths):
         of_columns, of_codes = columns | of_columns, codes | of_codes
-    return of_columns, of_codes
+    return (
+        {name: publishable(label) for name, label in of_columns.items()},
+        {name: {code: publishable(label) for code, label in labels.items()} for name, labels in of_codes.items()},
+    )
 
 
 def _check_names(catalogue: Catalogue, specification: SurveySpecification, file: str) -> None:
@@ -233,6 +239,7 @@ def _design(
             (int(unread.sum()), "weights that are not numbers"),
             (int(weight.isna().sum() - unread.sum()), "respondents without a weight"),
             (int((weight < 0).sum()), "negative weights"),
+            (int((weight > LARGEST_WEIGHT).sum()), f"weights above {LARGEST_WEIGHT:.0e}, a hundred times the people on earth"),
         ):
             if rows:
                 remedy = "leave such rows out with `respondents:`, or ask the producer"

@@ -210,9 +210,9 @@ class SurveySpecification(StrictModel):
     unused: dict[Column, str] = {}
     not_identifiers: dict[Column, Annotated[str, StringConstraints(strip_whitespace=True, min_length=10)]] = {}
     absent: dict[str, str] = {}
-    altered: dict[str, str] = {}
-    notes: str = ""
-    caution: str = ""
+    altered: dict[str, Label] = {}
+    notes: Label = ""
+    caution: Label = ""
     unconfirmed: dict[str, str] = {}
 
     @model_validator(mode="after")
@@ -318,5 +318,5 @@ def _last(steps: list[str], step: str) -> int:
 class RoundSpecification(StrictModel):
     title: Label
     year: int = Field(ge=1990, le=2100)
-    publication: str = ""
-    notes: str = ""
+    publication: Label = ""
+    notes: Label = ""

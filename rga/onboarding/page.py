@@ -12,6 +12,7 @@ from typing import Any
 import yaml
 
 from rga.microdata.specification import TODO
+from rga.microdata.telling import can_be_told
 from rga.onboarding.design import DesignGuess, Proposal
 from rga.onboarding.file_facts import Column
 from rga.onboarding.matching import Guess
@@ -19,6 +20,7 @@ from rga.onboarding.matching import Guess
 WIDTH = 118
 LONGEST = 100  # characters of a label in a comment
 MOST = 24  # codes listed in a comment
+REPEATED = 5  # rows that make an answer of what may be somebody's own words
 
 
 class _Dumper(yaml.SafeDumper):
@@ -110,10 +112,11 @@ def codes_lines(guess: Guess, columns: list[Column]) -> list[str]:
 
     meanings = {**guess.match.codes, **guess.match.missing}
     lines = [comment("; ".join(told(c, m) for c, m in list(meanings.items())[:MOST]), 4)] if meanings and len(columns) == 1 else []
-    for code in guess.match.unknown[:MOST]:
+    answers = [c for c in guess.match.unknown if c in labels or not rows or rows.get(c, 0) >= REPEATED or can_be_told(c, meanings)]
+    for code in answers[:MOST]:
         lines.append(comment(f"{TODO}: {told(code, '?')}: map this code under `codes:` or declare it missing", 4))
-    if len(guess.match.unknown) > MOST:
-        lines.append(comment(f"{TODO}: and {len(guess.match.unknown) - MOST} more codes", 4))
+    if more := len(guess.match.unknown) - len(answers[:MOST]):
+        lines.append(comment(f"{TODO}: and {more} more codes, or stray cells", 4))
     return lines
 
 

@@ -12,6 +12,7 @@ from rga.quality.finding import Finding
 from rga.quality.subject import Subject
 
 OF_ONE_SURVEY: list[Callable[[Subject], list[Finding]]] = [
+    coding.withheld_labels,
     coding.unmapped_columns,
     coding.unmentioned_variables,
     coding.unused_codes,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 
+from rga.microdata.telling import WITHHELD
 from rga.quality.finding import Finding
 from rga.quality.subject import Subject
 
@@ -46,6 +47,17 @@ def unused_codes(subject: Subject) -> list[Finding]:
             message = f"declared missing ({kind}), and no row of any variable has it"
             findings.append(Finding("unused_codes", "flag", message, "take it out, or correct it", code=code, rows=0))
     return findings
+
+
+def withheld_labels(subject: Subject) -> list[Finding]:
+    """Columns of which the codebook does not publish a label of the file, of itself or of a code."""
+    rows = subject.respondents.codebook
+    hidden = rows[(rows["source_label"] == WITHHELD) | (rows["code_label"] == WITHHELD)]
+    if hidden.empty:
+        return []
+    message = f"labels withheld of columns: {some(list(dict.fromkeys(hidden['source_column'])))}"
+    remedy = "they hold a telephone number, an address, coordinates, a document or HTML: have the file's labels corrected"
+    return [Finding("withheld_labels", "flag", message, remedy)]
 
 
 def unmapped_columns(subject: Subject) -> list[Finding]:

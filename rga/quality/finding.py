@@ -19,6 +19,7 @@ CHECKS = {
     "specification": "The specification fits the file: names, columns, formats",
     "unknown_codes": "Every code of the file is mapped or declared missing",
     "unused_codes": "Every code that is mapped occurs in the file",
+    "withheld_labels": "The file's labels, which the codebook publishes, name nobody",
     "unmapped_columns": "Every column is mapped, part of the design, or listed as unused",
     "unmentioned_variables": "Every variable of the catalogue is mapped or declared absent",
     "impossible_values": "Numbers are within the limits of the catalogue",

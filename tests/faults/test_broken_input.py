@@ -12,6 +12,7 @@ import pyreadstat
 import pytest
 
 from rga.errors import InputError
+from rga.microdata import readers
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import prepare
 from tests.pipeline.place import Place
@@ -80,7 +81,16 @@ def test_a_truncated_text_file(tmp_path: Path, harm: HARM) -> None:
     told(broken, "data.csv")
 
 
-@pytest.mark.parametrize("encoding", ["latin-1", "utf-16", "cp1251"])
+@pytest.mark.parametrize("end", [b"7,1", b'"', b'5,"Dhaka'])
+def test_a_text_file_that_ends_within_a_row_is_said_to_be_cut(tmp_path: Path, end: bytes) -> None:
+    broken = place(tmp_path)
+    file = tmp_path / "raw_data/2020-r1/BGD/data.csv"
+    file.write_bytes(file.read_bytes() + end)
+    error = told(broken, "data.csv", "cut short")
+    assert "no such column" not in error
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "latin-1", "utf-16", "cp1251"])
 def test_a_text_file_in_another_encoding(tmp_path: Path, encoding: str) -> None:
     frame = rows().assign(region=["Ñorte", "Ñorte", "Süd", "Süd"] if encoding != "cp1251" else ["Север", "Север", "Юг", "Юг"])
     broken = place(tmp_path, frame)
@@ -143,7 +153,7 @@ def test_ten_thousand_columns_are_read_or_missed_in_one_screen(tmp_path: Path) -
 @pytest.mark.parametrize(("name", "weights"), [
     ("data.csv", [1, 2, -3, 1]), ("data.sav", [1.0, 2.0, -0.001, 1.0]), ("data.csv", [1, 2, "-inf", 1]),
     ("data.csv", [1, "many", 1, 1]), ("data.dta", [1.0, -2.0, -3.0, 1.0]), ("data.csv", [0, 0, 0, 0]),
-    ("data.csv", [1, None, 1, 1]),
+    ("data.csv", [1, None, 1, 1]), ("data.csv", ["1e308"] * 4), ("data.csv", [1, 1, 1, "1e13"]),
 ])  # fmt: skip
 def test_weights_that_are_none(tmp_path: Path, name: str, weights: list) -> None:
     told(place(tmp_path, rows().assign(w=weights), file=name), name, "variable w", "weight")
@@ -266,13 +276,13 @@ def test_sql_of_the_catalogue_that_reaches_out(tmp_path: Path, sql: str, where: 
 
 
 @pytest.mark.parametrize("label", ["=cmd|' /C calc'!A0", "@SUM(1+1)", "+1", "<img src=x onerror=alert(1)>", "Women</td><script>"])
-@pytest.mark.parametrize("where", ["title", "label", "code"])
+@pytest.mark.parametrize("where", ["title", "notes", "caution", "label", "code"])
 def test_formulas_and_html_in_labels(tmp_path: Path, label: str, where: str) -> None:
     broken = place(tmp_path)
     quoted = '"' + label + '"'
-    if where == "title":
-        broken.edit("2020-r1_BGD", "^title: Test", "title: " + quoted)
-        told(broken, "2020-r1/BGD/survey.yaml", "line 2", "title")
+    if where in ("title", "notes", "caution"):
+        broken.edit("2020-r1_BGD", "^title: Test", f"{where}: {quoted}" + ("" if where == "title" else "\ntitle: Test"))
+        told(broken, "2020-r1/BGD/survey.yaml", "line 2", where)
         return
     file = broken.raw_data / "catalogue/variables.yaml"
     old = "label: Sex" if where == "label" else "F: Women"
@@ -280,3 +290,49 @@ def test_formulas_and_html_in_labels(tmp_path: Path, label: str, where: str) -> 
     result = broken.rga("check")
     assert result.exit_code == 2 and "catalogue/variables.yaml" in result.output and "sex" in result.output
     assert "Traceback" not in result.output and len(result.output.splitlines()) < SCREEN
+
+
+@pytest.mark.parametrize(
+    ("sql", "seconds", "words"),
+    [
+        ("SELECT a.* FROM respondents a, respondents b, respondents c, respondents d", 60, "selects more than"),
+        ("SELECT a.* FROM respondents a, respondents b, respondents c, respondents d, respondents e "
+         "WHERE a.q1 || b.q1 || c.q1 || d.q1 || e.q1 = 'no'", 0.5, "was stopped after 0.5 seconds"),
+    ],
+)  # fmt: skip
+def test_a_join_of_every_row_with_every_other_is_stopped(
+    tmp_path: Path, sql: str, seconds: float, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.concat([rows()] * 300, ignore_index=True).assign(ID=range(1200))
+    broken = place(tmp_path, frame, SURVEY + f"respondents: |\n  {sql}\n")
+    monkeypatch.setattr(readers, "LONGEST_STATEMENT", seconds)
+    start = time.monotonic()
+    with pytest.raises(InputError, match=words):
+        prepare(DataRoot(broken.raw_data), "2020-r1_BGD")
+    assert time.monotonic() - start < SECONDS
+
+
+def test_a_statement_that_runs_out_of_memory_is_the_surveys_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broken = place(tmp_path, survey=SURVEY + "respondents: SELECT * FROM respondents ORDER BY q2\n")
+    monkeypatch.setitem(readers._SHUT_IN, "memory_limit", "1kB")
+    with pytest.raises(InputError, match="needs more memory"):
+        prepare(DataRoot(broken.raw_data), "2020-r1_BGD")
+
+
+@pytest.mark.parametrize("name", ["2020-r1/BGD/survey.yaml", "2020-r1/round.yaml", "catalogue/variables.yaml", "2020-r1/BGD"])
+def test_a_specification_that_is_a_link_out_of_the_root_is_not_read(tmp_path: Path, name: str) -> None:
+    broken = place(tmp_path)
+    path, outside = broken.raw_data / name, tmp_path / "outside"
+    path.rename(outside)
+    path.symlink_to(outside)
+    result = broken.rga("check")
+    assert result.exit_code != 0 and "link that leaves the data root" in result.output and name in result.output
+    assert "Traceback" not in result.output and len(result.output.splitlines()) < SCREEN
+
+
+def test_a_specification_may_be_a_link_within_the_root(tmp_path: Path) -> None:
+    sound = place(tmp_path)
+    path = sound.survey_yaml("2020-r1_BGD")
+    path.rename(path.with_name("shared.yaml"))
+    path.symlink_to("shared.yaml")
+    assert sound.rga("check").exit_code == 0

@@ -23,7 +23,7 @@ CATALOGUE = Catalogue(
             codes={"yes": "Received", "no": "Not received"},
         ),
         "works": Variable(label="Works", module="m", codes={"yes": "Yes", "no": "No"}),
-        "children": Variable(label="Children", module="m", minimum=0),
+        "children": Variable(label="Children", module="m", minimum=0, maximum=20),
     },
     indicators={},
     breakdowns=[()],
@@ -170,3 +170,31 @@ def test_values_that_may_identify_people_are_counted_and_not_shown() -> None:
     assert are_private({str(number): 1 for number in range(5)})
     assert are_private({str(number): 90 for number in range(21)})
     assert not are_private({"7": 1, "8": 1, "9": 1}) and not are_private({str(number): 12 for number in range(20)})
+
+
+STRAY = [
+    "Siti Zulkifli Rahmah",
+    "zulkifli@mail.example",
+    "-6.123456, 106.812345",
+    "6281234567890",
+    "3171234567890123",
+    "0812-3456-789",
+]
+
+
+@pytest.mark.parametrize("stray", STRAY)
+@pytest.mark.parametrize("name", ["works", "children", "help"])
+def test_a_stray_cell_that_may_name_somebody_is_counted_and_not_shown(name: str, stray: str) -> None:
+    codes = {1: "yes", 2: "no"}
+    mapping = {"works": {"column": "q", "codes": codes}, "children": {"column": "q"}, "help": SPLIT | {"separator": ";"}}[name]
+    _, _, problems = recode({"q": ["1", "2", stray, "777"]}, **{name: mapping})
+    said = "\n".join(map(str, problems))
+    assert sum(problem.rows or 0 for problem in problems) == 2 and "not shown" in said
+    for part in stray.replace(",", " ").split():
+        assert part not in said
+    assert "777" in said  # a short code is shown, so that it can be mapped
+
+
+def test_a_misspelt_answer_is_shown_and_a_name_is_not() -> None:
+    _, _, problems = recode({"q": ["employed", "emplyed", "Rahmah"]}, works={"column": "q", "codes": {"employed": "yes"}})
+    assert [(problem.code, problem.rows) for problem in problems] == [("emplyed", 1), (None, 1)]

@@ -33,3 +33,18 @@ def test_an_error_of_the_sql_quotes_no_cell(tmp_path: Path) -> None:
 def test_a_column_that_is_listed_as_unused_and_read_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="`q1` is listed under `unused`, and yet read"):
         prepare(data_root(tmp_path, rows(), SURVEY + "unused: {q1: direct identifier}\n"), "2020-r1_BGD")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * REPLACE (CAST(region AS DATE) AS region) FROM respondents",
+        "SELECT * FROM respondents WHERE strptime(region, '%Y') IS NULL",
+        "SELECT *, (SELECT a.ID FROM respondents a WHERE a.region = b.region) AS n FROM respondents b",
+    ],
+)
+def test_no_error_of_the_sql_quotes_a_name_with_an_apostrophe(tmp_path: Path, sql: str) -> None:
+    survey = SURVEY.lstrip() + f"respondents: |\n  {sql}\n"
+    with pytest.raises(InputError, match="respondents:") as error:
+        prepare(data_root(tmp_path, rows().assign(region='Siti O\'Brien 12 "Jane" Doe'), survey), "2020-r1_BGD")
+    assert not any(word in str(error.value) for word in ("Siti", "Brien", "Jane", "Doe"))
