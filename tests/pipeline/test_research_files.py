@@ -15,7 +15,7 @@ from tests.pipeline.place import Place
 
 SURVEY = "2020-r1_PAK"
 OF_STRATA_AND_PSUS = "2021-r2_PAK"
-REPLICATES = 30
+REPLICATES = 100
 
 
 @pytest.fixture(scope="module")
