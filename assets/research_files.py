@@ -10,6 +10,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+
 from rga.errors import InputError, Problem
 from rga.microdata.data_root import DataRoot
 from rga.privacy.anonymise import anonymise
@@ -18,6 +21,8 @@ from rga.privacy.report import Account, as_data, as_markdown
 from rga.privacy.research_file import Format, assembled, write
 from rga.privacy.risk import diversity, risk
 from rga.privacy.rules import load_rules
+from rga.privacy.shown_weights import largest_difference, shown_margins, shown_weights
+from rga.privacy.variance_groups import variance_groups
 from rga.warehouse.staging import Staging
 
 REPLICATES = 200
@@ -46,7 +51,7 @@ def export_survey(
 ) -> ResearchFile:
     """Write one survey's file and report into ``folder``.
 
-    Ids, order, and numbers of strata and PSUs are random; ``seed`` is for tests. Raises InputError where the survey is not staged
+    Ids, order and variance groups are random; ``seed`` is for tests. Raises InputError where the survey is not staged
     whole, or is not k-anonymous, and then writes nothing.
     """
     entry = staging.manifest().get(survey_id, {})
@@ -60,10 +65,14 @@ def export_survey(
     respondents, weights = frames
     data = respondents.merge(weights, on=keys, validate="1:1").query("weight > 0").reset_index(drop=True)
     done = anonymise(data, catalogue, rules, k, survey_id)
-    # who knew the seed could draw the replicates again, and see from them which PSU is which
-    drawn = secrets.randbits(64) if seed is None else seed
-    made = replicate_weights(data, specification.design.lonely_psu, replicates, drawn)
-    weight = data["weight"].to_numpy(dtype=float)
+    published = data["weight"].to_numpy(dtype=float)
+    crossings = _calibrated_on(specification.weighting)
+    weight = shown_weights(published, done.columns, [*crossings, *done.quasi], k, survey_id)
+    # who knew the seed could deal PSUs and draw the replicates again
+    dealing, drawing = np.random.SeedSequence(secrets.randbits(64) if seed is None else seed).generate_state(2)
+    group = variance_groups(data, done.known, int(dealing), survey_id)
+    margins = shown_margins(done.columns, crossings, k)
+    replicate, notes = replicate_weights(weight, group, margins, replicates, int(drawing))
     sensitive = [name for variable in rules.sensitive for name in _columns_of(variable, done.columns)]
     told = Account(
         survey_id=survey_id,
@@ -71,19 +80,20 @@ def export_survey(
         simulated=specification.simulated,
         k=k,
         anonymised=done,
-        before=risk(done.before, weight, k),
-        after=risk(done.known, weight, k),
+        before=risk(done.before, published, k, data[["weight", "stratum", "psu"]]),
+        after=risk(done.known, weight, k, None if group is None else pd.DataFrame({"group": group})),
         diversity={name: diversity(done.known, done.columns[name].values) for name in sensitive},
         replicates=replicates,
-        recalibrated=made.calibrated,
-        clustered=bool(data["psu"].notna().any()),
-        notes=[*made.notes, *_continuous(specification.weighting)],
+        recalibrated=not margins.empty,
+        groups=None if group is None else int(group.max()) + 1,
+        difference=largest_difference(done.columns, published, weight),
+        notes=[*notes, *_fpc(data), *_continuous(specification.weighting)],
     )
     if told.after.below:
         raise AssertionError(f"{survey_id}: anonymised and yet {told.after.below} respondents in classes below {k}")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{survey_id}.{form}"
-    columns = assembled(done.columns, data[["weight", "stratum", "psu"]], made.weights, specification.simulated, seed)
+    columns = assembled(done.columns, weight, replicate, specification.simulated, seed)
     write(columns, path, specification.title, specification.simulated)
     (folder / f"{survey_id}-risk.json").write_text(json.dumps(as_data(told), indent=1, ensure_ascii=False), encoding="utf-8")
     (folder / f"{survey_id}-risk.md").write_text(as_markdown(told), encoding="utf-8")
@@ -92,6 +102,16 @@ def export_survey(
 
 def _columns_of(variable: str, columns: dict) -> list[str]:
     return [name for name in columns if name == variable or name.startswith(f"{variable}_")]
+
+
+def _calibrated_on(steps: list) -> list[str]:
+    """The margins of the last calibration."""
+    return next((step.margins for step in reversed(steps) if step.step == "calibrate"), [])
+
+
+def _fpc(data: pd.DataFrame) -> list[str]:
+    note = "replicates leave the finite population correction out: standard errors from them are somewhat too large"
+    return [note] if data["fpc"].notna().any() else []
 
 
 def _continuous(steps: list) -> list[str]:

@@ -10,11 +10,13 @@ from typing import Any
 
 from rga.privacy.anonymise import Anonymised
 from rga.privacy.risk import Risk
+from rga.privacy.shown_weights import FEWEST, Difference
 
 
 @dataclass(frozen=True)
 class Account:
-    """All that a report tells of one research file. ``diversity`` gives by sensitive variable what ``risk.diversity`` does."""
+    """All that a report tells of one research file. ``diversity`` gives by sensitive variable what ``risk.diversity`` does;
+    ``groups`` is the number of variance groups, None where every respondent varies alone."""
 
     survey_id: str
     title: str
@@ -26,7 +28,8 @@ class Account:
     diversity: dict[str, tuple[int, int, int]]
     replicates: int
     recalibrated: bool
-    clustered: bool
+    groups: int | None
+    difference: Difference
     notes: list[str]
 
 
@@ -49,7 +52,13 @@ def as_data(told: Account) -> dict[str, Any]:
             name: {"fewest_answers": fewest, "classes_alike": alike, "respondents_alike": people}
             for name, (fewest, alike, people) in told.diversity.items()
         },
-        "replicate_weights": {"count": told.replicates, "method": "Rao-Wu bootstrap", "calibrated_again": told.recalibrated},
+        "replicate_weights": {
+            "count": told.replicates,
+            "method": "Rao-Wu bootstrap",
+            "calibrated_again": told.recalibrated,
+            "variance_groups": told.groups,
+        },
+        "largest_difference_from_published_shares": asdict(told.difference),
         "notes": told.notes,
     }
 
@@ -77,7 +86,7 @@ def as_markdown(told: Account) -> str:
         f"- suppressed: {sum(done.suppressed.values()):,} answers of {done.affected:,} respondents "
         f"({100 * done.affected / n:.2f} %)"
         + (f": {', '.join(f'{name} {count:,}' for name, count in done.suppressed.items())}" if done.suppressed else ""),
-        "- ids are random, rows are in random order, stratum and PSU are numbers without meaning, panel links are cut",
+        "- ids are random, rows are in random order, stratum and PSU are left out, panel links are cut",
         *(f"- {name}: {column.note}" for name, column in done.columns.items() if column.note and column.note != "coarsened"),
         "",
         "## What is left out",
@@ -106,7 +115,7 @@ def _rows(told: Account) -> list[tuple[str, object, object]]:
         ("sample uniques", a.uniques, b.uniques),
         ("of these expected to be unique in the population", a.population_uniques, b.population_uniques),
         ("expected re-identifications", a.reidentified, b.reidentified),
-        ("respondents alone once their weight is known too", a.split_by_weight, b.split_by_weight),
+        ("respondents alone once what weights and replicates tell is known too", a.split_by_design, b.split_by_design),
     ]
 
 
@@ -117,31 +126,44 @@ def _shown(value: object) -> str:
 
 
 def _weights(told: Account) -> list[str]:
-    last = told.replicates
-    strata = "stratum" if told.clustered else "1"
-    again = "each calibrated again to the survey's margins" if told.recalibrated else "the survey was not calibrated"
+    last, moved = told.replicates, told.difference
+    again = "each calibrated again to the margins as released" if told.recalibrated else "the survey was not calibrated"
+    freedom = "" if told.groups is None else f", degf = {told.groups - 1}"
     return [
         "## Weights",
         "",
-        f"`weight` is the published weight. `replicate_1` to `replicate_{last}` are whole weights of Rao-Wu bootstrap replicates, "
-        f"{again}; the variance of an estimate is that of its replicates around their mean, over {last - 1}. `stratum` and `psu` "
-        "give Taylor's variance as well, without what calibration gains.",
+        "`weight` is made of the released columns alone, so that it tells nothing of suppressed or coarsened answers: equal "
+        "weights raked to what the published weights add up to on the survey's margins and on every answer that "
+        f"{FEWEST} or more gave. Shares of all respondents differ from published ones by {moved.points:.2f} percentage points "
+        "at most"
+        + (f" (`{moved.variable}`: {moved.answer})" if moved.variable else "")
+        + ", apart from suppressed answers; those of subgroups may differ more.",
         "",
+        f"`replicate_1` to `replicate_{last}` are whole weights of Rao-Wu bootstrap replicates, {again}; the variance of an "
+        f"estimate is that of its replicates around their mean, over {last - 1}.",
+        "",
+        *([] if told.groups is None else [_grouped(told.groups), ""]),
         "```r",
         'design <- svrepdesign(data = d, weights = ~weight, repweights = "replicate_[0-9]+", type = "bootstrap",',
-        f"                      combined.weights = TRUE, scale = 1 / {last - 1}, rscales = rep(1, {last}), mse = FALSE)",
+        f"                      combined.weights = TRUE, scale = 1 / {last - 1}, rscales = rep(1, {last}), mse = FALSE{freedom})",
         "```",
         "",
         "```stata",
-        f"svyset [pweight = weight], bsrweight(replicate_1-replicate_{last}) vce(bootstrap)",
+        f"svyset [pweight = weight], bsrweight(replicate_1-replicate_{last}) vce(bootstrap)"
+        + ("" if told.groups is None else f" dof({told.groups - 1})"),
         "```",
         "",
-        f"For Taylor: `svydesign(ids = {'~psu' if told.clustered else '~1'}, strata = "
-        f"{'~stratum' if strata == 'stratum' else 'NULL'}, weights = ~weight, data = d)`.",
-        "",
-        "Weights are exact, so that published figures can be had from the file. They are known to nobody outside the survey, but "
-        "respondents of one class can be told apart by them, and a weight hints at the margins it was calibrated on: give the file "
-        "to researchers under an agreement, not to everybody.",
+        "k-anonymity does not hide what a whole class has in common: give the file to researchers under an agreement, not to "
+        "everybody.",
         "",
         *(f"- {note}" for note in told.notes),
     ]
+
+
+def _grouped(groups: int) -> str:
+    return (
+        f"Strata and PSUs would tell more of a respondent than the columns do, so PSUs were dealt to {groups} random groups that "
+        f"mix the strata, and replicates draw groups: standard errors have {groups - 1} degrees of freedom. Replicates show who "
+        "shares a group, which follows from nothing that is known of a respondent; to somebody who knows who shares a PSU with "
+        "whom it narrows the search, and the table counts who would then be alone."
+    )

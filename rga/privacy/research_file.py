@@ -24,32 +24,21 @@ STATA_LABEL, SPSS_LABEL = 79, 250
 
 
 def assembled(
-    columns: dict[str, Column], design: pd.DataFrame, replicates: np.ndarray, simulated: bool, seed: int | None
+    columns: dict[str, Column], weight: np.ndarray, replicates: np.ndarray, simulated: bool, seed: int | None
 ) -> dict[str, Column]:
-    """All columns of the file in random order of the rows: a random id, whether it is simulated, design, variables, replicates.
+    """All columns of the file in random order of the rows: a random id, whether it is simulated, weight, variables, replicates.
 
-    ``design`` has weight, stratum and psu of each respondent; the latter two become random numbers. Without ``seed`` chance comes
-    from the operating system, and cannot be repeated.
+    Without ``seed`` chance comes from the operating system, and cannot be repeated.
     """
-    size, rng = len(design), np.random.default_rng(seed)
+    size, rng = len(weight), np.random.default_rng(seed)
     order = rng.permutation(size)
-
-    def number(values: pd.Series) -> pd.Series:
-        place, distinct = pd.factorize(values)
-        numbers = pd.Series(1.0 + rng.permutation(len(distinct))[place], dtype="float64")
-        return numbers.mask(place < 0)
 
     simulated_codes = {"1": "Simulated: no real respondent", "0": "Real"}
     found = {
         "respondent": Column("Random number of the respondent, not an id of the survey", pd.Series(rng.permutation(size) + 1.0)),
         "simulated": Column("Whether the data are simulated", pd.Series("1" if simulated else "0", range(size)), simulated_codes),
     }
-    for name in ("stratum", "psu"):
-        if design[name].notna().any():
-            found[name] = Column(
-                f"{'Stratum' if name == 'stratum' else 'Primary sampling unit'}, a random number", number(design[name])
-            )
-    found["weight"] = Column("Weight as published", pd.Series(design["weight"].to_numpy(dtype=np.float64)))
+    found["weight"] = Column("Weight, made of the released columns alone", pd.Series(weight))
     found |= columns
     for r in range(replicates.shape[1]):
         found[f"replicate_{r + 1}"] = Column(f"Bootstrap replicate weight {r + 1}", pd.Series(replicates[:, r]))

@@ -26,7 +26,7 @@ class Risk:
 
     ``population_uniques`` is how many of these are expected to be alone in the population too, ``reidentified`` how many of all
     would be found by somebody who knows their quasi-identifiers and that they may be in the population (both None where weights do
-    not count people). ``split_by_weight`` are respondents alone in their class once the weight is known as well.
+    not count people). ``split_by_design`` are respondents alone in their class once what weights and design tell is known as well.
     """
 
     respondents: int
@@ -36,11 +36,13 @@ class Risk:
     uniques: int
     population_uniques: float | None
     reidentified: float | None
-    split_by_weight: int
+    split_by_design: int
 
 
-def risk(known: pd.DataFrame, weight: np.ndarray, k: int) -> Risk:
+def risk(known: pd.DataFrame, weight: np.ndarray, k: int, design: pd.DataFrame | None = None) -> Risk:
     """Risk of respondents whose quasi-identifiers are ``known`` (respondents x variables) and who stand for ``weight`` people.
+
+    ``design`` has columns by which weights and replicates tell respondents apart beyond ``known``; none where they do not.
 
     A class of f respondents with weights adding up to W is taken for a Bernoulli sample of its population at the rate p = f / W:
     given f, its population F is negative binomial, and a respondent's risk is E(1/F | f) = p^f / f * 2F1(f, f; f + 1; 1 - p); a
@@ -55,7 +57,7 @@ def risk(known: pd.DataFrame, weight: np.ndarray, k: int) -> Risk:
         rate = np.clip(frequency / np.maximum(total, frequency), 1e-12, 1.0)
         expected = float(rate[frequency == 1].sum())
         reidentified = float((frequency * individual_risk(frequency, rate)).sum())
-    with_weight = class_sizes(known.assign(__weight=np.char.mod("%.6g", np.nan_to_num(weight))))
+    told = sizes if design is None else class_sizes(known.assign(**{f"_{name}": design[name].to_numpy() for name in design}))
     return Risk(
         respondents=len(known),
         classes=len(frequency),
@@ -64,7 +66,7 @@ def risk(known: pd.DataFrame, weight: np.ndarray, k: int) -> Risk:
         uniques=uniques,
         population_uniques=expected,
         reidentified=reidentified,
-        split_by_weight=int((with_weight == 1).sum()),
+        split_by_design=int((told == 1).sum()),
     )
 
 

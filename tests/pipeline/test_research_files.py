@@ -10,11 +10,12 @@ import pandas as pd
 import pyreadstat
 import pytest
 
-from rga.privacy.anonymity import class_sizes
+from rga.privacy.anonymity import class_sizes, classes
 from tests.pipeline.place import Place
 
 SURVEY = "2020-r1_PAK"
-REPLICATES = 30
+OF_STRATA_AND_PSUS = "2021-r2_PAK"
+REPLICATES = 100
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +25,8 @@ def exported(whole_build: Place, tmp_path_factory: pytest.TempPathFactory) -> Pa
         arguments = ["--survey", SURVEY, "--format", form, "--out", str(folder), "--replicates", str(REPLICATES)]
         result = whole_build.rga("export", "microdata", *arguments)
         assert result.exit_code == 0, result.output
+    arguments = ["--survey", OF_STRATA_AND_PSUS, "--format", "parquet", "--out", str(folder), "--replicates", str(REPLICATES)]
+    assert whole_build.rga("export", "microdata", *arguments).exit_code == 0
     return folder
 
 
@@ -40,15 +43,48 @@ def test_in_every_format_nobody_stands_out_and_the_file_says_that_it_is_simulate
     assert sav_meta.column_names_to_labels["sex"] and set(sav["sex"].dropna()) <= {"Women", "Men", "Other"}
 
 
-def test_ids_order_and_design_numbers_are_not_those_of_the_survey(exported: Path, whole_build: Place) -> None:
+def test_ids_order_weights_and_design_are_not_those_of_the_survey(exported: Path, whole_build: Place) -> None:
     staging = whole_build.paths.staging()
     weights = staging.read_restricted("weights", SURVEY)
     released = pd.read_parquet(exported / f"{SURVEY}.parquet")
     used = weights.loc[weights["weight"] > 0, "weight"].to_numpy()
-    assert np.allclose(np.sort(released["weight"]), np.sort(used)) and not np.allclose(released["weight"], used)
+    assert released["weight"].sum() == pytest.approx(used.sum()) and not np.isin(released["weight"], used).any()
+    assert not {"stratum", "psu"} & set(pd.read_parquet(exported / f"{OF_STRATA_AND_PSUS}.parquet"))
     ids = set(weights["respondent_id"].astype(str))
     written = {str(value) for name in released if name != "weight" for value in released[name].dropna().unique()}
     assert len(ids & written) < 0.01 * len(ids) or all(text.isdigit() and len(text) < 6 for text in ids & written)
+
+
+@pytest.mark.parametrize("survey", [SURVEY, OF_STRATA_AND_PSUS])
+def test_weights_and_replicates_tell_nothing_of_a_respondent_that_the_columns_do_not_show(exported: Path, survey: str) -> None:
+    """A replicate over the weight shows the raking cell, and a weight does: neither may split those who look alike. Over the weight
+    every replicate is a whole number of draws times the same for all of a class."""
+    released = pd.read_parquet(exported / f"{survey}.parquet").astype({"weight": float})
+    quasi = json.loads((exported / f"{survey}-risk.json").read_text(encoding="utf-8"))["quasi_identifiers"]
+    look = classes(released[quasi])
+    for r in range(1, REPLICATES + 1):
+        ratio = (released[f"replicate_{r}"] / released["weight"]).to_numpy()
+        once = pd.Series(ratio).where(ratio > 0).groupby(look).transform("min").to_numpy()
+        drawn = [ratio[look == c][ratio[look == c] > 0] / np.nanmin(once[look == c]) for c in np.unique(look[ratio > 0])]
+        twice = 2 * np.concatenate(drawn)  # the fewest draws may be two: then three are one and a half
+        assert np.mean(np.abs(twice - np.round(twice)) < 1e-6) > 0.99
+    shown = [name for name in released if not name.startswith("replicate_") and name not in ("respondent", "simulated", "weight")]
+    crossed = released[["sex", "age_group", "education"]].fillna("?")
+    told = released[[name for name in shown if not pd.api.types.is_float_dtype(released[name])]].fillna("?")
+    told = told.assign(one=crossed["sex"] + crossed["age_group"], two=crossed["sex"] + crossed["education"])
+    x = pd.get_dummies(told, dtype=float).assign(all=1.0).to_numpy()
+    y = np.log(released["weight"].to_numpy())
+    assert np.abs(y - x @ np.linalg.lstsq(x, y, rcond=None)[0]).max() < 1e-6
+
+
+def test_the_report_says_what_weights_still_tell_and_how_far_shares_moved(exported: Path) -> None:
+    for survey, groups in ((SURVEY, False), (OF_STRATA_AND_PSUS, True)):
+        told = json.loads((exported / f"{survey}-risk.json").read_text(encoding="utf-8"))
+        assert told["before"]["split_by_design"] > 5 * told["after"]["split_by_design"]
+        assert (told["after"]["split_by_design"] > 0) == groups
+        assert 0 < told["largest_difference_from_published_shares"]["points"] < 1
+        text = (exported / f"{survey}-risk.md").read_text(encoding="utf-8")
+        assert ("random groups" in text) == groups and "`weight` is made of the released columns alone" in text
 
 
 def test_replicate_weights_give_about_the_published_standard_errors(exported: Path, whole_build: Place) -> None:

@@ -8,10 +8,13 @@ import pytest
 
 from rga.errors import InputError
 from rga.microdata.catalogue import Catalogue, Variable
-from rga.privacy.anonymise import anonymise
+from rga.privacy.anonymise import Column, anonymise
 from rga.privacy.anonymity import class_sizes, suppress
+from rga.privacy.replicate_weights import replicate_weights
 from rga.privacy.risk import diversity, individual_risk, risk
 from rga.privacy.rules import Numeric, PrivacyRules, Recode
+from rga.privacy.shown_weights import largest_difference, shown_margins, shown_weights
+from rga.privacy.variance_groups import variance_groups
 
 CATALOGUE = Catalogue(
     variables={
@@ -113,3 +116,77 @@ def test_diversity_tells_of_classes_that_answered_alike() -> None:
     known = pd.DataFrame({"a": list("xxxyyy")})
     fewest, alike, respondents = diversity(known, pd.Series(["yes", "no", None, "no", "no", None]))
     assert (fewest, alike, respondents) == (1, 1, 2)
+
+
+def released(size: int = 900) -> tuple[dict[str, Column], np.ndarray]:
+    """Columns as released, and weights that follow from schooling finer than the column shows, and suppressed for some."""
+    rng = np.random.default_rng(3)
+    sex, true = rng.choice(["F", "M"], size), rng.choice(["none", "some", "much"], size)
+    school = pd.Series(np.where(true == "none", "none", "any"), dtype="string").mask(rng.random(size) < 0.02)
+    opinion = pd.Series(np.where(rng.random(size) < (true == "much") * 0.4 + 0.3, "yes", "no"), dtype="string")
+    columns = {
+        "sex": Column("Sex", pd.Series(sex, dtype="string"), {"F": "Women", "M": "Men"}),
+        "school": Column("School", school, {"none": "None", "any": "Any"}),
+        "opinion": Column("Opinion", opinion, {"yes": "Yes", "no": "No"}),
+    }
+    return columns, pd.Series(true).map({"none": 3.0, "some": 1.0, "much": 0.4}).to_numpy() * np.where(sex == "F", 1.5, 1.0)
+
+
+def test_respondents_with_the_same_columns_have_the_same_weight_and_shares_stay_as_published() -> None:
+    columns, published = released()
+    shown = shown_weights(published, columns, ["sex*school"], 5, "s")
+    look = pd.DataFrame({name: column.values for name, column in columns.items()}).groupby(list(columns), dropna=False).ngroup()
+    assert pd.Series(published).groupby(look).nunique().max() > 1
+    assert (pd.Series(shown).groupby(look).max() - pd.Series(shown).groupby(look).min()).max() < 1e-9
+    assert shown.sum() == pytest.approx(published.sum()) and largest_difference(columns, published, published).points == 0
+    yes = (columns["opinion"].values == "yes").to_numpy(dtype=bool)
+    assert np.average(yes, weights=shown) == pytest.approx(np.average(yes, weights=published), abs=1e-6)
+    assert largest_difference(columns, published, np.ones(len(published))).points > 1
+
+
+def test_no_total_of_few_weights_can_be_read_off_the_margins() -> None:
+    columns, _ = released()
+    sizes = shown_margins(columns, ["sex*school", "school", "secret*school", "secret"], 5).apply(lambda c: c.value_counts().min())
+    assert list(sizes.index) == ["sexxschool", "school"] and sizes.min() >= 30
+    assert shown_margins(columns, ["sex*school"], 1000).iloc[:, 0].nunique() == 1
+
+
+def test_replicates_show_the_variance_group_and_the_margins_as_released_only() -> None:
+    columns, published = released()
+    margins = shown_margins(columns, ["sex*school"], 5)
+    weight = shown_weights(published, columns, ["sex*school"], 5, "s")
+    group = np.arange(len(weight)) % 15
+    made, _ = replicate_weights(weight, group, margins, 20, 1)
+    alike = pd.Series(group.astype(str)) + margins.iloc[:, 0]
+    spread = pd.DataFrame(made / weight[:, None]).groupby(alike)
+    assert float((spread.max() - spread.min()).max(axis=None)) < 1e-9
+    assert np.allclose(pd.DataFrame(made).groupby(margins.iloc[:, 0]).sum().std(axis=1), 0, atol=1e-3)
+
+
+def design(strata: int, psus: int, people_each: int = 5) -> pd.DataFrame:
+    """Strata of town and country in turn, so that a stratum, and a PSU, tells the residence."""
+    stratum = np.repeat(np.arange(strata), psus * people_each)
+    frame = pd.DataFrame({"stratum": stratum, "psu": np.repeat(np.arange(strata * psus), people_each)})
+    return frame.assign(residence=np.where(stratum % 2 == 0, "town", "country"))
+
+
+def test_variance_groups_keep_psus_whole_and_mix_the_strata_so_that_no_group_tells_a_residence() -> None:
+    data = design(8, 15)
+    group = variance_groups(data, data[["residence"]], 1, "s")
+    assert group is not None and len(np.unique(group)) == 15
+    assert pd.Series(group).groupby(data["psu"]).nunique().max() == 1
+    assert (pd.crosstab(group, data["stratum"]) == 5).all(axis=None)
+    for strata, psus in ((40, 2), (6, 3), (1, 200)):
+        data = design(strata, psus)
+        group = variance_groups(data, data[["residence"]], 1, "s")
+        assert pd.Series(group).groupby(data["psu"]).nunique().max() == 1
+        assert data["residence"].groupby(group).nunique().min() == data["residence"].nunique()
+
+
+def test_a_design_without_strata_or_psus_needs_no_groups_and_one_that_cannot_be_hidden_is_refused() -> None:
+    data = design(8, 15)
+    assert variance_groups(data.assign(stratum=None, psu=None), data[["residence"]], 1, "s") is None
+    only = variance_groups(data.assign(psu=None), data[["residence"]], 1, "s")
+    assert only is not None and len(np.unique(only)) == 50
+    with pytest.raises(InputError, match="too few, or too much alike"):
+        variance_groups(design(2, 2), design(2, 2)[["residence"]], 1, "s")
