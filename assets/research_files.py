@@ -5,12 +5,12 @@ Belongs here: what is read and which files are written. Not here: anonymising, r
 
 from __future__ import annotations
 
+import hashlib
 import json
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
@@ -51,8 +51,8 @@ def export_survey(
 ) -> ResearchFile:
     """Write one survey's file and report into ``folder``.
 
-    Ids, order and variance groups are random; ``seed`` is for tests. Raises InputError where the survey is not staged
-    whole, or is not k-anonymous, and then writes nothing.
+    Ids, order and replicates are random at each export, variance groups follow from the survey's data; ``seed`` is for tests.
+    Raises InputError where the survey is not staged whole, or is not k-anonymous, and then writes nothing.
     """
     entry = staging.manifest().get(survey_id, {})
     if not staging.is_complete(survey_id) or not entry.get("fingerprint"):
@@ -68,11 +68,10 @@ def export_survey(
     published = data["weight"].to_numpy(dtype=float)
     crossings = _calibrated_on(specification.weighting)
     weight = shown_weights(published, done.columns, [*crossings, *done.quasi], k, survey_id)
-    # who knew the seed could deal PSUs and draw the replicates again
-    dealing, drawing = np.random.SeedSequence(secrets.randbits(64) if seed is None else seed).generate_state(2)
-    group = variance_groups(data, done.known, int(dealing), survey_id)
+    group = variance_groups(data, done.known, _dealing(data), survey_id)
+    drawn = secrets.randbits(64) if seed is None else seed
     margins = shown_margins(done.columns, crossings, k)
-    replicate, notes = replicate_weights(weight, group, margins, replicates, int(drawing))
+    replicate, notes = replicate_weights(weight, group, margins, replicates, drawn)
     sensitive = [name for variable in rules.sensitive for name in _columns_of(variable, done.columns)]
     told = Account(
         survey_id=survey_id,
@@ -107,6 +106,12 @@ def _columns_of(variable: str, columns: dict) -> list[str]:
 def _calibrated_on(steps: list) -> list[str]:
     """The margins of the last calibration."""
     return next((step.margins for step in reversed(steps) if step.step == "calibrate"), [])
+
+
+def _dealing(data: pd.DataFrame) -> int:
+    """A seed that only who has the survey's data can know, the same at every export: PSUs dealt anew each time would be found
+    again where the groups of two files meet."""
+    return int.from_bytes(hashlib.sha256(pd.util.hash_pandas_object(data, index=False).to_numpy().tobytes()).digest())
 
 
 def _fpc(data: pd.DataFrame) -> list[str]:

@@ -119,16 +119,26 @@ def test_no_planted_identifier_is_in_release_staging_state_logs_messages_or_rese
     assert {kind for held in leaks(place.warehouse / "restricted").values() for kind in held} == {"telephone number"}
 
 
-def test_ids_order_and_numbers_of_psus_are_new_at_every_export(first_build: tuple[Place, BuildOutcome], tmp_path: Path) -> None:
+def test_ids_order_and_replicates_are_new_at_every_export_but_two_files_together_tell_no_psu(
+    first_build: tuple[Place, BuildOutcome], tmp_path: Path
+) -> None:
     frames = []
     for folder in (tmp_path / "a", tmp_path / "b"):
         options = ("--survey", PAK, "--format", "parquet", "--replicates", "20", "--out", str(folder))
         assert first_build[0].rga("export", "microdata", *options).exit_code == 0
         frames.append(pd.read_parquet(folder / f"{PAK}.parquet"))
-    for name in ("respondent", "psu", "weight", "replicate_1"):
+    for name in ("respondent", "weight", "replicate_1"):
         assert (frames[0][name] != frames[1][name]).any(), name
     assert sorted(frames[0]["weight"]) == sorted(frames[1]["weight"])
-    assert frames[0][["psu", "stratum"]].drop_duplicates().groupby("stratum").size().sum() == frames[0]["psu"].nunique()
+    replicates = [f"replicate_{r}" for r in range(1, 21)]
+    answers = [name for name in frames[0] if name not in ("respondent", "weight", *replicates)]
+    for frame in frames:
+        ratio = frame[replicates].div(frame["weight"], axis=0).round(6)
+        frame["together"] = ratio.groupby(replicates).ngroup()  # who is in a variance group, and alike on the margins
+    only = [frame.drop_duplicates(answers, keep=False) for frame in frames]
+    linked = only[0].merge(only[1], on=answers, suffixes=("", "_2"))
+    assert len(linked) > 1000 and linked["together"].nunique() < 300
+    assert len(linked[["together", "together_2"]].drop_duplicates()) == linked["together"].nunique()
 
 
 def test_a_build_with_a_key_leaves_nothing_of_respondents_in_plain_text(
