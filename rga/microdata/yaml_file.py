@@ -139,7 +139,7 @@ def _parsed(text: str, model: type[BaseModel], name: str) -> BaseModel:
 def _problem(error: dict[str, Any], node: Any, model: type[BaseModel], name: str) -> Problem:
     location = [part for part in error["loc"] if not str(part).endswith("Mapping")]
     key = ".".join(str(part) for part in location)
-    line = _line(node, error["loc"])
+    line = _line(node, error["loc"]) if location else None  # of what concerns the whole page
     kind, what, remedy = error["type"], error["msg"].removeprefix("Value error, "), ""
     if kind == "extra_forbidden":
         known = _known_keys(model, list(location[:-1]))
@@ -152,7 +152,7 @@ def _problem(error: dict[str, Any], node: Any, model: type[BaseModel], name: str
         given = repr(error.get("input"))
         if len(given) < 60 and not isinstance(error.get("input"), dict):
             what = f"{what} (found {given})"
-    return Problem(f"line {line}: {key}: {what}" if line else f"{key}: {what}", remedy, file=name)
+    return Problem(": ".join(part for part in (f"line {line}" if line else "", key, what) if part), remedy, file=name)
 
 
 def _line(node: Any, location: tuple[int | str, ...]) -> int | None:
