@@ -159,12 +159,26 @@ def _are_dialled(sample: list[str]) -> bool:
     if len(numbers) < 0.9 * len(sample):
         return False
     counted = np.array([int(number) for number in numbers], dtype=np.float64)
+    if _are_moments(counted):
+        return False
     dense = counted.max() - counted.min() < 50 * len(numbers)
     last = pd.Series([int(number[-2:]) for number in numbers]).value_counts().reindex(range(100), fill_value=0)
     expected = len(numbers) / 100
     spread = ((last - expected) ** 2 / expected).sum()  # chi-squared, 99 degrees of freedom: 180 is far out
     usual = pd.Series([len(number) for number in numbers]).value_counts(normalize=True)
     return not dense and spread < 180 and usual.iloc[:2].sum() > 0.9 and pd.Series([n[0] for n in numbers]).nunique() <= 3
+
+
+def _are_moments(numbers: np.ndarray) -> bool:
+    """Whether numbers are moments of 1990 to 2040 within two years, as programs hold them: SPSS in seconds since 14 October 1582,
+    Stata in milliseconds since 1960."""
+    year = 31_557_600.0
+    return any(
+        (numbers > (1990 - start) * year * unit).all()
+        and (numbers < (2040 - start) * year * unit).all()
+        and np.ptp(numbers) < 2 * year * unit
+        for start, unit in ((1582.79, 1), (1960, 1000))
+    )
 
 
 def _are_births(sample: list[str]) -> bool:

@@ -165,7 +165,7 @@ def _problem(error: dict[str, Any], node: Any, model: type[BaseModel], name: str
         given = repr(error.get("input"))
         if len(given) < 60 and not isinstance(error.get("input"), dict):
             what = f"{what} (found {given})"
-    return Problem(": ".join([f"line {line}"] * bool(line) + [key] * bool(key) + [what]), remedy, file=name)
+    return Problem(": ".join(part for part in (f"line {line}" if line else "", key, what) if part), remedy, file=name)
 
 
 def _line(node: Any, location: tuple[int | str, ...]) -> int | None:

@@ -77,7 +77,7 @@ def read_facts(path: Path, key: str = "respondents", form: Form | None = None) -
     of_form = form.identifiers(names) if form else {}
     columns: dict[str, Column] = {}
     for place, name in enumerate(names):
-        label = " ".join((labels.get(name) or "").split())
+        label = " ".join((labels.get(name) or (form.labels(name, [])[0] if form else "")).split())
         columns[name] = Column(name, key, place, label, values.get(name, {}), {}, identifies=of_form.get(name, ""))
     read = [name for name, column in columns.items() if not column.identifies]
     rows = len(read_columns(path, read[:1])) if read else 0

@@ -83,6 +83,8 @@ HARMLESS = {
     ],
     "key": [f"uuid:{number:032x}" for number in rng.integers(0, 2**62, 500)],
     "start": ["2020-05-01 10:31"] * 500,
+    "began": 13_807_500_000 + rng.integers(0, 5_000_000, 500),
+    "ended": 1_904_000_000_000 + rng.integers(0, 5_000_000_000, 500),
     "today": [f"2020-05-{1 + day % 20:02}" for day in range(500)],
     "income": rng.integers(1, 90, 500) * 100_000,
     "region_name": ["Eastern Province", "Western Province"] * 250,

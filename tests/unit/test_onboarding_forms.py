@@ -12,6 +12,7 @@ import yaml
 from rga.errors import InputError
 from rga.microdata.data_root import DataRoot
 from rga.onboarding.draft import Request, write_draft
+from rga.onboarding.file_facts import read_facts
 from rga.onboarding.forms import read_form
 
 SURVEY = [
@@ -143,3 +144,12 @@ def test_an_export_given_as_form_is_an_error_that_says_so(tmp_path: Path) -> Non
     (tmp_path / "broken.xlsx").write_bytes(b"PK\x03\x04 not a workbook")
     with pytest.raises(InputError, match=r"broken\.xlsx"):
         read_form(tmp_path / "broken.xlsx")
+
+
+def test_a_question_of_the_form_that_asks_for_a_name_marks_its_column(tmp_path: Path) -> None:
+    questions = pd.DataFrame([("text", "a9", "What is your full name?")], columns=["type", "name", "label"])
+    questions.to_excel(tmp_path / "form.xlsx", sheet_name="survey", index=False)
+    names = [f"{first} {last}" for first in ("Siti", "Budi", "Ayu", "Dewi") for last in ("Rahmah", "Santoso", "O'Neil", "Putri")]
+    pd.DataFrame({"key": range(16), "a9": names}).to_csv(tmp_path / "answers.csv", index=False)
+    column = read_facts(tmp_path / "answers.csv", form=read_form(tmp_path / "form.xlsx")).column("a9")
+    assert column and column.identifies == "person's name" and not column.counts

@@ -31,7 +31,7 @@ def test_an_error_of_the_sql_quotes_no_cell(tmp_path: Path) -> None:
 
 
 def test_a_column_that_is_listed_as_unused_and_read_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="`q1` is listed under `unused`, and yet read"):
+    with pytest.raises(InputError, match=r"survey\.yaml: column `q1` is listed under `unused`, and yet read"):
         prepare(data_root(tmp_path, rows(), SURVEY + "unused: {q1: direct identifier}\n"), "2020-r1_BGD")
 
 
