@@ -276,7 +276,7 @@ def _examples(codes: pd.Series, known: list[str]) -> str:
     counts = Counter(codes)
     told = [] if are_private(counts) else [code for code in counts if can_be_told(code, known)][:3]
     others = len(counts) - len(told)
-    said = [*told, *([f"{others:,} {'other ' if told else ''}not shown"] if others else [])]
+    said = [*told, *([f"{others:,} {'other ' if told else ''}value{'s' if others > 1 else ''} not shown"] if others else [])]
     return f": {', '.join(said)}"
 
 
