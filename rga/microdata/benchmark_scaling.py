@@ -16,6 +16,7 @@ from rga.microdata.benchmarks import Margin, Source, load_source, read_margin
 
 SHARE_TOLERANCE = 1.0  # percentage points by which published shares, each rounded, may miss 100
 AGREEMENT = 1e-9  # relative: tables that agree to this are left as they are
+ROUNDED = 0.25  # percentage points by which a few shares of one decimal each miss 100 at most
 WORTH_SAYING = 0.05  # percentage points, or per cent of the total: less is rounding of published figures
 MOST_CYCLES = 2_000
 
@@ -26,6 +27,7 @@ class FittedMargin:
 
     ``published`` is its own total where it is in counts, ``factor`` what brought that to the population; ``conflict`` the largest
     change (percentage points) of the share of a category of variables that it has in common with the margin named ``against``.
+    ``shares``: what shares add up to, that which is furthest from 100.
     """
 
     margin: Margin
@@ -34,12 +36,15 @@ class FittedMargin:
     factor: float = 1.0
     conflict: float = 0.0
     against: str = ""
+    shares: float = 100.0
 
     def report(self) -> list[str]:
         """The disagreement in words, if it is worth saying."""
         notes = []
         if self.published and abs(self.factor - 1) > WORTH_SAYING / 100:
             notes.append(f"{self.margin.margin}: {self.published:,.0f} people as published, scaled by {self.factor:.4f}")
+        if abs(self.shares - 100) > ROUNDED:
+            notes.append(f"{self.margin.margin}: shares add up to {self.shares:.1f}, scaled to 100")
         if self.conflict > WORTH_SAYING:
             notes.append(f"{self.margin.margin}: shares moved by up to {self.conflict:.1f} points to agree with {self.against}")
         return notes
@@ -116,7 +121,10 @@ def _fitted(
 ) -> FittedMargin:
     file, table = f"benchmarks/{folder.name}/{margin.file}", read_margin(folder, margin, iso3, codes)
     published = float(table["total"].sum()) if margin.measure == "count" else None
+    shares = 100.0
     if margin.measure in ("share", "share_within"):
+        sums = _shares(table, margin)
+        shares = float(sums.iloc[(sums - 100).abs().argmax()])
         table = _counts(table, margin, iso3, file, before)
     elif published:
         reference = next(iter(before.values()))
@@ -139,7 +147,7 @@ def _fitted(
         if shared and (points := 100 * float(moved.abs().max() / start.sum())) > conflict:
             conflict, against = points, name
     factor = float(scaled["total"].sum()) / published if published else 1.0
-    return FittedMargin(margin, scaled, published, factor, conflict, against)
+    return FittedMargin(margin, scaled, published, factor, conflict, against, shares)
 
 
 def _by(table: pd.DataFrame, variables: list[str]) -> pd.Series:
@@ -149,7 +157,7 @@ def _by(table: pd.DataFrame, variables: list[str]) -> pd.Series:
 def _counts(table: pd.DataFrame, margin: Margin, iso3: str, file: str, before: Mapping[str, FittedMargin]) -> pd.DataFrame:
     """Shares into persons: of the whole, or of the people in each category of ``within`` in the first margin that has it."""
     within = margin.within
-    sums = table.groupby(within)["total"].transform("sum") if within else pd.Series(table["total"].sum(), table.index)
+    sums = _shares(table, margin)
     if ((sums - 100).abs() > SHARE_TOLERANCE).any():
         worst = sums.iloc[(sums - 100).abs().argmax()]
         raise InputError(Problem(f"{iso3}: shares add up to {worst:.1f}, not 100", "correct the shares", file=file))
@@ -167,6 +175,13 @@ def _counts(table: pd.DataFrame, margin: Margin, iso3: str, file: str, before: M
         raise InputError(Problem(what, "use the same categories in both", file=file))
     merged["total"] = merged["total"] / sums * merged["people"]
     return merged.drop(columns="people")
+
+
+def _shares(table: pd.DataFrame, margin: Margin) -> pd.Series:
+    """What the shares of each row's whole add up to."""
+    if not margin.within:
+        return pd.Series(table["total"].sum(), table.index)
+    return table.groupby(margin.within)["total"].transform("sum")
 
 
 def _agreeing(table: pd.DataFrame, margin: Margin, other: FittedMargin, iso3: str, file: str) -> tuple[pd.DataFrame, float]:

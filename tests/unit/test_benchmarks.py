@@ -119,7 +119,10 @@ def test_a_margin_that_shares_one_variable_with_each_of_two_agrees_with_both(tmp
 def test_shares_become_counts_of_the_population_and_other_concepts_are_reported(tmp_path: Path) -> None:
     found = of(tmp_path, "sex*age", "region")
     assert found.margins["region"].table["total"].tolist() == pytest.approx([100 * 40 / 100.4, 100 * 60.4 / 100.4])
-    assert found.notes == ["margins count different people: citizens and residents"]
+    assert found.notes == [
+        "region: shares add up to 100.4, scaled to 100",
+        "margins count different people: citizens and residents",
+    ]
 
 
 def test_the_population_is_the_first_margin_in_counts_whatever_is_asked_for(tmp_path: Path) -> None:
