@@ -28,13 +28,13 @@ def weights_svg(title: str, margins: pd.DataFrame, bins: pd.DataFrame, simulated
     people = margins[margins["category"] != "_T"]
     names = list(people["margin"].unique())
     rows = len(people) + 3 * len(names)
-    height = max(TOP + ROW * rows + 20, TOP + 210)
-    left = LABEL + PLOT + 60 if names else 24
+    left, top = (LABEL, TOP + ROW * rows + GAP) if names else (24, TOP)  # below the margins: a page may be narrow
+    height = top + 210
     parts = [_text(16, 22, title, size=15, weight="bold")]
     if simulated:
         parts.append(_text(16, 39, "SIMULATED DATA: not a finding about any country", size=11, colour=WARNING))
-    parts += _margins(people, names) + _histogram(bins, left)
-    width = left + HISTOGRAM + 24
+    parts += _margins(people, names) + _histogram(bins, left, top)
+    width = left + (PLOT if names else HISTOGRAM) + 24
     background = f'<rect width="{width}" height="{height}" fill="white"/>'
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" {size} font-family="{FONT}">{background}{"".join(parts)}</svg>'
@@ -72,17 +72,17 @@ def _margins(people: pd.DataFrame, names: list[str]) -> list[str]:
     return parts
 
 
-def _histogram(bins: pd.DataFrame, left: float) -> list[str]:
+def _histogram(bins: pd.DataFrame, left: float, top: float) -> list[str]:
     """Respondents by weight over the mean weight, on a log scale; a wide bar is several bins of few respondents."""
     low, high = (np.log2(bins[name].to_numpy()) for name in ("low", "high"))
     start, end = min(float(low.min()), -1.0), max(float(high.max()), 1.0)
     density = bins["n"].to_numpy() / np.maximum(high - low, 0.05)
-    bottom, tall = TOP + GAP + 140, 140
+    bottom, tall = top + GAP + 140, 140
 
     def x(value: float) -> float:
         return left + HISTOGRAM * (value - start) / (end - start)
 
-    parts = [_text(left, TOP + 6, "Respondents by weight, over the mean", weight="bold")]
+    parts = [_text(left, top + 6, "Respondents by weight, over the mean", weight="bold")]
     for at, until, dense in zip(low, high, density, strict=True):
         wide, height = max(x(until) - x(at) - 1, 2), tall * dense / density.max()
         box = f'x="{x(at):.1f}" y="{bottom - height:.1f}" width="{wide:.1f}" height="{height:.1f}"'
