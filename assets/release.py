@@ -26,7 +26,7 @@ from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
 from rga.warehouse import release as releases
-from rga.warehouse.disclosure_audit import differences_of_few, exposed_by
+from rga.warehouse.disclosure_audit import given_away
 from rga.warehouse.staging import Staging
 from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
@@ -108,10 +108,7 @@ def _exposed(warehouse: Path, before: str | None, path: Path) -> tuple[int, dict
     """How many cells that the release at ``path`` hides can be had with the release ``before``, which cannot be taken back; and by
     survey, how many cells of the two differ by few respondents, whose answers are the difference."""
     older = releases.release_path(warehouse, before) if before else None
-    if not older or not older.is_file():
-        return 0, {}
-    few = differences_of_few(older, path)
-    return len(exposed_by(older, path)), dict(zip(few["survey_id"], few["cells"].astype(int), strict=True))
+    return given_away(older, path) if older and older.is_file() else (0, {})
 
 
 def content_hash(root: DataRoot, staging: Staging, surveys: list[str]) -> str:

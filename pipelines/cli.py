@@ -228,15 +228,13 @@ def diff(older: str, newer: str, warehouse: Path | None) -> None:
     """What changed from release A to release B, why, and what the two give away together."""
     from pipelines import report
     from rga.warehouse import release, release_diff
-    from rga.warehouse.disclosure_audit import differences_of_few, exposed_by
+    from rga.warehouse.disclosure_audit import given_away
 
     folder = _warehouse(warehouse)
     for release_id in (older, newer):
         _require_release(folder, release_id)
     one, other = (release.release_path(folder, release_id) for release_id in (older, newer))
-    few = differences_of_few(one, other)
-    exposures = len(exposed_by(one, other)), dict(zip(few["survey_id"], few["cells"].astype(int), strict=True))
-    report.difference(release_diff.table_differences(one, other), release_diff.reasons(one, other), *exposures)
+    report.difference(release_diff.table_differences(one, other), release_diff.reasons(one, other), *given_away(one, other))
 
 
 @releases_group.command("remove")

@@ -83,7 +83,7 @@ def _state(path: Path) -> tuple[int, int, int]:
 
 
 @lru_cache(maxsize=64)
-def _names(path: Path, *_state: int) -> tuple[str, ...]:
+def _names(path: Path, *_: int) -> tuple[str, ...]:
     return tuple(_read(path, None).columns)
 
 

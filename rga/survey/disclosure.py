@@ -85,21 +85,15 @@ def protect(
     error[: cells.published] = 100 * np.nan_to_num(se)
     values = np.full(len(published), rules.possible_values)
     cyclic = cells.cyclic
-    values[~fixed & cyclic[cells.group]] += SPARE  # a reader may narrow further what is not settled than is seen here
+    exact = ~cyclic[cells.group]
+    values[~fixed & ~exact] += SPARE  # a reader may narrow further what is not settled than is seen here
     part, chosen = cells, np.arange(len(published))
     sweeps = int(cells.depth.max(initial=0)) + 1  # enough on a tree; elsewhere most of what there is to see, and fast
     while len(published):
         own_hidden, own_rounded = hidden[chosen], rounded[chosen]
         open_ = own_hidden | (np.arange(len(chosen)) >= part.published)
-        unsafe = np.zeros(len(chosen), dtype=bool)
-        below = np.zeros(len(part.parent), dtype=bool)
-        for limits in models(part, open_, own_rounded, values[chosen]):
-            unsafe |= own_hidden & too_narrow(*narrowed(part, limits.low, limits.high, sweeps), limits.need)
-            low, high = from_below(part, limits.low, limits.high)
-            least, most = (np.bincount(part.relation, limit[part.child], len(part.parent)) for limit in (low, high))
-            of_parent = limits.need[part.parent]
-            least, most = np.maximum(least, 0), np.minimum(most, limits.high[part.parent])
-            below |= own_hidden[part.parent] & too_narrow(least, most, of_parent)
+        both = models(part, open_, own_rounded, values[chosen])
+        unsafe = _unsafe(part, own_hidden, both, sweeps)
         if not unsafe.any():
             if sweeps == THOROUGH:
                 break
@@ -108,7 +102,7 @@ def protect(
             continue
         step = _next_step(part, own_rounded, error[chosen], rules)
         price = _prices(part, open_, own_rounded > 0, step, error[chosen], rules)
-        given_up = _choice(part, unsafe, below, np.where(fixed[chosen], np.inf, price))
+        given_up = _choice(part, unsafe, _given_from_below(part, own_hidden, both), np.where(fixed[chosen], np.inf, price))
         rounded[chosen[given_up]] = step[given_up]
         hidden[chosen[given_up]] = step[given_up] == 0
         groups, helped = np.zeros((2, int(cells.group.max()) + 1), dtype=bool)
@@ -117,7 +111,7 @@ def protect(
         part, chosen = cells.part((groups & helped)[cells.group])
     own = small.copy()
     own[: cells.published] |= withheld
-    _take_back(cells, hidden, rounded, published & ~own & ~fixed & ~cells.cyclic[cells.group], values, error, rules)
+    _take_back(cells, hidden, rounded, published & ~own & ~fixed & exact, values, error, rules)
     return Protection(*(found[: cells.published] for found in (small, hidden, rounded, exposed)))
 
 
@@ -144,19 +138,30 @@ def _take_back(
         here[cells.group[tried]] = True
         part, chosen = cells.part(here[cells.group])
         hidden[tried], rounded[tried] = False, step[tried]
-        unsafe = _unsafe(part, hidden[chosen], rounded[chosen], values[chosen], THOROUGH)
+        open_ = hidden[chosen] | (np.arange(len(chosen)) >= part.published)
+        unsafe = _unsafe(part, hidden[chosen], models(part, open_, rounded[chosen], values[chosen]), THOROUGH)
         failed = np.zeros(len(here), dtype=bool)
         failed[part.group[unsafe]] = True
         back = tried[failed[cells.group[tried]]]
         hidden[back], rounded[back] = True, 0.0
 
 
-def _unsafe(cells: Cells, hidden: np.ndarray, rounded: np.ndarray, values: np.ndarray, sweeps: int) -> np.ndarray:
-    """Hidden cells that are narrowed too far, by counts or by weighted sums."""
-    open_ = hidden | (np.arange(len(hidden)) >= cells.published)
+def _unsafe(cells: Cells, hidden: np.ndarray, both: tuple[Limits, Limits], sweeps: int) -> np.ndarray:
+    """Cells, of those ``hidden``, that are narrowed too far: by counts, or by weighted sums."""
     found = np.zeros(len(hidden), dtype=bool)
-    for limits in models(cells, open_, rounded, values):
+    for limits in both:
         found |= hidden & too_narrow(*narrowed(cells, limits.low, limits.high, sweeps), limits.need)
+    return found
+
+
+def _given_from_below(cells: Cells, hidden: np.ndarray, both: tuple[Limits, Limits]) -> np.ndarray:
+    """Sums whose parent is ``hidden``, and whose children alone narrow it too far."""
+    found = np.zeros(len(cells.parent), dtype=bool)
+    for limits in both:
+        low, high = from_below(cells, limits.low, limits.high)
+        least, most = (np.bincount(cells.relation, limit[cells.child], len(cells.parent)) for limit in (low, high))
+        least, most = np.maximum(least, 0), np.minimum(most, limits.high[cells.parent])
+        found |= hidden[cells.parent] & too_narrow(least, most, limits.need[cells.parent])
     return found
 
 

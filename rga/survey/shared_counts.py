@@ -22,6 +22,8 @@ def shared_counts(frame: pd.DataFrame, group: np.ndarray, dimensions: Sequence[s
     ``frame`` has survey_id, breakdown, ``dimensions`` and numerator_n. A group's counts are multiplied by a random number for each
     cell and added up: two groups have the same sum only where they have the same counts, but for a chance of 2^-31.
     """
+    if not frame["numerator_n"].any():  # an attacker, who knows shares only
+        return []
     cell = frame.groupby(["survey_id", "breakdown", *dimensions], sort=False).ngroup().to_numpy()
     count = frame["numerator_n"].to_numpy(np.float64).astype(np.int64)
     random = np.random.default_rng(0).integers(1, 2**31, int(cell.max(initial=0)) + 1)

@@ -117,13 +117,10 @@ class Values:
         shares, base = len(self.answers), 3 if self.unknown else 2
         most = self.respondents if scale is not None else self.respondents // 2  # whole numbers become floats: twice the memory
         together = max(g for g in range(1, MOST + 1) if base**g <= 256 and (g == 1 or size * base**g <= most))
-        first_states: dict[int, np.ndarray] = {}
         for first, packed in self._packed(together):
             yes, known = _unpacked(base, min(together, shares - first))
             states, answers = yes.shape
-            if states not in first_states:
-                first_states[states] = code * states
-            counts = np.bincount(first_states[states] + packed, weights=scale, minlength=size * states).reshape(size, states)
+            counts = np.bincount(code * states + packed, weights=scale, minlength=size * states).reshape(size, states)
             np.matmul(counts, yes, out=made[:, first : first + answers])
             np.matmul(counts, known, out=made[:, shares + first : shares + first + answers])
         for column, numbers in enumerate(self.numbers, 2 * shares):

@@ -13,7 +13,8 @@ import pandas as pd
 
 from rga.survey.disclosure import too_narrow
 from rga.survey.margins import GROUP, Cells, cells_of, narrowed
-from rga.warehouse.schema import literal
+from rga.warehouse.release_diff import SIDES, attached
+from rga.warehouse.schema import quoted
 
 ERROR = 1e-9  # of a share, relative to its base: what doubles and multiplications leave
 FEW = 4  # respondents, as `small_count` of publication_rules.yaml
@@ -59,6 +60,12 @@ def exposed_by(older: Path, newer: Path, values: int = 2) -> pd.DataFrame:
     return pd.concat([direct, rest]).reset_index(drop=True)
 
 
+def given_away(older: Path, newer: Path) -> tuple[int, dict[str, int]]:
+    """How many cells that ``newer`` hides can be had with ``older``, and by survey, how many cells differ by few respondents."""
+    few = differences_of_few(older, newer)
+    return len(exposed_by(older, newer)), dict(zip(few["survey_id"], few["cells"].astype(int), strict=True))
+
+
 def differences_of_few(older: Path, newer: Path) -> pd.DataFrame:
     """By survey, how many cells of `estimates` differ by 1 to 4 respondents between two releases: whoever has both subtracts one
     from the other, and what remains are the answers of those few.
@@ -67,26 +74,22 @@ def differences_of_few(older: Path, newer: Path) -> pd.DataFrame:
     shown exactly in both. Columns: survey_id, cells, respondents_before, respondents. Indicators and breakdowns that both releases
     have are compared; a cell that one of them lacks has nobody in it.
     """
-    with duckdb.connect() as connection:
-        for name, path in (("older", older), ("newer", newer)):
-            connection.execute(f"ATTACH {literal(str(path))} AS {name} (READ_ONLY)").fetchall()
-        columns = [
-            {name for name, *_ in connection.execute(f"DESCRIBE {side}.estimates").fetchall()} for side in ("older", "newer")
-        ]
+    with attached(older, newer) as connection:
+        columns = [{name for name, *_ in connection.execute(f"DESCRIBE {side}.estimates").fetchall()} for side in SIDES]
         listed = connection.execute("SELECT dimensions FROM newer.breakdowns").fetchall()
         dimensions = sorted({name for (text,) in listed for name in text.split(", ")} & columns[0] & columns[1])
         keys = [*GROUP, "breakdown", *dimensions]
 
         def cells(side: str, has: set[str], other: str) -> str:
             exact = "value IS NOT NULL AND rounded_to IS NULL" if "rounded_to" in has else "value IS NOT NULL"
-            chosen = ", ".join(f'CAST("{name}" AS VARCHAR) AS "{name}"' for name in keys)
+            chosen = ", ".join(f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in keys)
             return f"""SELECT {chosen}, n, population,
                     CASE WHEN statistic = 'share' AND {exact} THEN value * n / 100 END AS numerator
                 FROM {side}.estimates
                 WHERE (survey_id, indicator) IN (SELECT (survey_id, indicator) FROM {other}.estimates)
                   AND breakdown IN (SELECT breakdown FROM {other}.breakdowns)"""
 
-        same = " AND ".join(f'a."{name}" = b."{name}"' for name in keys)
+        same = " AND ".join(f"a.{quoted(name)} = b.{quoted(name)}" for name in keys)
         return connection.execute(f"""
             WITH a AS ({cells("older", columns[0], "newer")}), b AS ({cells("newer", columns[1], "older")}),
             few AS (

@@ -32,7 +32,7 @@ def table_differences(older: Path, newer: Path) -> pd.DataFrame:
     A row is changed where a column that both releases have holds another text or a number that differs beyond 1e-9. Times and
     identifiers that every build makes anew are not compared.
     """
-    with _both(older, newer) as connection:
+    with attached(older, newer) as connection:
         shared = sorted(set(_tables(connection, "older")) & set(_tables(connection, "newer")))
         found = [_differences(connection, name) for name in shared]
     frame = pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=["table", "survey_id", *COUNTS])
@@ -42,7 +42,7 @@ def table_differences(older: Path, newer: Path) -> pd.DataFrame:
 def reasons(older: Path, newer: Path) -> dict[str, list[str]]:
     """By survey that differs, why: `new`, `gone`, `data`, `benchmark`, `status`, or `specification, catalogue or code` where of its
     hashes the fingerprint alone differs, which is of all three. Under the key ``""``, what differs beside the surveys."""
-    with _both(older, newer) as connection:
+    with attached(older, newer) as connection:
         old, new = (connection.execute(f"SELECT * FROM {side}.surveys").df().set_index("survey_id") for side in SIDES)
         before, after = (connection.execute(f"SELECT * FROM {side}.release").df().iloc[0] for side in SIDES)
     found: dict[str, list[str]] = {}
@@ -61,7 +61,8 @@ def reasons(older: Path, newer: Path) -> dict[str, list[str]]:
     return found
 
 
-def _both(older: Path, newer: Path) -> duckdb.DuckDBPyConnection:
+def attached(older: Path, newer: Path) -> duckdb.DuckDBPyConnection:
+    """A connection to both files, read-only, as the databases `older` and `newer`."""
     connection = duckdb.connect()
     for name, path in zip(SIDES, (older, newer), strict=True):
         connection.execute(f"ATTACH {literal(str(path))} AS {name} (READ_ONLY)").fetchall()
