@@ -18,7 +18,7 @@ from rga.errors import InputError, Problem
 from rga.survey.blas import one_blas_thread
 from rga.survey.data import quoted
 from rga.survey.design import MISSING, Design
-from rga.survey.grouping import Coder, Table, group, keys, sum_by
+from rga.survey.grouping import Coder, Known, Table, group, keys, sum_by
 from rga.survey.sample import NEGATIVE, not_a_weight
 from rga.survey.statistics import Statistic, columns_of
 from rga.survey.summands import Summands, Values
@@ -73,20 +73,24 @@ def aggregate(
 
 def _looked_at(
     con: duckdb.DuckDBPyConnection, relation: str, breakdowns: Sequence[tuple[str, ...]], design: Design, survey: str | None
-) -> tuple[bool, bool, dict[str, list[str]]]:
+) -> tuple[bool, bool, dict[str, Known]]:
     """Whether somebody has no PSU, whether a weight is negative, and the texts of each column that the pass groups by and that has
-    few: reading these alone takes a small part of the time that the pass takes."""
+    few, or whose type names them: reading these alone takes a small part of the time that the pass takes."""
     dimensions = dict.fromkeys(name for by in breakdowns for name in by)
-    named = dict.fromkeys(name for name in (survey, design.stratum, *dimensions, *design.margins) if name)
+    named = dict.fromkeys(name for name in (survey, design.stratum, design.psu, *dimensions, *design.margins) if name)
     types = {name: kind for name, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
-    texts = [name for name in named if types[name] == "VARCHAR"]
+    texts = [name for name in named if types[name] == "VARCHAR" and name != design.psu]
     no_psu = f"count(*) > count({quoted(design.psu)})" if design.psu else "TRUE"
     negative = f"coalesce(min({quoted(design.weight)}) < 0, FALSE)" if design.weight and design.base_weight else "count(*) < 0"
     sample = f"WHERE {quoted(design.weight)} IS NOT NULL" if design.weight else ""
     distinct = "".join(f", list(DISTINCT {quoted(name)})" for name in texts)
     ((alone, below, *found),) = con.execute(f"SELECT {no_psu}, {negative}{distinct} FROM {relation} {sample}").fetchall()
     values = {name: sorted(set(many or []) - {None}) for name, many in zip(texts, found, strict=True)}
-    return bool(alone), bool(below), {name: few for name, few in values.items() if len(few) <= FEW}
+    known = {name: Known(few) for name, few in values.items() if len(few) <= FEW}
+    for name in (name for name in named if types[name].startswith("ENUM(")):
+        ((of_type,),) = con.execute(f"SELECT enum_range(CAST(NULL AS {types[name]}))").fetchall()
+        known[name] = Known(of_type, enum=True)
+    return bool(alone), bool(below), known
 
 
 class _Pass:
@@ -100,7 +104,7 @@ class _Pass:
         survey: str | None,
         alone: bool,
         negative: bool,
-        few: dict[str, list[str]],
+        known: dict[str, Known],
     ) -> None:
         self.summands, self.design, self.survey = summands, design, survey
         # A PSU's sum of weights does not tell whether it has anybody where some are negative; that of their squares does.
@@ -113,7 +117,7 @@ class _Pass:
         self.columns = {name: column for name, column in zip(UNITS, (survey, design.stratum, design.psu), strict=True) if column}
         self.columns |= zip(self._cells, self.dimensions, strict=True)
         self.columns |= zip(self.margins, design.margins, strict=bool(self.margins))
-        self.coders = {name: Coder(text, few.get(self.columns.get(name, ""), [])) for name, text in missing.items()}
+        self.coders = {name: Coder(text, known.get(self.columns.get(name, ""))) for name, text in missing.items()}
         self.tables, self.counts, self.fits = ({frozenset(by): Table() for by in self.breakdowns} for _ in range(3))
         self.joint = Table()
         self.people = Table()
@@ -152,6 +156,8 @@ class _Pass:
         squares = [w * w] if self.squared else []
         finest, first = group([codes[name] for name in (*UNITS, *self.margins, *self._cells)])
         of_finest = {name: column[first] for name, column in codes.items()}
+        for name, coder in self.coders.items():
+            coder.saw(of_finest[name])
         _add(self.people, [of_finest[name] for name in UNITS], finest, [np.ones(rows), w, counted])
         self._take_cells(of_finest, finest, values, UNITS, self.tables, [w, *squares])
         self._take_cells(of_finest, finest, values, UNITS[:2], self.counts, [None if counted.all() else counted])
@@ -297,11 +303,10 @@ def changes(codes: np.ndarray) -> np.ndarray:
 def _check_weights(w: np.ndarray, base: np.ndarray, survey: np.ndarray, coder: Coder) -> None:
     wrong = not_a_weight(w, base) | (base < 0)
     if wrong.any():
-        places, texts = coder.sorted()
         raise InputError(
             [
                 Problem(
-                    f"{texts[places[code]]}: {NEGATIVE[0]}",
+                    f"{coder.texts[code]}: {NEGATIVE[0]}",
                     NEGATIVE[1],
                     variable="weight",
                     rows=int(np.sum(wrong & (survey == code))),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,46 +18,61 @@ from rga.survey.data import literal
 
 LIMIT = 2**62
 Places = slice | np.ndarray
+DENSE = 8  # times as many possible groups as rows
 FEW = 25_000  # rows that are not worth adding up before the end
 
 
-class Coder:
-    """Numbers the texts of a column in the order in which they come; NULL counts as ``missing``.
+class Known(NamedTuple):
+    """Every text of a column, and whether they are those of its type (ENUM, a category of pandas)."""
 
-    ``few``: every text of the column where they are few. The engine then gives their places: it looks at a text once for as
-    long as the column is kept as a dictionary, and numbers travel faster.
+    texts: Sequence[str] = ()
+    enum: bool = False
+
+
+class Coder:
+    """Numbers the texts of a column; NULL counts as ``missing``.
+
+    Where every text is ``known``, the engine gives their places: those of a type it has already, and at each of a few others it
+    looks once for as long as the column is kept as a dictionary; and numbers travel faster. Other texts are numbered as they come.
     """
 
-    def __init__(self, missing: str | None = None, few: Sequence[str] = ()) -> None:
-        self.missing = missing
-        self.few = list(few)
+    def __init__(self, missing: str | None = None, known: Known | None = None) -> None:
+        self.missing, self.known = missing, known or Known()
+        self._null = len(self.known.texts) if self.known.enum else 0  # a list's places begin with 1, an ENUM's with 0
+        self.texts: list[str | None] = [*self.known.texts]
+        if self.texts:
+            self.texts.insert(self._null, missing)
         self._codes: dict[str | None, int] = {}
-        self._places = np.array([0, *map(self._code, self.few)], dtype=np.int64)
+        self._seen = np.zeros(len(self.texts), dtype=bool)
 
     def sql(self, column: str) -> str:
         """What ``codes`` reads of ``column`` (quoted)."""
-        return f"list_position([{', '.join(map(literal, self.few))}], {column})" if self.few else column
+        if self.known.enum:
+            return f"CAST(enum_code({column}) AS INTEGER)"
+        return f"list_position([{', '.join(map(literal, self.known.texts))}], {column})" if self.known.texts else column
 
     def codes(self, column: pa.Array) -> np.ndarray:
-        """A number for each value of ``column``."""
-        if self.few:
-            if column.null_count:
-                self._places[0] = self._code(self.missing)
-                column = column.fill_null(0)
-            return self._places.take(column.to_numpy())
+        """A number for each value of ``column``: its place in ``texts``."""
+        if self.known.texts:
+            return (column.fill_null(self._null) if column.null_count else column).to_numpy()
         encoded = column.dictionary_encode(null_encoding="encode")
         texts = [self.missing if value is None or value != value else str(value) for value in encoded.dictionary.to_pylist()]
-        numbers = np.array([self._code(text) for text in texts], dtype=np.int64)
+        numbers = np.array([self._codes.setdefault(text, len(self._codes)) for text in texts], dtype=np.int64)
+        self.texts += list(self._codes)[len(self.texts) :]
         return numbers[encoded.indices.to_numpy()]
 
-    def _code(self, text: str | None) -> int:
-        return self._codes.setdefault(text, len(self._codes))
+    def saw(self, codes: np.ndarray) -> None:
+        """These numbers there are: a known text may be nobody's."""
+        self._seen = np.append(self._seen, np.zeros(len(self.texts) - len(self._seen), dtype=bool))
+        self._seen[codes] = True
 
     def sorted(self) -> tuple[np.ndarray, list[str | None]]:
-        """The place of each number when texts are sorted (NULL first), and the sorted texts."""
-        texts = sorted(self._codes, key=lambda text: (text is not None, text or ""))
-        place = np.zeros(len(texts), dtype=np.int64)
-        place[[self._codes[text] for text in texts]] = np.arange(len(texts))
+        """The place of each number when the texts that were seen are sorted (NULL first), and the sorted texts."""
+        seen = np.flatnonzero(self._seen)
+        texts = sorted({self.texts[code] for code in seen}, key=lambda text: (text is not None, text or ""))
+        at = {text: place for place, text in enumerate(texts)}
+        place = np.zeros(len(self.texts), dtype=np.int64)
+        place[seen] = [at[self.texts[code]] for code in seen]
         return place, texts
 
 
@@ -78,8 +94,17 @@ def keys(codes: Sequence[np.ndarray]) -> np.ndarray:
 
 def group(codes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """The group of each row, and one row of each group: rows are together where all ``codes`` (numbers from 0) agree."""
-    code, distinct = pd.factorize(keys(codes))
-    row = np.zeros(len(distinct), dtype=np.int64)
+    key = keys(codes)
+    key -= key.min(initial=LIMIT)
+    if (size := int(key.max(initial=-1)) + 1) <= DENSE * len(key):  # to look a number up is faster than to hash it
+        there = np.zeros(size, dtype=bool)
+        there[key] = True
+        code = (np.cumsum(there) - 1)[key]
+        groups = int(np.count_nonzero(there))
+    else:
+        code, distinct = pd.factorize(key)
+        groups = len(distinct)
+    row = np.zeros(groups, dtype=np.int64)
     row[code] = np.arange(len(code))
     return code, row
 

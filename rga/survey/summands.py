@@ -117,12 +117,18 @@ class Values:
         shares, base = len(self.answers), 3 if self.unknown else 2
         most = self.respondents if scale is not None else self.respondents // 2  # whole numbers become floats: twice the memory
         together = max(g for g in range(1, MOST + 1) if base**g <= 256 and (g == 1 or size * base**g <= most))
+        states = base**together
+        yes, known = _unpacked(base, together)
+        begins, place = code * states, np.empty_like(code)
         for first, packed in self._packed(together):
-            yes, known = _unpacked(base, min(together, shares - first))
-            states, answers = yes.shape
-            counts = np.bincount(code * states + packed, weights=scale, minlength=size * states).reshape(size, states)
-            np.matmul(counts, yes, out=made[:, first : first + answers])
-            np.matmul(counts, known, out=made[:, shares + first : shares + first + answers])
+            last = min(first + together, shares)  # those that are left stand last in the state
+            np.add(begins, packed, out=place)
+            counts = np.bincount(place, weights=scale, minlength=size * states).reshape(size, states)
+            np.matmul(counts, yes[:, first - last :], out=made[:, first:last])
+            if self.unknown or first == 0:
+                np.matmul(counts, known[:, first - last :], out=made[:, shares + first : shares + last])
+        if shares and not self.unknown:  # everybody is in the base of each
+            made[:, shares : 2 * shares] = made[:, [shares]]
         for column, numbers in enumerate(self.numbers, 2 * shares):
             made[:, column] = np.bincount(code, weights=numbers if scale is None else numbers * scale, minlength=size)
         return made

@@ -77,7 +77,7 @@ def main() -> None:
     con = duckdb.connect(config={"threads": THREADS})
     relation = f"read_parquet('{args.path}')"
     if args.source == "table":
-        con.execute(f"CREATE TABLE respondents AS FROM {relation}").fetchall()
+        load(con, relation)
         relation = "respondents"
     columns = [name for name, *_ in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()]
     asked = [name for name in columns if re.fullmatch(r"i\d+", name)]
@@ -93,6 +93,16 @@ def main() -> None:
             peak = peak_mb()
     warm = Seconds(*map(statistics.median, zip(*(taken[1:] or taken), strict=True)))
     print(json.dumps(vars(Measured(taken[0], warm, peak, results))))
+
+
+def load(con: duckdb.DuckDBPyConnection, relation: str) -> None:
+    """Make a table ``respondents`` in memory, its texts enumerated: as R has factors, and polars and pandas categories."""
+    columns = con.execute(f"DESCRIBE SELECT * EXCLUDE respondent_id FROM {relation}").fetchall()
+    texts = [name for name, kind, *_ in columns if kind == "VARCHAR"]
+    for name in texts:
+        con.execute(f"CREATE TYPE type_of_{name} AS ENUM (SELECT DISTINCT {name} FROM {relation} ORDER BY 1)")
+    typed = ", ".join(f"CAST({name} AS type_of_{name}) AS {name}" for name in texts)
+    con.execute(f"CREATE TABLE respondents AS SELECT * EXCLUDE respondent_id REPLACE ({typed}) FROM {relation}")
 
 
 def ours(con: duckdb.DuckDBPyConnection, relation: str, asked: list[str], dimensions: list[str], out: str) -> int:

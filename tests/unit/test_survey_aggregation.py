@@ -154,8 +154,12 @@ def test_names_with_quotes_are_names() -> None:
     assert sums(frame, dimension='se"x').categories['se"x'].tolist() == ["F"]
 
 
+@pytest.mark.parametrize("kind", ["str", "category"])
 @pytest.mark.parametrize("texts", [3, 64, 65, 300], ids=lambda n: f"{n}_texts")
-def test_sums_are_those_of_pandas_however_many_texts_a_column_has_and_whatever_is_in_them(texts: int) -> None:
+def test_sums_are_those_of_pandas_however_many_texts_a_column_has_and_whatever_is_in_them(
+    texts: int, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rga.survey.grouping.DENSE", 8 if texts < 300 else 0)  # both ways of finding groups
     rng = np.random.default_rng(texts)
     rows = 2_000
     names = np.array([f'it\'s {i}, "{i}" [é]' for i in range(texts)], dtype=object)
@@ -163,7 +167,11 @@ def test_sums_are_those_of_pandas_however_many_texts_a_column_has_and_whatever_i
     answers = {f"a{k}": np.where(rng.random(rows) < 0.2 * (k % 2), None, rng.choice(["yes", "no"], rows)) for k in range(9)}
     frame = table(stratum=list(region), psu=list(rng.choice(["1", "2"], rows)), weight=list(rng.uniform(0, 9, rows)))
     frame = frame.assign(region=pd.Series(region, dtype="str"), **{k: pd.Series(v, dtype="str") for k, v in answers.items()})
-    found = sums(frame, [Share(name, "", f"{name} = 'yes'") for name in answers], "region")
+    grouped = frame[["survey_id", "stratum", "psu", "region"]].astype(kind)
+    if kind == "category":
+        grouped = grouped.apply(lambda column: column.cat.add_categories(["nobody's"]))
+    found = sums(frame.assign(**grouped), [Share(name, "", f"{name} = 'yes'") for name in answers], "region")
+    assert found.surveys == ("s",) and found.categories["region"].tolist() == sorted({*region} - {None} | {"_U"})
     keys = [frame["stratum"].fillna(""), frame["psu"], frame["region"].fillna("_U")]
     for k, name in enumerate(answers):
         known = frame[name].notna().to_numpy()
