@@ -93,7 +93,8 @@ def keys(codes: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def group(codes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    """The group of each row, and one row of each group: rows are together where all ``codes`` (numbers from 0) agree."""
+    """The group of each row, and one row of each group: rows are together where all ``codes`` (numbers from 0) agree. Groups are
+    sorted by their codes."""
     key = keys(codes)
     key -= key.min(initial=LIMIT)
     if (size := int(key.max(initial=-1)) + 1) <= DENSE * len(key):  # to look a number up is faster than to hash it
@@ -102,7 +103,7 @@ def group(codes: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         code = (np.cumsum(there) - 1)[key]
         groups = int(np.count_nonzero(there))
     else:
-        code, distinct = pd.factorize(key)
+        code, distinct = pd.factorize(key, sort=True)
         groups = len(distinct)
     row = np.zeros(groups, dtype=np.int64)
     row[code] = np.arange(len(code))
@@ -140,6 +141,9 @@ class Table:
         if remap is not None:
             codes = np.column_stack([place[column] for place, column in zip(remap, codes.T, strict=True)])
         key = keys(list(codes.T))
+        if len(self.pieces) == 1 and (key[1:] > key[:-1]).all():
+            self.pieces = [(codes, self.pieces[0][1])]
+            return self.pieces[0]
         order = np.argsort(key, kind="stable")
         codes, key = codes[order], key[order]
         starts = np.flatnonzero(np.append(True, key[1:] != key[:-1])[: len(key)])

@@ -97,8 +97,9 @@ class Values:
 
     @cached_property
     def matrix(self) -> np.ndarray:
-        """Respondents x width."""
-        columns = [*(answer == 1 for answer in self.answers), *(answer < 2 for answer in self.answers), *self.numbers]
+        """Respondents x width, without the columns of who is in a share's base where everybody is."""
+        known = [answer < 2 for answer in self.answers] if self.unknown else []
+        columns = [*(answer == 1 for answer in self.answers), *known, *self.numbers]
         made = np.empty((self.respondents, len(columns)))
         for first in range(0, self.respondents, CACHED):  # columns become rows, which is slow where it leaves the cache
             some = slice(first, first + CACHED)
@@ -111,27 +112,37 @@ class Values:
         Answers are counted by the joint states of as many as the groups allow, so that one look at each respondent sums several
         columns; but not where groups are nearly as many as respondents.
         """
-        if size * MANY > self.respondents:
-            return sum_by(code, size, self.matrix, scale)
+        shares = len(self.answers)
         made = np.empty((size, self.summands.width))
-        shares, base = len(self.answers), 3 if self.unknown else 2
+        yes, known, numbers = np.split(made, [shares, 2 * shares], axis=1)
+        if size * MANY > self.respondents:
+            found = sum_by(code, size, self.matrix, scale)
+            yes[:], numbers[:] = found[:, :shares], found[:, found.shape[1] - numbers.shape[1] :]
+            if self.unknown:
+                known[:] = found[:, shares : 2 * shares]
+        else:
+            self._count(code, scale, yes, known)
+            for column, values in enumerate(self.numbers):
+                numbers[:, column] = np.bincount(code, weights=values if scale is None else values * scale, minlength=size)
+        if not self.unknown:
+            known[:] = np.bincount(code, weights=scale, minlength=size)[:, None]
+        return made
+
+    def _count(self, code: np.ndarray, scale: np.ndarray | None, yes: np.ndarray, known: np.ndarray) -> None:
+        """Sums of answers into ``yes`` and, where some are unknown, ``known``."""
+        (size, shares), base = yes.shape, 3 if self.unknown else 2
         most = self.respondents if scale is not None else self.respondents // 2  # whole numbers become floats: twice the memory
         together = max(g for g in range(1, MOST + 1) if base**g <= 256 and (g == 1 or size * base**g <= most))
         states = base**together
-        yes, known = _unpacked(base, together)
+        of_yes, of_known = _unpacked(base, together)
         begins, place = code * states, np.empty_like(code)
         for first, packed in self._packed(together):
             last = min(first + together, shares)  # those that are left stand last in the state
             np.add(begins, packed, out=place)
             counts = np.bincount(place, weights=scale, minlength=size * states).reshape(size, states)
-            np.matmul(counts, yes[:, first - last :], out=made[:, first:last])
-            if self.unknown or first == 0:
-                np.matmul(counts, known[:, first - last :], out=made[:, shares + first : shares + last])
-        if shares and not self.unknown:  # everybody is in the base of each
-            made[:, shares : 2 * shares] = made[:, [shares]]
-        for column, numbers in enumerate(self.numbers, 2 * shares):
-            made[:, column] = np.bincount(code, weights=numbers if scale is None else numbers * scale, minlength=size)
-        return made
+            np.matmul(counts, of_yes[:, first - last :], out=yes[:, first:last])
+            if self.unknown:
+                np.matmul(counts, of_known[:, first - last :], out=known[:, first:last])
 
     def _packed(self, together: int) -> Iterator[tuple[int, np.ndarray]]:
         """Joint states of each ``together`` answers, and which is the first of these."""
