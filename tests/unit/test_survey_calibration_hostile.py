@@ -142,6 +142,19 @@ def test_base_weights_beyond_arithmetic_are_refused(weight: float) -> None:
     assert "the base weights add up to" in refusal(people(sex="FMFM"), {"sex": SEX}, np.full(4, weight))
 
 
+@pytest.mark.filterwarnings("error")
+def test_amounts_beyond_arithmetic_are_refused_where_they_are() -> None:
+    frame, x = people(sex="FMFM", area="UURR"), pd.DataFrame({"x": [1.0, 2, 3, 4]})
+    assert "the smallest base weight, 4.9e-324, is nothing beside the largest, 1" in refusal(
+        frame, {"sex": SEX}, np.array([1, 5e-324, 1, 1]), trim=1.5
+    )
+    assert "1e+300 people in category F" in refusal(frame, {"sex": {"F": 1e300, "M": 1e300}})
+    assert "1e-300 people in category M" in refusal(frame, {"sex": SEX | {"M": 1e-300}, "area": AREA})
+    for size in (1e-200, 1e200):
+        text = refusal(frame, {"sex": SEX}, numbers=x * size, totals={"x": 2500 * size})
+        assert f"x goes up to {4 * size:.2g}" in text and "in another unit" in text
+
+
 def test_one_base_weight_a_billion_times_the_others_is_no_contradiction_of_the_margins() -> None:
     rng = np.random.default_rng(3)
     frame = pd.DataFrame({"sex": rng.choice(["F", "M"], 100), "area": rng.choice(["U", "R"], 100)})
