@@ -231,9 +231,8 @@ def without_given_away(frame: pd.DataFrame, estimates: pd.DataFrame, sides: dict
 
 
 def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`adjusted_gaps` and `gap_decomposition` with the gap that `gender_gaps` shows: hidden with it, and where it is rounded, the
-    composition and its part `nonlinearity` are what then remains, so that nothing leads back to the exact gap. P-values are
-    adjusted within the survey, over what is shown."""
+    """`adjusted_gaps` and `gap_decomposition` with the gap that `gender_gaps` shows: hidden with it, and rounded with it, so that
+    nothing leads back to the exact gap. P-values are adjusted within the survey, over what is shown."""
     if adjusted.empty or gaps.empty:
         return adjusted, parts
     key = ["survey_id", "indicator"]
@@ -242,9 +241,7 @@ def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.
     adjusted = adjusted.reset_index(drop=True)
     hidden = (shown["obs_status"].fillna("Q") == "Q").to_numpy() & (adjusted["obs_status"] != "Q").to_numpy()
     inexact = shown["rounded_to"].notna().to_numpy() & ~hidden & (adjusted["obs_status"] != "Q").to_numpy()
-    off = np.where(inexact, shown["gap"].to_numpy(np.float64) - adjusted["gap"].to_numpy(np.float64), 0.0)
-    for name in ("gap", "composition", "composition_low", "composition_high"):
-        adjusted[name] += off
+    adjusted.loc[inexact, ADJUSTED] = _rounded(adjusted[inexact], *shown.loc[inexact, ["gap", "rounded_to"]].to_numpy(np.float64).T)
     adjusted.loc[hidden, ADJUSTED] = np.nan
     adjusted.loc[hidden, "obs_status"] = "Q"
     adjusted.loc[hidden, "conf_status"] = shown["conf_status"].fillna("F").to_numpy()[hidden]
@@ -255,11 +252,21 @@ def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.
     adjusted["p_adjusted"] = adjusted.groupby("survey_id")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
     if parts.empty:
         return adjusted, parts
-    moved = pd.Series(off, index=pd.MultiIndex.from_frame(adjusted[key]))
-    gone = pd.Series(hidden, index=moved.index)
-    parts = parts[~gone.reindex(pd.MultiIndex.from_frame(parts[key])).to_numpy(dtype=bool)].reset_index(drop=True)
-    remainder = moved.reindex(pd.MultiIndex.from_frame(parts[key])).to_numpy() * (parts["variable"] == "nonlinearity")
-    return adjusted, parts.assign(**{name: parts[name] + remainder for name in ("composition", "ci_low", "ci_high")})
+    gone = pd.MultiIndex.from_frame(adjusted.loc[hidden | inexact, key])
+    return adjusted, parts[~pd.MultiIndex.from_frame(parts[key]).isin(gone)].reset_index(drop=True)
+
+
+def _rounded(adjusted: pd.DataFrame, gap: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Columns `ADJUSTED` of rows whose published ``gap`` is rounded to ``step``: the adjusted gap is rounded alike, as gap less
+    composition would be the exact one, and tested as it is printed; the composition is what then remains, in which there are up to
+    three roundings. Without covariates the adjusted gap is the gap."""
+    rest = np.where(adjusted["adjusted_for"] == "", gap, np.round(adjusted["adjusted_gap"] / step) * step)
+    exact = {name: adjusted[name].to_numpy(np.float64) for name in ("se", "composition_se", "df")}
+    se, t = _two_digits(np.sqrt(exact["se"] ** 2 + step**2 / 12)), t_quantile(exact["df"])
+    of_composition = _two_digits(np.sqrt(exact["composition_se"] ** 2 + 3 * step**2 / 12))
+    composition, reach = gap - rest, t * of_composition
+    tests = [rest - t * se, rest + t * se, _p_value(rest, se, exact["df"]), np.full(len(gap), np.nan)]
+    return np.column_stack([gap, rest, se, *tests, composition, of_composition, composition - reach, composition + reach])
 
 
 def codebook_as_published(codebook: pd.DataFrame, estimates: pd.DataFrame, uses: Mapping[str, Collection[str]]) -> pd.DataFrame:
