@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.design import Design, LonelyPsu
+from rga.survey.design import Design, LonelyPsu, shown
 
 # A stratum sampled up to this is sampled whole, as in R: its first stage has no variance.
 WHOLE = 1 - 1e-7
@@ -216,7 +216,7 @@ def _stage(unit: np.ndarray, group: np.ndarray, fpc: pd.Series, name: str, label
     with np.errstate(divide="ignore", invalid="ignore"):
         fraction = np.where(least <= 1, least, size / least)
     problems = []
-    shown = labels.to_numpy()[row[first]]
+    names = labels.to_numpy()[row[first]]
     for wrong, what in (
         (most != least, "varies within one stratum" if name == "fpc" else "varies within one PSU"),
         (least <= 0, "is not a positive number"),
@@ -227,9 +227,9 @@ def _stage(unit: np.ndarray, group: np.ndarray, fpc: pd.Series, name: str, label
                 f"{name} {what}",
                 "give the number of units in the population, or the fraction sampled, the same on every row",
                 variable=name,
-                code=str(code),
+                code=shown(of),
             )
-            for code in shown[wrong]
+            for of in names[wrong]
         ]
     if problems:
         raise InputError(problems)
@@ -242,10 +242,9 @@ def _refuse_lonely(psus: Stage, names: np.ndarray) -> None:
         raise InputError(
             [
                 Problem(
-                    f"stratum {'(none)' if pd.isna(name) else name} has only one PSU, which leaves no variance",
+                    f"stratum {shown(name)} has only one PSU, which leaves no variance",
                     "merge it with a similar stratum, or choose `lonely_psu: adjust`",
                     variable="stratum",
-                    code=str(name),
                 )
                 for name in names[lonely]
             ]
