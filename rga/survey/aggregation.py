@@ -28,6 +28,7 @@ BATCH = 245_760  # rows: two row groups as DuckDB writes them
 BUFFER = "32MB"  # more than a batch, so that DuckDB's other threads do not wait for it to be taken
 FEW = 64  # texts of a column that are looked up one by one
 UNITS = ("survey", "stratum", "psu")
+STRATA = ("survey", "stratum")
 STAGED = Design(weight="weight", stratum="stratum", psu="psu")
 
 
@@ -160,10 +161,11 @@ class _Pass:
             coder.saw(of_finest[name])
         _add(self.people, [of_finest[name] for name in UNITS], finest, [np.ones(rows), w, counted])
         self._take_cells(of_finest, finest, values, UNITS, self.tables, [w, *squares])
-        self._take_cells(of_finest, finest, values, UNITS[:2], self.counts, [None if counted.all() else counted])
+        of_finest["alone"] = (of_finest["psu"] == self.coders["psu"].null).astype(np.int64)
+        self._take_cells(of_finest, finest, values, (*STRATA, "alone"), self.counts, [None if counted.all() else counted])
         if "base" in present:
             _add(self.joint, [of_finest[name] for name in (*UNITS, *self.margins)], finest, [w, w * w, base])
-            self._take_cells(of_finest, finest, values, (*UNITS[:2], *self.margins), self.fits, [base, *squares])
+            self._take_cells(of_finest, finest, values, (*STRATA, *self.margins), self.fits, [base, *squares])
 
     def _take_cells(
         self,
@@ -211,7 +213,8 @@ class _Pass:
         codes, (people,) = self.people.compact([place[name] for name in UNITS])
         new_stratum = changes(codes[:, :2])
         stratum = np.cumsum(new_stratum) - 1
-        alone = np.array([psu is None for psu in texts["psu"]], dtype=bool)[codes[:, 2]]
+        no_psu = np.array([psu is None for psu in texts["psu"]], dtype=bool)
+        alone = no_psu[codes[:, 2]]
         of_survey = sum_by(codes[:, 0], len(texts["survey"]), people)
         psus = np.bincount(stratum, weights=np.where(alone, people[:, 0], 1), minlength=int(new_stratum.sum())).astype(np.int64)
         strata = pd.DataFrame(
@@ -223,7 +226,7 @@ class _Pass:
             }
         )
         margins = self._margins(place) if self.design.base_weight else None
-        crossings = {by: self._crossing(by, place, margins) for by in self.tables}
+        crossings = {by: self._crossing(by, place, no_psu, margins) for by in self.tables}
         return Sums(
             statistics=statistics,
             names=names,
@@ -246,7 +249,7 @@ class _Pass:
 
     def _by_margin(self, by: frozenset[str], place: dict[str, np.ndarray], margins: Margins) -> ByMargin:
         names, count = self._names(by), len(self.margins)
-        codes, sums = self.fits[by].compact([place[name] for name in (*UNITS[:2], *self.margins, *names)])
+        codes, sums = self.fits[by].compact([place[name] for name in (*STRATA, *self.margins, *names)])
         stratum = np.unique(keys(list(codes[:, :2].T)), return_inverse=True)[1]
         cells = np.concatenate([margins.cells, codes[:, [0, *range(2, 2 + count)]]])
         joint = np.unique(keys(list(cells.T)), return_inverse=True)[1][len(margins.cells) :]
@@ -255,13 +258,17 @@ class _Pass:
             stratum, joint, dict(zip(dimensions, codes[:, 2 + count :].T, strict=True)), sums[0], sums[1] if self.squared else None
         )
 
-    def _crossing(self, by: frozenset[str], place: dict[str, np.ndarray], margins: Margins | None) -> Crossing:
+    def _crossing(
+        self, by: frozenset[str], place: dict[str, np.ndarray], alone: np.ndarray, margins: Margins | None
+    ) -> Crossing:
+        """``alone`` says of each PSU's number whether it stands for none."""
         names = self._names(by)
         dimensions = [dimension for dimension in self.dimensions if dimension in by]
         codes, sums = self.tables[by].compact([place[name] for name in (*UNITS, *names)])
         psu = np.cumsum(changes(codes[:, :3])) - 1  # everybody is in some cell, and so every PSU in every breakdown
-        _, (counted,) = self.counts[by].compact([place[name] for name in (*UNITS[:2], *names)])
-        _, stratum_cell = np.unique(keys([*codes[:, :2].T, *codes[:, 3:].T]), return_inverse=True)
+        whether = np.arange(2)
+        _, (counted,) = self.counts[by].compact([place["survey"], place["stratum"], whether, *(place[name] for name in names)])
+        _, stratum_cell = np.unique(keys([*codes[:, :2].T, alone[codes[:, 2]], *codes[:, 3:].T]), return_inverse=True)
         return Crossing(
             psu=psu,
             codes=dict(zip(dimensions, codes[:, 3:].T, strict=True)),

@@ -17,6 +17,9 @@ TOTAL = "_T"
 MISSING = "_U"
 OTHER = "_O"
 
+# A stratum sampled up to this is sampled whole, as in R: its first stage has no variance.
+WHOLE = 1 - 1e-7
+
 SEX = "sex"
 WOMEN = "F"
 MEN = "M"

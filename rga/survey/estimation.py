@@ -161,7 +161,7 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     deviations = Deviations(sample, psu_z, own, fitted)
     answers = in_psus(answered)
     raw = deviations.variance()
-    variance, df = finished(raw, Answered.of(sample, answers), sample.average)
+    variance, df = finished(raw, Answered.of(sample, answers), sample.average, is_total)
 
     n, numerator_n, population, value = (np.reshape(array, shape) for array in (n, numerator_n, population, value))
     numerator_n = np.where(is_share, numerator_n, 0)

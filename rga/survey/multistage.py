@@ -13,10 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.design import Design, LonelyPsu
-
-# A stratum sampled up to this is sampled whole, as in R: its first stage has no variance.
-WHOLE = 1 - 1e-7
+from rga.survey.design import WHOLE, Design, LonelyPsu
 
 
 @dataclass(frozen=True)
