@@ -18,6 +18,7 @@ from rga.errors import InputError, Problem
 from rga.survey.blas import one_blas_thread
 from rga.survey.data import quoted
 from rga.survey.design import MISSING, Design
+from rga.survey.fpc import Sizes, fractions
 from rga.survey.grouping import Coder, Known, Table, group, keys, sum_by
 from rga.survey.sample import NEGATIVE, not_a_weight
 from rga.survey.statistics import Statistic, columns_of
@@ -122,7 +123,7 @@ class _Pass:
         self.tables, self.counts, self.fits = ({frozenset(by): Table() for by in self.breakdowns} for _ in range(3))
         self.joint = Table()
         self.people = Table()
-        self.fpc: dict[tuple[int, int], float] = {}
+        self.sizes = Sizes()
 
     @property
     def _cells(self) -> list[str]:
@@ -150,8 +151,8 @@ class _Pass:
         if "base" in present:
             base = np.nan_to_num(part.column("base").to_numpy(zero_copy_only=False).astype(np.float64))
         _check_weights(w, base, codes["survey"], self.coders["survey"])
-        if "fpc" in present and part.column("fpc").null_count < rows:
-            self._take_fpc(codes, part.column("fpc").to_numpy(zero_copy_only=False))
+        if "fpc" in present:
+            self.sizes.add(codes["survey"], codes["stratum"], part.column("fpc").to_numpy(zero_copy_only=False))
         values = self.summands.values(part)
         counted = (w != 0).astype(np.float64)
         squares = [w * w] if self.squared else []
@@ -198,13 +199,6 @@ class _Pass:
     def _names(self, by: frozenset[str]) -> list[str]:
         return [f"d{j}" for j, dimension in enumerate(self.dimensions) if dimension in by]
 
-    def _take_fpc(self, codes: dict[str, np.ndarray], fpc: np.ndarray) -> None:
-        code, row = group([codes["survey"], codes["stratum"]])
-        largest = np.zeros(len(row))
-        np.maximum.at(largest, code, np.nan_to_num(fpc))
-        for key, value in zip(zip(codes["survey"][row], codes["stratum"][row], strict=True), largest, strict=True):
-            self.fpc[key] = max(self.fpc.get(key, 0.0), float(value))
-
     def sums(self, statistics: tuple[Statistic, ...], names: tuple[tuple[str, str], ...]) -> Sums:
         """Everything taken, sorted; the tables are used up."""
         sorted_ = {name: coder.sorted() for name, coder in self.coders.items()}
@@ -222,9 +216,13 @@ class _Pass:
                 "survey_id": texts["survey"][codes[new_stratum, 0]],
                 "name": texts["stratum"][codes[new_stratum, 1]],
                 "psus": psus,
-                "fraction": self._fraction(place, codes[new_stratum, :2], psus),
             }
         )
+        strata["fraction"] = 0.0
+        if self.design.fpc:
+            least, most = self.sizes.of(codes[new_stratum, :2], place["survey"], place["stratum"])
+            labels = (strata["survey_id"] + " " + strata["name"]).str.strip().to_numpy()
+            strata["fraction"] = fractions(psus, least, most, self.design.fpc, labels)
         margins = self._margins(place) if self.design.base_weight else None
         crossings = {by: self._crossing(by, place, no_psu, margins) for by in self.tables}
         return Sums(
@@ -258,9 +256,7 @@ class _Pass:
             stratum, joint, dict(zip(dimensions, codes[:, 2 + count :].T, strict=True)), sums[0], sums[1] if self.squared else None
         )
 
-    def _crossing(
-        self, by: frozenset[str], place: dict[str, np.ndarray], alone: np.ndarray, margins: Margins | None
-    ) -> Crossing:
+    def _crossing(self, by: frozenset[str], place: dict[str, np.ndarray], alone: np.ndarray, margins: Margins | None) -> Crossing:
         """``alone`` says of each PSU's number whether it stands for none."""
         names = self._names(by)
         dimensions = [dimension for dimension in self.dimensions if dimension in by]
@@ -278,18 +274,6 @@ class _Pass:
             counted=counted,
             by_margin=self._by_margin(by, place, margins) if margins else None,
         )
-
-    def _fraction(self, place: dict[str, np.ndarray], strata: np.ndarray, psus: np.ndarray) -> np.ndarray:
-        """Sampling fraction of each stratum from its largest fpc: a number of PSUs, or a fraction already."""
-        known = {(place["survey"][survey], place["stratum"][stratum]): size for (survey, stratum), size in self.fpc.items()}
-        largest = np.array([known.get((survey, stratum), 0.0) for survey, stratum in strata], dtype=np.float64)
-        with np.errstate(divide="ignore"):
-            fraction = np.where(largest > 1, psus / largest, largest)
-        if (wrong := fraction > 1 + 1e-12).any():
-            h = int(np.argmax(wrong))
-            what = f"the population is said to have {largest[h]:g} PSUs in a stratum of which {psus[h]} are in the sample"
-            raise InputError(Problem(what, "give the number of PSUs in the population, or the sampling fraction", variable="fpc"))
-        return np.minimum(fraction, 1.0)
 
 
 def _add(table: Table, codes: list[np.ndarray], finest: np.ndarray, numbers: list[np.ndarray]) -> None:

@@ -14,6 +14,7 @@ import pandas as pd
 
 from rga.errors import InputError, Problem
 from rga.survey.design import WHOLE, Design, LonelyPsu
+from rga.survey.fpc import fractions
 
 
 @dataclass(frozen=True)
@@ -171,13 +172,13 @@ def stages_of(frame: pd.DataFrame, design: Design) -> Stages:
     """
     stratum_of, stratum = _codes(frame["stratum"])
     psu_of = _nested(stratum_of, frame["psu"])
-    psus = _stage(psu_of, stratum_of, frame["fpc"], "fpc", frame["stratum"])
+    psus = _stage(psu_of, stratum_of, frame["fpc"], design.fpc or "fpc", frame["stratum"], "stratum")
     if design.lonely_psu == "fail":
         _refuse_lonely(psus, stratum)
     if not (psus.fraction > 0).any() or (design.ssu is None and design.ssu_fpc is None):
         return Stages(*_sorted(psu_of), psus, None, design.lonely_psu)
     ssu_of = _nested(psu_of, frame["ssu"])
-    ssus = _stage(ssu_of, psu_of, frame["ssu_fpc"], "ssu_fpc", frame["psu"])
+    ssus = _stage(ssu_of, psu_of, frame["ssu_fpc"], design.ssu_fpc or "ssu_fpc", frame["psu"], "PSU")
     return Stages(*_sorted(ssu_of), psus, ssus, design.lonely_psu)
 
 
@@ -200,7 +201,7 @@ def _nested(outer: np.ndarray, column: pd.Series) -> np.ndarray:
     return nested
 
 
-def _stage(unit: np.ndarray, group: np.ndarray, fpc: pd.Series, name: str, labels: pd.Series) -> Stage:
+def _stage(unit: np.ndarray, group: np.ndarray, fpc: pd.Series, variable: str, labels: pd.Series, called: str) -> Stage:
     _, row = np.unique(unit, return_index=True)
     of_unit = group[row]
     first = np.flatnonzero(np.diff(of_unit, prepend=-1))
@@ -210,27 +211,8 @@ def _stage(unit: np.ndarray, group: np.ndarray, fpc: pd.Series, name: str, label
     known = np.where(np.isnan(given), np.inf, given)
     np.minimum.at(least, group, known)
     np.maximum.at(most, group, known)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fraction = np.where(least <= 1, least, size / least)
-    problems = []
     shown = labels.to_numpy()[row[first]]
-    for wrong, what in (
-        (most != least, "varies within one stratum" if name == "fpc" else "varies within one PSU"),
-        (least <= 0, "is not a positive number"),
-        (fraction > 1, "is less than the number of units sampled"),
-    ):
-        problems += [
-            Problem(
-                f"{name} {what}",
-                "give the number of units in the population, or the fraction sampled, the same on every row",
-                variable=name,
-                code=str(code),
-            )
-            for code in shown[wrong]
-        ]
-    if problems:
-        raise InputError(problems)
-    return Stage(of_unit, first, fraction)
+    return Stage(of_unit, first, fractions(size, least, most, variable, shown, called))
 
 
 def _refuse_lonely(psus: Stage, names: np.ndarray) -> None:

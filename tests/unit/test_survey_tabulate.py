@@ -147,3 +147,10 @@ def test_the_example_of_the_docstring_is_true() -> None:
     table = tabulate(people, Design(weight="w"), [Share("works", "", "y = 1")], [("sex",)])[["sex", "value", "n"]]
     expected = "  sex     value  n\n0   F  0.333333  2\n1   M  1.000000  2"
     assert table.to_string() == expected and expected.split("\n")[1] in str(tabulate.__doc__)
+
+
+@pytest.mark.parametrize("wrong", [{"psus": 2.0}, {"psus": 0.0}, {"psus": [20.0, 21.0] * 300}, {"psus": [np.nan, 21.0] * 300}])
+@pytest.mark.parametrize("statistic", [STATISTICS[0], Quantile("median", "", "income")])
+def test_a_population_size_that_cannot_be_names_its_strata(people: pd.DataFrame, wrong: dict, statistic: Share | Quantile) -> None:
+    with pytest.raises(InputError, match=r"variable psus, code [0-7]: the fpc (varies|is)"):
+        tabulate(people.assign(**wrong), DESIGNS["finite population"], [statistic])
