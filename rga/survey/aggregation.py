@@ -16,17 +16,18 @@ import pyarrow as pa
 
 from rga.errors import InputError, Problem
 from rga.survey.blas import one_blas_thread
-from rga.survey.data import quoted
+from rga.survey.data import FLOATS, known, quoted, require
 from rga.survey.design import MISSING, Design
 from rga.survey.fpc import Sizes, fractions
 from rga.survey.grouping import Coder, Known, Table, group, keys, sum_by
 from rga.survey.sample import NEGATIVE, not_a_weight
-from rga.survey.statistics import Statistic, columns_of
+from rga.survey.statistics import Statistic, check, columns_of
 from rga.survey.summands import Summands, Values
 from rga.survey.sums import ByMargin, Crossing, Margins, Sums
 
 BATCH = 245_760  # rows: two row groups as DuckDB writes them
 BUFFER = "32MB"  # more than a batch, so that DuckDB's other threads do not wait for it to be taken
+INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")  # whose text is the same in Python as in SQL
 FEW = 64  # texts of a column that are looked up one by one
 UNITS = ("survey", "stratum", "psu")
 STRATA = ("survey", "stratum")
@@ -49,10 +50,12 @@ def aggregate(
     (any but quantiles, which sums do not give), and ``survey``, which tells surveys apart (None: it is one). A respondent without
     weight is not in the sample; one without PSU is a PSU of its own; strata that are NULL are one. Memory is that of a batch
     and of the sums, whatever the number of respondents. The same rows in the same order give the same bits. Raises InputError where
-    a weight is not finite, or negative and not made so by calibration, or a stratum's fpc is less than its PSUs.
+    a column is not there, an expression does not fit, a weight is not finite, or negative and not made so by calibration, or a
+    stratum's fpc cannot be (`rga.survey.fpc`).
     """
     if design.ssu or design.replicates or design.numbers:
         raise ValueError("two stages, continuous margins and replicate weights take passes of their own: see `tabulate`")
+    check(con, relation, statistics)
     columns = [(statistic, *column) for statistic in statistics for column in columns_of(con, relation, statistic)]
     if not columns:
         raise ValueError("no statistic to estimate")
@@ -80,19 +83,25 @@ def _looked_at(
     few, or whose type names them: reading these alone takes a small part of the time that the pass takes."""
     dimensions = dict.fromkeys(name for by in breakdowns for name in by)
     named = dict.fromkeys(name for name in (survey, design.stratum, design.psu, *dimensions, *design.margins) if name)
-    types = {name: kind for name, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
+    require(con, relation, [*named, design.weight, design.fpc, design.base_weight])
+    found_types = {name.lower(): kind for name, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
+    types = {name: found_types[name.lower()] for name in named}
     texts = [name for name in named if types[name] == "VARCHAR" and name != design.psu]
-    no_psu = f"count(*) > count({quoted(design.psu)})" if design.psu else "TRUE"
+    no_psu = "TRUE"
+    if design.psu:
+        no_psu = f"count(*) > count({known(design.psu) if types[design.psu] in FLOATS else quoted(design.psu)})"
     negative = f"coalesce(min({quoted(design.weight)}) < 0, FALSE)" if design.weight and design.base_weight else "count(*) < 0"
     sample = f"WHERE {quoted(design.weight)} IS NOT NULL" if design.weight else ""
     distinct = "".join(f", list(DISTINCT {quoted(name)})" for name in texts)
     ((alone, below, *found),) = con.execute(f"SELECT {no_psu}, {negative}{distinct} FROM {relation} {sample}").fetchall()
     values = {name: sorted(set(many or []) - {None}) for name, many in zip(texts, found, strict=True)}
-    known = {name: Known(few) for name, few in values.items() if len(few) <= FEW}
+    coded = {name: Known(few) for name, few in values.items() if len(few) <= FEW}
+    for name in (name for name in (*dimensions, *design.margins) if types[name] not in ("VARCHAR", *INTEGERS)):
+        coded[name] = Known(cast=True)
     for name in (name for name in named if types[name].startswith("ENUM(")):
         ((of_type,),) = con.execute(f"SELECT enum_range(CAST(NULL AS {types[name]}))").fetchall()
-        known[name] = Known(of_type, enum=True)
-    return bool(alone), bool(below), known
+        coded[name] = Known(of_type, enum=True)
+    return bool(alone), bool(below), coded
 
 
 class _Pass:
@@ -150,7 +159,7 @@ class _Pass:
         base = np.zeros(rows)
         if "base" in present:
             base = np.nan_to_num(part.column("base").to_numpy(zero_copy_only=False).astype(np.float64))
-        _check_weights(w, base, codes["survey"], self.coders["survey"])
+        _check_weights(w, base, codes["survey"], self.coders["survey"], self.design.weight or "weight")
         if "fpc" in present:
             self.sizes.add(codes["survey"], codes["stratum"], part.column("fpc").to_numpy(zero_copy_only=False))
         values = self.summands.values(part)
@@ -291,15 +300,15 @@ def changes(codes: np.ndarray) -> np.ndarray:
     return changed
 
 
-def _check_weights(w: np.ndarray, base: np.ndarray, survey: np.ndarray, coder: Coder) -> None:
+def _check_weights(w: np.ndarray, base: np.ndarray, survey: np.ndarray, coder: Coder, variable: str) -> None:
     wrong = not_a_weight(w, base) | (base < 0)
     if wrong.any():
         raise InputError(
             [
                 Problem(
-                    f"{coder.texts[code]}: {NEGATIVE[0]}",
+                    f"{coder.texts[code]}: {NEGATIVE[0]}".removeprefix(": "),
                     NEGATIVE[1],
-                    variable="weight",
+                    variable=variable,
                     rows=int(np.sum(wrong & (survey == code))),
                 )
                 for code in np.unique(survey[wrong])

@@ -68,6 +68,9 @@ class Design:
     margins: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        lonely_psu_of("the design", self.lonely_psu)
+
 
 def lonely_psu_of(survey_id: str, rule: Mapping[str, LonelyPsu] | LonelyPsu) -> LonelyPsu:
     """The rule for one survey: ``rule`` itself, or its entry for the survey (``adjust`` where it has none)."""

@@ -23,10 +23,12 @@ FEW = 25_000  # rows that are not worth adding up before the end
 
 
 class Known(NamedTuple):
-    """Every text of a column, and whether they are those of its type (ENUM, a category of pandas)."""
+    """Every text of a column, and whether they are those of its type (ENUM, a category of pandas); ``cast``: what the engine writes
+    for a value that is no text (`true`, 0.1) is to be the text."""
 
     texts: Sequence[str] = ()
     enum: bool = False
+    cast: bool = False
 
 
 class Coder:
@@ -54,6 +56,8 @@ class Coder:
         """What ``codes`` reads of ``column`` (quoted)."""
         if self.known.enum:
             return f"CAST(enum_code({column}) AS INTEGER)"
+        if self.known.cast:
+            return f"CAST({column} AS VARCHAR)"
         return f"list_position([{', '.join(map(literal, self.known.texts))}], {column})" if self.known.texts else column
 
     def codes(self, column: pa.Array) -> np.ndarray:

@@ -151,13 +151,14 @@ class Stages:
     def silent(self, inside: np.ndarray, of_ratios: np.ndarray) -> np.ndarray:
         """Results of whose variance the sample says nothing.
 
-        Nobody answered; or every stratum of the domain was left out as lonely; or, for a ratio, one PSU holds all answers, so that
-        its influence values add up to 0 whatever the truth (unless it stands in a stratum sampled whole).
+        Nobody answered; or every stratum of the domain was left out as lonely, or the whole sample is one PSU; or, for a ratio, one
+        PSU holds all answers, so that its influence values add up to 0 whatever the truth (unless it stands in a stratum sampled
+        whole).
         """
         psus = inside if self.ssus is None else self.ssus.any(inside)
         drawn = psus & ~self.psus.whole[self.psus.group][:, None]
         strata, size = self.psus.any(psus), self.psus.size
-        left_out = (size == 1) & ~self.psus.whole & (self.lonely_psu != "adjust")
+        left_out = (size == 1) & ~self.psus.whole & (self.lonely_psu != "adjust" or len(self.psus.group) == 1)
         alone = (psus.sum(axis=0) == 1) & drawn.any(axis=0) & of_ratios
         return ~(strata & ~left_out[:, None]).any(axis=0) | alone
 

@@ -54,7 +54,8 @@ class Sample:
         starts = np.flatnonzero(np.diff(stratum, prepend=-1))
         n_h, rule = strata["psus"][here], strata["lonely_psu"][here]
         whole = strata["fraction"][here] > WHOLE
-        informs = (n_h > 1) | (rule == "adjust") | whole
+        others = np.bincount(survey[starts], weights=n_h)[survey[starts]] > 1 if len(starts) else whole
+        informs = (n_h > 1) | ((rule == "adjust") & others) | whole
         scale = np.where(informs & ~whole, n_h / np.maximum(n_h - 1, 1), 0.0) * (1 - strata["fraction"][here])
         return cls(
             int(first),
@@ -225,8 +226,8 @@ def finished(
     """Variance and degrees of freedom (PSUs minus strata) of surveys x domains x statistics; ``average``: surveys under that rule,
     whose lonely strata count as the mean of the domain's others, as R has it.
 
-    Where every stratum of a domain is left out, or one PSU, drawn from others, holds all answers, z says nothing of the variance: NaN
-    (R says 0). A total's (``is_total``) does vary with one PSU.
+    Where every stratum of a domain is left out, or one PSU, drawn from others, holds all answers, z says nothing of the variance:
+    NaN (R says 0). A total's (``is_total``) does vary with one PSU.
     """
     rescaled = raw * answered.strata / np.maximum(answered.counted, 1)
     variance = np.where(average[:, None, None], rescaled, raw)
@@ -243,7 +244,7 @@ def check_lonely(strata: pd.DataFrame) -> None:
         raise InputError(
             [
                 Problem(
-                    f"{survey_id}: stratum {name or '(none)'} has only one PSU, which leaves no variance",
+                    f"{survey_id}: stratum {name or '(none)'} has only one PSU, which leaves no variance".removeprefix(": "),
                     "merge it with a similar stratum, or choose `lonely_psu: adjust` under `design`",
                     file="survey.yaml",
                     variable="design.stratum",

@@ -52,8 +52,8 @@ NUMBERS = ["value", "se", "ci_low", "ci_high", "n", "population", "deff", "df", 
 
 @pytest.fixture(scope="module")
 def people() -> pd.DataFrame:
-    """600 respondents in 8 strata of 6 PSUs, one of them alone in a `thin` stratum; a tenth of the answers is missing. `few` PSUs are
-    in the population, in two strata no more than in the sample."""
+    """600 respondents in 8 strata of 6 PSUs, one of them alone in a `thin` stratum; a tenth of the answers is missing.
+    `few` PSUs are in the population, in two strata no more than in the sample."""
     rng = np.random.default_rng(4)
     size = 600
     frame = pd.DataFrame({"psu": rng.integers(0, 48, size)})
