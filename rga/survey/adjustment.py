@@ -20,7 +20,7 @@ from rga.survey.links import Link
 from rga.survey.marginal_effects import Effects, effect_of_being_a_woman
 from rga.survey.model_matrix import WOMAN, Columns, ModelMatrix, aliased, columns_of, model_matrix
 from rga.survey.patterns import Patterns
-from rga.survey.sample import TABLE, Sample
+from rga.survey.sample import ROW, TABLE, Sample
 from rga.survey.separation import separating_columns
 from rga.survey.statistics import Mean, Share
 from rga.survey.uncertainty import Uncertainty
@@ -103,7 +103,7 @@ def model(
         raise ValueError("outcomes are to be all shares or all means")
     link = Link("logistic" if kinds == {Share} else "linear")
     names = ", ".join(quoted(name) for name in [SEX, *covariates])
-    frame = sample.con.execute(f"SELECT {names} FROM {TABLE} ORDER BY rowid").df()
+    frame = sample.con.execute(f"SELECT {names} FROM {TABLE} ORDER BY {ROW}").df()
     sex, given = frame[SEX].to_numpy(), frame[list(covariates)]
     matrix = model_matrix(sex == WOMEN, given)
     values = sample.values(list(outcomes))

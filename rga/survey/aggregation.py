@@ -16,18 +16,21 @@ import pyarrow as pa
 
 from rga.errors import InputError, Problem
 from rga.survey.blas import one_blas_thread
-from rga.survey.data import quoted
-from rga.survey.design import MISSING, Design
+from rga.survey.data import FLOATS, known, quoted, require
+from rga.survey.design import MISSING, Design, shown
+from rga.survey.fpc import Sizes, fractions
 from rga.survey.grouping import Coder, Known, Table, group, keys, sum_by
 from rga.survey.sample import NEGATIVE, not_a_weight
-from rga.survey.statistics import Statistic, columns_of
+from rga.survey.statistics import Statistic, check, columns_of
 from rga.survey.summands import Summands, Values
 from rga.survey.sums import ByMargin, Crossing, Margins, Sums
 
 BATCH = 245_760  # rows: two row groups as DuckDB writes them
 BUFFER = "32MB"  # more than a batch, so that DuckDB's other threads do not wait for it to be taken
+INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT")  # whose text is the same in Python as in SQL
 FEW = 64  # texts of a column that are looked up one by one
 UNITS = ("survey", "stratum", "psu")
+STRATA = ("survey", "stratum")
 STAGED = Design(weight="weight", stratum="stratum", psu="psu")
 
 
@@ -47,10 +50,12 @@ def aggregate(
     (any but quantiles, which sums do not give), and ``survey``, which tells surveys apart (None: it is one). A respondent without
     weight is not in the sample; one without PSU is a PSU of its own; strata that are NULL are one. Memory is that of a batch
     and of the sums, whatever the number of respondents. The same rows in the same order give the same bits. Raises InputError where
-    a weight is not finite, or negative and not made so by calibration, or a stratum's fpc is less than its PSUs.
+    a column is not there, an expression does not fit, a weight is not finite, or negative and not made so by calibration, or a
+    stratum's fpc cannot be (`rga.survey.fpc`).
     """
     if design.ssu or design.replicates or design.numbers:
         raise ValueError("two stages, continuous margins and replicate weights take passes of their own: see `tabulate`")
+    check(con, relation, statistics)
     columns = [(statistic, *column) for statistic in statistics for column in columns_of(con, relation, statistic)]
     if not columns:
         raise ValueError("no statistic to estimate")
@@ -78,19 +83,25 @@ def _looked_at(
     few, or whose type names them: reading these alone takes a small part of the time that the pass takes."""
     dimensions = dict.fromkeys(name for by in breakdowns for name in by)
     named = dict.fromkeys(name for name in (survey, design.stratum, design.psu, *dimensions, *design.margins) if name)
-    types = {name: kind for name, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
+    require(con, relation, [*named, design.weight, design.fpc, design.base_weight])
+    found_types = {name.lower(): kind for name, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
+    types = {name: found_types[name.lower()] for name in named}
     texts = [name for name in named if types[name] == "VARCHAR" and name != design.psu]
-    no_psu = f"count(*) > count({quoted(design.psu)})" if design.psu else "TRUE"
+    no_psu = "TRUE"
+    if design.psu:
+        no_psu = f"count(*) > count({known(design.psu) if types[design.psu] in FLOATS else quoted(design.psu)})"
     negative = f"coalesce(min({quoted(design.weight)}) < 0, FALSE)" if design.weight and design.base_weight else "count(*) < 0"
     sample = f"WHERE {quoted(design.weight)} IS NOT NULL" if design.weight else ""
     distinct = "".join(f", list(DISTINCT {quoted(name)})" for name in texts)
     ((alone, below, *found),) = con.execute(f"SELECT {no_psu}, {negative}{distinct} FROM {relation} {sample}").fetchall()
     values = {name: sorted(set(many or []) - {None}) for name, many in zip(texts, found, strict=True)}
-    known = {name: Known(few) for name, few in values.items() if len(few) <= FEW}
+    coded = {name: Known(few) for name, few in values.items() if len(few) <= FEW}
+    for name in (name for name in (*dimensions, *design.margins) if types[name] not in ("VARCHAR", *INTEGERS)):
+        coded[name] = Known(cast=True)
     for name in (name for name in named if types[name].startswith("ENUM(")):
         ((of_type,),) = con.execute(f"SELECT enum_range(CAST(NULL AS {types[name]}))").fetchall()
-        known[name] = Known(of_type, enum=True)
-    return bool(alone), bool(below), known
+        coded[name] = Known(of_type, enum=True)
+    return bool(alone), bool(below), coded
 
 
 class _Pass:
@@ -121,7 +132,7 @@ class _Pass:
         self.tables, self.counts, self.fits = ({frozenset(by): Table() for by in self.breakdowns} for _ in range(3))
         self.joint = Table()
         self.people = Table()
-        self.fpc: dict[tuple[int, int], float] = {}
+        self.sizes = Sizes()
 
     @property
     def _cells(self) -> list[str]:
@@ -148,9 +159,9 @@ class _Pass:
         base = np.zeros(rows)
         if "base" in present:
             base = np.nan_to_num(part.column("base").to_numpy(zero_copy_only=False).astype(np.float64))
-        _check_weights(w, base, codes["survey"], self.coders["survey"])
-        if "fpc" in present and part.column("fpc").null_count < rows:
-            self._take_fpc(codes, part.column("fpc").to_numpy(zero_copy_only=False))
+        _check_weights(w, base, codes["survey"], self.coders["survey"], self.design.weight or "weight")
+        if "fpc" in present:
+            self.sizes.add(codes["survey"], codes["stratum"], part.column("fpc").to_numpy(zero_copy_only=False))
         values = self.summands.values(part)
         counted = (w != 0).astype(np.float64)
         squares = [w * w] if self.squared else []
@@ -160,10 +171,11 @@ class _Pass:
             coder.saw(of_finest[name])
         _add(self.people, [of_finest[name] for name in UNITS], finest, [np.ones(rows), w, counted])
         self._take_cells(of_finest, finest, values, UNITS, self.tables, [w, *squares])
-        self._take_cells(of_finest, finest, values, UNITS[:2], self.counts, [None if counted.all() else counted])
+        of_finest["alone"] = (of_finest["psu"] == self.coders["psu"].null).astype(np.int64)
+        self._take_cells(of_finest, finest, values, (*STRATA, "alone"), self.counts, [None if counted.all() else counted])
         if "base" in present:
             _add(self.joint, [of_finest[name] for name in (*UNITS, *self.margins)], finest, [w, w * w, base])
-            self._take_cells(of_finest, finest, values, (*UNITS[:2], *self.margins), self.fits, [base, *squares])
+            self._take_cells(of_finest, finest, values, (*STRATA, *self.margins), self.fits, [base, *squares])
 
     def _take_cells(
         self,
@@ -196,13 +208,6 @@ class _Pass:
     def _names(self, by: frozenset[str]) -> list[str]:
         return [f"d{j}" for j, dimension in enumerate(self.dimensions) if dimension in by]
 
-    def _take_fpc(self, codes: dict[str, np.ndarray], fpc: np.ndarray) -> None:
-        code, row = group([codes["survey"], codes["stratum"]])
-        largest = np.zeros(len(row))
-        np.maximum.at(largest, code, np.nan_to_num(fpc))
-        for key, value in zip(zip(codes["survey"][row], codes["stratum"][row], strict=True), largest, strict=True):
-            self.fpc[key] = max(self.fpc.get(key, 0.0), float(value))
-
     def sums(self, statistics: tuple[Statistic, ...], names: tuple[tuple[str, str], ...]) -> Sums:
         """Everything taken, sorted; the tables are used up."""
         sorted_ = {name: coder.sorted() for name, coder in self.coders.items()}
@@ -211,7 +216,8 @@ class _Pass:
         codes, (people,) = self.people.compact([place[name] for name in UNITS])
         new_stratum = changes(codes[:, :2])
         stratum = np.cumsum(new_stratum) - 1
-        alone = np.array([psu is None for psu in texts["psu"]], dtype=bool)[codes[:, 2]]
+        no_psu = np.array([psu is None for psu in texts["psu"]], dtype=bool)
+        alone = no_psu[codes[:, 2]]
         of_survey = sum_by(codes[:, 0], len(texts["survey"]), people)
         psus = np.bincount(stratum, weights=np.where(alone, people[:, 0], 1), minlength=int(new_stratum.sum())).astype(np.int64)
         strata = pd.DataFrame(
@@ -219,11 +225,15 @@ class _Pass:
                 "survey_id": texts["survey"][codes[new_stratum, 0]],
                 "name": texts["stratum"][codes[new_stratum, 1]],
                 "psus": psus,
-                "fraction": self._fraction(place, codes[new_stratum, :2], psus),
             }
         )
+        strata["fraction"] = 0.0
+        if self.design.fpc:
+            least, most = self.sizes.of(codes[new_stratum, :2], place["survey"], place["stratum"])
+            labels = (strata["survey_id"] + " " + strata["name"].map(shown)).str.strip().to_numpy()
+            strata["fraction"] = fractions(psus, least, most, self.design.fpc, labels)
         margins = self._margins(place) if self.design.base_weight else None
-        crossings = {by: self._crossing(by, place, margins) for by in self.tables}
+        crossings = {by: self._crossing(by, place, no_psu, margins) for by in self.tables}
         return Sums(
             statistics=statistics,
             names=names,
@@ -246,7 +256,7 @@ class _Pass:
 
     def _by_margin(self, by: frozenset[str], place: dict[str, np.ndarray], margins: Margins) -> ByMargin:
         names, count = self._names(by), len(self.margins)
-        codes, sums = self.fits[by].compact([place[name] for name in (*UNITS[:2], *self.margins, *names)])
+        codes, sums = self.fits[by].compact([place[name] for name in (*STRATA, *self.margins, *names)])
         stratum = np.unique(keys(list(codes[:, :2].T)), return_inverse=True)[1]
         cells = np.concatenate([margins.cells, codes[:, [0, *range(2, 2 + count)]]])
         joint = np.unique(keys(list(cells.T)), return_inverse=True)[1][len(margins.cells) :]
@@ -255,13 +265,15 @@ class _Pass:
             stratum, joint, dict(zip(dimensions, codes[:, 2 + count :].T, strict=True)), sums[0], sums[1] if self.squared else None
         )
 
-    def _crossing(self, by: frozenset[str], place: dict[str, np.ndarray], margins: Margins | None) -> Crossing:
+    def _crossing(self, by: frozenset[str], place: dict[str, np.ndarray], alone: np.ndarray, margins: Margins | None) -> Crossing:
+        """``alone`` says of each PSU's number whether it stands for none."""
         names = self._names(by)
         dimensions = [dimension for dimension in self.dimensions if dimension in by]
         codes, sums = self.tables[by].compact([place[name] for name in (*UNITS, *names)])
         psu = np.cumsum(changes(codes[:, :3])) - 1  # everybody is in some cell, and so every PSU in every breakdown
-        _, (counted,) = self.counts[by].compact([place[name] for name in (*UNITS[:2], *names)])
-        _, stratum_cell = np.unique(keys([*codes[:, :2].T, *codes[:, 3:].T]), return_inverse=True)
+        whether = np.arange(2)
+        _, (counted,) = self.counts[by].compact([place["survey"], place["stratum"], whether, *(place[name] for name in names)])
+        _, stratum_cell = np.unique(keys([*codes[:, :2].T, alone[codes[:, 2]], *codes[:, 3:].T]), return_inverse=True)
         return Crossing(
             psu=psu,
             codes=dict(zip(dimensions, codes[:, 3:].T, strict=True)),
@@ -271,18 +283,6 @@ class _Pass:
             counted=counted,
             by_margin=self._by_margin(by, place, margins) if margins else None,
         )
-
-    def _fraction(self, place: dict[str, np.ndarray], strata: np.ndarray, psus: np.ndarray) -> np.ndarray:
-        """Sampling fraction of each stratum from its largest fpc: a number of PSUs, or a fraction already."""
-        known = {(place["survey"][survey], place["stratum"][stratum]): size for (survey, stratum), size in self.fpc.items()}
-        largest = np.array([known.get((survey, stratum), 0.0) for survey, stratum in strata], dtype=np.float64)
-        with np.errstate(divide="ignore"):
-            fraction = np.where(largest > 1, psus / largest, largest)
-        if (wrong := fraction > 1 + 1e-12).any():
-            h = int(np.argmax(wrong))
-            what = f"the population is said to have {largest[h]:g} PSUs in a stratum of which {psus[h]} are in the sample"
-            raise InputError(Problem(what, "give the number of PSUs in the population, or the sampling fraction", variable="fpc"))
-        return np.minimum(fraction, 1.0)
 
 
 def _add(table: Table, codes: list[np.ndarray], finest: np.ndarray, numbers: list[np.ndarray]) -> None:
@@ -300,15 +300,15 @@ def changes(codes: np.ndarray) -> np.ndarray:
     return changed
 
 
-def _check_weights(w: np.ndarray, base: np.ndarray, survey: np.ndarray, coder: Coder) -> None:
+def _check_weights(w: np.ndarray, base: np.ndarray, survey: np.ndarray, coder: Coder, variable: str) -> None:
     wrong = not_a_weight(w, base) | (base < 0)
     if wrong.any():
         raise InputError(
             [
                 Problem(
-                    f"{coder.texts[code]}: {NEGATIVE[0]}",
+                    f"{coder.texts[code]}: {NEGATIVE[0]}".removeprefix(": "),
                     NEGATIVE[1],
-                    variable="weight",
+                    variable=variable,
                     rows=int(np.sum(wrong & (survey == code))),
                 )
                 for code in np.unique(survey[wrong])

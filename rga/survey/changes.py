@@ -22,7 +22,7 @@ from rga.survey.grouping import sum_by
 from rga.survey.intervals import t_interval
 from rga.survey.linearisation import influence
 from rga.survey.linked import ROUND, ROUNDS
-from rga.survey.sample import TABLE, Sample, sample_of
+from rga.survey.sample import ROW, TABLE, Sample, sample_of
 from rga.survey.statistics import Distribution, Quantile, Share, Statistic, Total, Values
 
 LEVEL, GAP = "level", "gap"
@@ -121,7 +121,7 @@ class _Stacked:
     @classmethod
     def of(cls, sample: Sample, statistics: Sequence[Statistic], dimensions: list[str]) -> _Stacked:
         columns = ", ".join(f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in [ROUND, *dimensions])
-        frame = sample.con.execute(f"SELECT {columns} FROM {TABLE} ORDER BY rowid").df()
+        frame = sample.con.execute(f"SELECT {columns} FROM {TABLE} ORDER BY {ROW}").df()
         codes = {name: frame[name].fillna(MISSING).to_numpy(dtype=object) for name in dimensions}
         earlier, later = (np.flatnonzero(frame[ROUND].to_numpy(dtype=object) == name) for name in ROUNDS)
         onto, explained = sample.projection

@@ -5,7 +5,7 @@ Belongs here: opening one for a query, naming its columns. Not here: what is ask
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from rga.errors import InputError, Problem
 Data = pd.DataFrame | duckdb.DuckDBPyRelation | Path | str | tuple[duckdb.DuckDBPyConnection, str]
 
 VIEW = "rga_data"
+FLOATS = ("FLOAT", "DOUBLE")
 
 
 @contextmanager
@@ -24,22 +25,59 @@ def opened(data: Data) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
     """A connection, and the name under which it knows ``data``.
 
     ``data`` is a pandas frame, the path of a Parquet file, a DuckDB relation (read into memory: a relation does not give its
-    connection away), or a connection with the name of a table or view in it, which is left open. Raises InputError where there is
-    no such file.
+    connection away), or a connection with the name of a table or view in it, which is left open. A number that is NaN is missing,
+    but in tables of a connection, where it is as DuckDB has it: larger than any other. Raises InputError where there is no such
+    file, and whatever DuckDB has to say of a query that does not fit the data.
     """
     if isinstance(data, tuple):
-        yield data
+        with telling():
+            yield data
         return
-    with duckdb.connect() as con:
+    with telling(), duckdb.connect() as con:
         if isinstance(data, pd.DataFrame):
-            con.register(VIEW, data)
-        elif isinstance(data, duckdb.DuckDBPyRelation):
-            con.register(VIEW, data.to_arrow_table())
-        elif Path(data).is_file():
-            con.read_parquet(str(data)).create_view(VIEW)
+            con.register(VIEW, data)  # reads NaN as NULL
         else:
-            raise InputError(Problem("no such file", "give the path of a Parquet file", file=str(data)))
+            if isinstance(data, duckdb.DuckDBPyRelation):
+                relation = con.from_arrow(data.to_arrow_table())
+            elif Path(data).is_file():
+                relation = con.read_parquet(str(data))
+            else:
+                raise InputError(Problem("no such file", "give the path of a Parquet file", file=str(data)))
+            columns = zip(relation.columns, relation.types, strict=True)
+            numbers = [f"{known(name)} AS {quoted(name)}" for name, kind in columns if str(kind) in FLOATS]
+            relation.select(f"* REPLACE ({', '.join(numbers)})" if numbers else "*").create_view(VIEW)
         yield con, VIEW
+
+
+@contextmanager
+def telling(variable: str | None = None) -> Iterator[None]:
+    """Raise InputError with DuckDB's words, without its query, where the data or what is asked of them are at fault."""
+    try:
+        yield
+    except (duckdb.ProgrammingError, duckdb.DataError) as error:
+        what = str(error).split("\n\nLINE")[0].split(": ", 1)[-1]
+        raise InputError(Problem(what, "correct the expression or the data", variable=variable)) from error
+
+
+def require(con: duckdb.DuckDBPyConnection, relation: str, columns: Iterable[str | None]) -> None:
+    """Raise InputError naming those of ``columns`` that ``relation`` does not have, in whatever case: None is no column."""
+    found = {name.lower() for name, *_ in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
+    missing = [name for name in dict.fromkeys(columns) if name is not None and name.lower() not in found]
+    if missing:
+        what, remedy = "no such column in the data", "correct the design, the crossing or the domain that names it"
+        raise InputError([Problem(what, remedy, variable=name) for name in missing])
+
+
+def refuse_names(dimensions: Iterable[str], columns: Iterable[str]) -> None:
+    """Raise InputError naming the ``dimensions`` called like one of the table's own ``columns``."""
+    if clash := [name for name in dimensions if name in set(columns)]:
+        what = "the table has a column of this name"
+        raise InputError([Problem(what, "rename the column of the data", variable=name) for name in clash])
+
+
+def known(number: str) -> str:
+    """The column ``number`` (FLOAT or DOUBLE) with NULL for NaN."""
+    return f"CASE WHEN NOT isnan({quoted(number)}) THEN {quoted(number)} END"
 
 
 def quoted(name: str) -> str:

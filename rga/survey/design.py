@@ -21,6 +21,9 @@ TOTAL = "_T"
 MISSING = "_U"
 OTHER = "_O"
 
+# A stratum sampled up to this is sampled whole, as in R: its first stage has no variance.
+WHOLE = 1 - 1e-7
+
 SEX = "sex"
 WOMEN = "F"
 MEN = "M"
@@ -68,6 +71,9 @@ class Design:
     base_weight: str | None = None
     margins: tuple[str, ...] = ()
     numbers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        lonely_psu_of("the design", self.lonely_psu)
 
 
 def shown(name: object) -> str:

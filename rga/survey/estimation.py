@@ -103,6 +103,7 @@ def _portions(sums: Sums, survey: np.ndarray) -> Iterator[range]:
         yield range(start, count)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # an infinite answer, or one too large to be squared: not a number in the end
 def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, surveys: range, breakdown: tuple[str, ...]) -> Part:
     """The value is R = sum T / sum X over the PSUs of a cell, T and X the sums of w y and w x; its linearised value per PSU is
     z_c = (T_c - R X_c) / sum X (Wolter 2007, ch. 6). A total's is T_c itself."""
@@ -161,13 +162,13 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     deviations = Deviations(sample, psu_z, own, fitted)
     answers = in_psus(answered)
     raw = deviations.variance()
-    variance, df = finished(raw, Answered.of(sample, answers), sample.average)
+    variance, df = finished(raw, Answered.of(sample, answers), sample.average, is_total)
 
     n, numerator_n, population, value = (np.reshape(array, shape) for array in (n, numerator_n, population, value))
     numerator_n = np.where(is_share, numerator_n, 0)
     se = np.where(is_share & ((value == 0) | (value == 1)), 0.0, np.sqrt(variance))
-    outside = is_share & no_share(value)
-    value[outside], se[outside] = np.nan, np.nan
+    value[is_share & no_share(value)] = np.nan
+    se[np.isnan(value) | np.isinf(se)] = np.nan
     yy, yx, xx = (of_cell[:, which] for which in (at.yy, at.yx, at.xx))
     squares, left = yy - 2 * ratio * yx + ratio**2 * xx, total - ratio * divisor
     simple = _simple_random_variance(sums, surveys, n, population, squares.reshape(shape), left.reshape(shape))

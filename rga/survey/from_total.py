@@ -31,7 +31,7 @@ def se_from_total(part: Part, everybody: Part, is_total: np.ndarray) -> np.ndarr
     raw = part.deviations.variance_from(everybody.deviations, products)
     answered = Answered.of(part.sample, everybody.answered)
     shape = raw.shape
-    wide = Answered(*(np.broadcast_to(counts, shape) for counts in (answered.psus, answered.strata, answered.counted)))
+    wide = Answered(*(np.broadcast_to(counts, shape) for counts in vars(answered).values()))
     variance, _ = finished(raw, wide, part.sample.average)
     unknown = np.isnan(part.se) | (part.se == 0) | is_total | (part.n == everybody.n)
     return np.where(unknown, np.nan, np.sqrt(variance))

@@ -23,10 +23,12 @@ FEW = 25_000  # rows that are not worth adding up before the end
 
 
 class Known(NamedTuple):
-    """Every text of a column, and whether they are those of its type (ENUM, a category of pandas)."""
+    """Every text of a column, and whether they are those of its type (ENUM, a category of pandas); ``cast``: what the engine writes
+    for a value that is no text (`true`, 0.1) is to be the text."""
 
     texts: Sequence[str] = ()
     enum: bool = False
+    cast: bool = False
 
 
 class Coder:
@@ -38,23 +40,30 @@ class Coder:
 
     def __init__(self, missing: str | None = None, known: Known | None = None) -> None:
         self.missing, self.known = missing, known or Known()
-        self._null = len(self.known.texts) if self.known.enum else 0  # a list's places begin with 1, an ENUM's with 0
+        self._place = len(self.known.texts) if self.known.enum else 0  # a list's places begin with 1, an ENUM's with 0
         self.texts: list[str | None] = [*self.known.texts]
         if self.texts:
-            self.texts.insert(self._null, missing)
+            self.texts.insert(self._place, missing)
         self._codes: dict[str | None, int] = {}
         self._seen = np.zeros(len(self.texts), dtype=bool)
+
+    @property
+    def null(self) -> int:
+        """The number of NULL, -1 if there was none."""
+        return self._place if self.known.texts else self._codes.get(self.missing, -1)
 
     def sql(self, column: str) -> str:
         """What ``codes`` reads of ``column`` (quoted)."""
         if self.known.enum:
             return f"CAST(enum_code({column}) AS INTEGER)"
+        if self.known.cast:
+            return f"CAST({column} AS VARCHAR)"
         return f"list_position([{', '.join(map(literal, self.known.texts))}], {column})" if self.known.texts else column
 
     def codes(self, column: pa.Array) -> np.ndarray:
         """A number for each value of ``column``: its place in ``texts``."""
         if self.known.texts:
-            return (column.fill_null(self._null) if column.null_count else column).to_numpy()
+            return (column.fill_null(self._place) if column.null_count else column).to_numpy()
         encoded = column.dictionary_encode(null_encoding="encode")
         texts = [self.missing if value is None or value != value else str(value) for value in encoded.dictionary.to_pylist()]
         numbers = np.array([self._codes.setdefault(text, len(self._codes)) for text in texts], dtype=np.int64)

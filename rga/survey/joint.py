@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import stdtr
 
-from rga.survey.data import Data
+from rga.survey.data import Data, refuse_names
 from rga.survey.design import TOTAL, Design
 from rga.survey.estimation import POPULATION_SCALE, no_share
 from rga.survey.intervals import korn_graubard, logit_interval, t_interval
@@ -27,6 +27,7 @@ from rga.survey.statistics import Distribution, Quantile, Share, Statistic, Tota
 
 # Respondents x results held at a time: what memory the influence values take, however many results are wanted.
 BLOCK = 4_000_000
+MEASURES = ["value", "se", "ci_low", "ci_high", "n", "population", "deff", "df", "cv"]
 
 
 @dataclass(frozen=True)
@@ -128,12 +129,14 @@ def jointly(data: Data, design: Design, results: Sequence[Result]) -> Joint:
     ``stratum`` that is the same in both; who is in one round only has an id of her or his own. Each round is then a domain of one
     sample, and the covariance comes from PSUs in both. The margins of surveys that were calibrated apart are to have categories
     that tell the survey. Raises InputError and ValueError as `rga.survey.sample.sample_of` does, InputError for a domain's
-    column that is not there, duckdb.Error where an expression does not fit the table.
+    column that is not there, or called like one of the table's, and where an expression does not fit the data.
     """
+    refuse_names({name for result in results for name in result.domain}, ["code", "category", *MEASURES])
     with sample_of(data, design) as sample:
         return _joint(sample, results)
 
 
+@np.errstate(over="ignore", invalid="ignore")  # an infinite answer, or one too large to be squared: not a number in the end
 def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
     statistics = list(dict.fromkeys(result.statistic for result in results))
     if not statistics:
@@ -158,11 +161,11 @@ def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
     is_share = np.array([isinstance(kind, Share | Distribution) for kind in kinds], dtype=bool)
     is_quantile = np.array([isinstance(kind, Quantile) for kind in kinds], dtype=bool)
     is_total = np.array([isinstance(kind, Total) for kind in kinds], dtype=bool)
-    value = np.where(is_share & no_share(value), np.nan, value)
+    value = np.where(np.isinf(value) | (is_share & no_share(value)), np.nan, value)
     bound = is_share & ((value == 0) | (value == 1))
     covariance = stages.covariance(z, inside)
     unknown = (stages.silent(inside, ~is_total) & ~bound) | np.isnan(value)
-    se = np.where(unknown, np.nan, np.sqrt(np.diag(covariance)))
+    se = np.where(unknown | ~np.isfinite(np.diag(covariance)), np.nan, np.sqrt(np.diag(covariance)))
 
     low, high = t_interval(value, se, df)
     inner = logit_interval(np.where(is_share, value, np.nan), se, df)
@@ -182,10 +185,7 @@ def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
         cv = np.where(value != 0, se / np.abs(value), np.nan)
     covariance[np.isnan(se)] = np.nan
     covariance[:, np.isnan(se)] = np.nan
-    measures = {
-        "value": value, "se": se, "ci_low": low, "ci_high": high,
-        "n": n, "population": population, "deff": deff, "df": df, "cv": cv,
-    }  # fmt: skip
+    measures = dict(zip(MEASURES, (value, se, low, high, n, population, deff, df, cv), strict=True))
     return Joint(_keys(values, results, column, result_of).assign(**measures), covariance, stages, z, inside)
 
 

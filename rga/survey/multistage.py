@@ -13,10 +13,8 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.design import Design, LonelyPsu, shown
-
-# A stratum sampled up to this is sampled whole, as in R: its first stage has no variance.
-WHOLE = 1 - 1e-7
+from rga.survey.design import WHOLE, Design, LonelyPsu, shown
+from rga.survey.fpc import fractions
 
 
 @dataclass(frozen=True)
@@ -153,13 +151,14 @@ class Stages:
     def silent(self, inside: np.ndarray, of_ratios: np.ndarray) -> np.ndarray:
         """Results of whose variance the sample says nothing.
 
-        Nobody answered; or every stratum of the domain was left out as lonely; or, for a ratio, one PSU holds all answers, so that
-        its influence values add up to 0 whatever the truth (unless it stands in a stratum sampled whole).
+        Nobody answered; or every stratum of the domain was left out as lonely, or the whole sample is one PSU; or, for a ratio, one
+        PSU holds all answers, so that its influence values add up to 0 whatever the truth (unless it stands in a stratum sampled
+        whole).
         """
         psus = inside if self.ssus is None else self.ssus.any(inside)
         drawn = psus & ~self.psus.whole[self.psus.group][:, None]
         strata, size = self.psus.any(psus), self.psus.size
-        left_out = (size == 1) & ~self.psus.whole & (self.lonely_psu != "adjust")
+        left_out = (size == 1) & ~self.psus.whole & (self.lonely_psu != "adjust" or len(self.psus.group) == 1)
         alone = (psus.sum(axis=0) == 1) & drawn.any(axis=0) & of_ratios
         return ~(strata & ~left_out[:, None]).any(axis=0) | alone
 
@@ -174,13 +173,13 @@ def stages_of(frame: pd.DataFrame, design: Design) -> Stages:
     """
     stratum_of, stratum = _codes(frame["stratum"])
     psu_of = _nested(stratum_of, frame["psu"])
-    psus = _stage(psu_of, stratum_of, frame["fpc"], "fpc", frame["stratum"])
+    psus = _stage(psu_of, stratum_of, frame["fpc"], design.fpc or "fpc", frame["stratum"], "stratum")
     if design.lonely_psu == "fail":
         _refuse_lonely(psus, stratum)
     if not (psus.fraction > 0).any() or (design.ssu is None and design.ssu_fpc is None):
         return Stages(*_sorted(psu_of), psus, None, design.lonely_psu)
     ssu_of = _nested(psu_of, frame["ssu"])
-    ssus = _stage(ssu_of, psu_of, frame["ssu_fpc"], "ssu_fpc", frame["psu"])
+    ssus = _stage(ssu_of, psu_of, frame["ssu_fpc"], design.ssu_fpc or "ssu_fpc", frame["psu"], "PSU")
     return Stages(*_sorted(ssu_of), psus, ssus, design.lonely_psu)
 
 
@@ -203,7 +202,7 @@ def _nested(outer: np.ndarray, column: pd.Series) -> np.ndarray:
     return nested
 
 
-def _stage(unit: np.ndarray, group: np.ndarray, fpc: pd.Series, name: str, labels: pd.Series) -> Stage:
+def _stage(unit: np.ndarray, group: np.ndarray, fpc: pd.Series, variable: str, labels: pd.Series, called: str) -> Stage:
     _, row = np.unique(unit, return_index=True)
     of_unit = group[row]
     first = np.flatnonzero(np.diff(of_unit, prepend=-1))
@@ -213,27 +212,8 @@ def _stage(unit: np.ndarray, group: np.ndarray, fpc: pd.Series, name: str, label
     known = np.where(np.isnan(given), np.inf, given)
     np.minimum.at(least, group, known)
     np.maximum.at(most, group, known)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        fraction = np.where(least <= 1, least, size / least)
-    problems = []
-    names = labels.to_numpy()[row[first]]
-    for wrong, what in (
-        (most != least, "varies within one stratum" if name == "fpc" else "varies within one PSU"),
-        (least <= 0, "is not a positive number"),
-        (fraction > 1, "is less than the number of units sampled"),
-    ):
-        problems += [
-            Problem(
-                f"{name} {what}",
-                "give the number of units in the population, or the fraction sampled, the same on every row",
-                variable=name,
-                code=shown(of),
-            )
-            for of in names[wrong]
-        ]
-    if problems:
-        raise InputError(problems)
-    return Stage(of_unit, first, fraction)
+    names = np.array([shown(of) for of in labels.to_numpy()[row[first]]], dtype=object)
+    return Stage(of_unit, first, fractions(size, least, most, variable, names, called))
 
 
 def _refuse_lonely(psus: Stage, names: np.ndarray) -> None:

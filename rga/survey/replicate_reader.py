@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.data import quoted
+from rga.survey.data import quoted, require
 from rga.survey.design import MISSING, Design, Replicates
-from rga.survey.statistics import Quantile, Statistic, columns_of
+from rga.survey.statistics import Quantile, Statistic, check, columns_of
 
 CHUNK_VALUES = 30_000_000  # numbers held at once: a quarter of a gigabyte
 ROWS_A_VECTOR = 2048  # of DuckDB
@@ -51,7 +51,8 @@ class Reader:
         self.con, self.design, self.replicates = con, design, replicates
         self.dimensions = list(dict.fromkeys(d for breakdown in by for d in breakdown))
         design_columns = [c for c in (design.weight, design.stratum, design.psu) if c is not None]
-        _check_columns(con, relation, [*design_columns, *replicates.columns, *self.dimensions])
+        require(con, relation, [*design_columns, *replicates.columns, *self.dimensions])
+        check(con, relation, statistics)
         weight = f"CAST({quoted(design.weight)} AS DOUBLE)" if design.weight else "1.0"
         self.source = f"{relation} WHERE {weight} IS NOT NULL" if design.weight else relation
         self.names: list[tuple[str, str]] = []
@@ -136,10 +137,3 @@ class Reader:
                 problems.append(Problem(what, "correct it: everybody with a weight has them all", variable=column, rows=int(rows)))
         if problems:
             raise InputError(problems)
-
-
-def _check_columns(con: duckdb.DuckDBPyConnection, relation: str, names: list[str]) -> None:
-    found = {name.lower() for name in con.execute(f"SELECT * FROM {relation} LIMIT 0").df().columns}
-    missing = [name for name in dict.fromkeys(names) if name.lower() not in found]
-    if missing:
-        raise InputError([Problem("no such column in the data", "correct the design or the crossing", variable=n) for n in missing])

@@ -49,12 +49,13 @@ def make_replicates(
     the PSU to 0 and all others to H/(H - 1)). ``recalibrate`` is given the weights of each replicate and returns those to use. A
     respondent without weight has no replicate weights (NaN). Raises InputError where the design does not allow the method.
     """
+    columns = (design.weight, design.stratum, design.psu, design.fpc)
+    if missing := [name for name in columns if name is not None and name not in data]:
+        raise InputError([Problem("no such column in the data", "correct the design", variable=name) for name in missing])
     weight = data[design.weight].to_numpy(dtype=np.float64, na_value=np.nan) if design.weight else np.ones(len(data))
     sampled = ~np.isnan(weight)
-    if len(data) and (weight[sampled] < 0).any():
-        raise InputError(
-            Problem("a weight is negative", "correct it", variable=design.weight, rows=int((weight[sampled] < 0).sum()))
-        )
+    if rows := int(((weight < 0) | np.isinf(weight)).sum()):
+        raise InputError(Problem("a weight is negative or infinite", "correct it", variable=design.weight, rows=rows))
     sample = _Sample.of(data[sampled], design)
     strata, psus = len(sample.names), len(sample.stratum)
     planned = {"bootstrap": count, "BRR": 2 * strata, "Fay": 2 * strata}.get(method, psus)
@@ -82,9 +83,9 @@ def make_replicates(
     if recalibrate is not None:
         for replicate in range(weights.shape[1]):
             weights[sampled, replicate] = recalibrate(weights[sampled, replicate])
-    columns = tuple(f"replicate_{r + 1}" for r in range(weights.shape[1]))
+    names = tuple(f"replicate_{r + 1}" for r in range(weights.shape[1]))
     given = tuple(rscales.tolist()) if rscales is not None else None
-    return weights, Replicates(columns, method, rho=rho if method == "Fay" else 0.0, scale=scale, rscales=given)
+    return weights, Replicates(names, method, rho=rho if method == "Fay" else 0.0, scale=scale, rscales=given)
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def estimate_replicates(
     Not defined, and NaN: value where the weights (or a ratio's denominators) add up to 0; se where a single PSU (rank 1) holds
     all answers, as its replicates do not vary (R says 0), except of a share at 0 or 1 (se 0) and of totals, which do vary; limits
     without degrees of freedom; se of a quantile with a Woodruff limit outside 0..1. Raises InputError where weights or scale
-    factors are at fault, ValueError without ``design.replicates``, duckdb.Error where an expression does not fit the data.
+    factors are at fault, ValueError without ``design.replicates``, InputError where an expression does not fit the data.
     """
     if design.replicates is None:
         raise ValueError("the design has no replicate weights")

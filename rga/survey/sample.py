@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Number
 from typing import Any
 
 import duckdb
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.data import Data, literal, opened, quoted
+from rga.survey.data import Data, literal, opened, quoted, require
 from rga.survey.design import MISSING, TOTAL, Design
 from rga.survey.multistage import Stages, stages_of
 from rga.survey.statistics import Statistic, Values, values_of
@@ -25,6 +26,7 @@ from rga.survey.statistics import Statistic, Values, values_of
 Domain = Mapping[str, Any]
 
 TABLE = "rga_respondents"
+ROW = "rga_row"  # its column that numbers the respondents: `rowid` may be one of the data's
 
 
 @dataclass(frozen=True)
@@ -61,8 +63,8 @@ class Sample:
         return onto, np.divide(self.margins * weight, root, out=np.zeros_like(self.margins), where=known)
 
     def values(self, statistics: Sequence[Statistic]) -> Values:
-        """Every statistic for every respondent. Raises duckdb.Error where an expression does not fit the table."""
-        return values_of(self.con, TABLE, list(statistics), order="rowid")
+        """Every statistic for every respondent. Raises InputError where an expression does not fit the table."""
+        return values_of(self.con, TABLE, list(statistics), order=ROW)
 
     def domains(self, domains: Sequence[Domain]) -> np.ndarray:
         """Who is in which domain: respondents x domains, boolean.
@@ -71,11 +73,10 @@ class Sample:
         whose category is missing. Text is compared with the column's text, a number with its number. Raises InputError for a column
         that is not there.
         """
-        known = {name for name, *_ in self.con.execute(f"DESCRIBE {TABLE}").fetchall()}
-        _require(known, [name for domain in domains for name in domain], "domain")
+        require(self.con, TABLE, [name for domain in domains for name in domain])
         terms = [" AND ".join(_term(name, category) for name, category in domain.items()) or "TRUE" for domain in domains]
         query = ", ".join(f"COALESCE({term}, FALSE)::TINYINT AS d{k}" for k, term in enumerate(terms))
-        frame = self.con.execute(f"SELECT {query} FROM {TABLE} ORDER BY rowid").df()
+        frame = self.con.execute(f"SELECT {query} FROM {TABLE} ORDER BY {ROW}").df()
         return frame.to_numpy(dtype=bool)
 
 
@@ -90,14 +91,13 @@ def sample_of(data: Data, design: Design) -> Iterator[Sample]:
     if design.replicates is not None:
         raise ValueError("replicate weights give variances without influence values: leave `replicates` out of the design here")
     with opened(data) as (con, source):
-        known = {name for name, *_ in con.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
         parts = {name: getattr(design, name) for name in ("weight", "stratum", "psu", "ssu", "fpc", "ssu_fpc", "base_weight")}
-        _require(known, [column for column in (*parts.values(), *design.margins, *design.numbers) if column], "design")
+        require(con, source, (*parts.values(), *design.margins, *design.numbers))
         present = f"WHERE {quoted(design.weight)} IS NOT NULL" if design.weight else ""
-        con.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT * FROM {source} {present}")
+        con.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT *, row_number() OVER () AS {ROW} FROM {source} {present}")
         try:
             columns = ", ".join(f"{_design_sql(name, column)} AS {name}" for name, column in parts.items())
-            frame = con.execute(f"SELECT {columns} FROM {TABLE} ORDER BY rowid").df()
+            frame = con.execute(f"SELECT {columns} FROM {TABLE} ORDER BY {ROW}").df()
             weight = frame["weight"].to_numpy(dtype=np.float64, na_value=np.nan)
             base = np.nan_to_num(frame["base_weight"].to_numpy(dtype=np.float64, na_value=np.nan))
             _check(weight, base, design)
@@ -113,7 +113,7 @@ def _basis(con: duckdb.DuckDBPyConnection, design: Design, weight: np.ndarray, b
         return np.zeros((len(base), 0))
     texts = [f"COALESCE(CAST({quoted(name)} AS VARCHAR), '{MISSING}') AS m{k}" for k, name in enumerate(design.margins)]
     numbers = [f"CAST({quoted(name)} AS DOUBLE) AS x{k}" for k, name in enumerate(design.numbers)]
-    frame = con.execute(f"SELECT {', '.join([*texts, *numbers])} FROM {TABLE} ORDER BY rowid").df()
+    frame = con.execute(f"SELECT {', '.join([*texts, *numbers])} FROM {TABLE} ORDER BY {ROW}").df()
     columns = []
     for k in range(len(design.margins)):
         code, distinct = pd.factorize(frame[f"m{k}"])
@@ -139,23 +139,14 @@ def _design_sql(part: str, column: str | None) -> str:
 
 def _term(name: str, category: object) -> str:
     column = quoted(name)
+    if category is None or category is pd.NA or category != category or category == MISSING:
+        return f"({column} IS NULL OR CAST({column} AS VARCHAR) = '{MISSING}')"
     if category == TOTAL:
         return "TRUE"
-    if category == MISSING or category is None:
-        return f"({column} IS NULL OR CAST({column} AS VARCHAR) = '{MISSING}')"
     if isinstance(category, str):
         return f"CAST({column} AS VARCHAR) = {literal(category)}"
-    return f"{column} = {category}"
-
-
-def _require(known: set[str], columns: list[str], where: str) -> None:
-    if missing := sorted(set(columns) - known):
-        raise InputError(
-            [
-                Problem(f"no such column, but the {where} names it", f"correct the {where}, or add the column", variable=name)
-                for name in missing
-            ]
-        )
+    is_number = isinstance(category, Number | np.bool_)
+    return f"{column} = {category if is_number else literal(str(category))}"
 
 
 def not_a_weight(weight: np.ndarray, base: np.ndarray) -> np.ndarray:

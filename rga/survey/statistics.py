@@ -5,12 +5,13 @@ Belongs here: what each statistic is, and its value for every respondent. Not he
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import duckdb
 import numpy as np
 
-from rga.survey.data import literal
+from rga.survey.data import literal, telling
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Quantile:
 
 
 Statistic = Share | Mean | Total | Ratio | Distribution | Quantile
+EXPRESSIONS = ("universe", "value", "numerator", "denominator")
 
 
 @dataclass(frozen=True)
@@ -94,8 +96,9 @@ class Values:
 def values_of(con: duckdb.DuckDBPyConnection, relation: str, statistics: list[Statistic], order: str) -> Values:
     """Values of ``statistics`` for the respondents of ``relation``, in the order of its column (or expression) ``order``.
 
-    Raises duckdb.Error where an expression does not fit the table.
+    Raises InputError where an expression does not fit the table.
     """
+    check(con, relation, statistics)
     names: list[tuple[str, str]] = []
     kinds: list[Statistic] = []
     ys: list[str] = []
@@ -122,11 +125,30 @@ def values_of(con: duckdb.DuckDBPyConnection, relation: str, statistics: list[St
     return Values(names, kinds, np.where(known, top, 0.0), np.where(known, base, 0.0), known)
 
 
+def check(con: duckdb.DuckDBPyConnection, relation: str, statistics: Sequence[Statistic]) -> None:
+    """Raise InputError naming the first statistic with an expression that does not fit ``relation``.
+
+    Expressions stand in queries beside columns that are named here; alone, none of these can be taken for one of the data.
+    """
+
+    def bind(those: Sequence[Statistic]) -> None:
+        expressions = [f"({getattr(s, part)})" for s in those for part in EXPRESSIONS if getattr(s, part, "").strip()]
+        con.execute(f"SELECT 1 FROM {relation} WHERE [{', '.join(f'{e} IS NULL' for e in expressions)}] IS NULL LIMIT 0").fetchall()
+
+    try:
+        bind(statistics)
+    except (duckdb.ProgrammingError, duckdb.DataError):
+        for statistic in statistics:
+            with telling(statistic.code):
+                bind([statistic])
+        raise
+
+
 def columns_of(con: duckdb.DuckDBPyConnection, relation: str, statistic: Statistic) -> list[tuple[str, str, str]]:
     """Category, y and x (SQL) of each column that ``statistic`` takes."""
     match statistic:
         case Share():
-            return [("_T", f"({statistic.numerator})", "1")]
+            return [("_T", f"CAST(({statistic.numerator}) AS BOOLEAN)", "1")]
         case Ratio():
             return [("_T", statistic.numerator, statistic.denominator)]
         case Distribution():

@@ -72,6 +72,7 @@ class Summands:
             width += 6 if ratio else 3
         return cls(tuple(select), width, len(shares), tuple(numbers), *map(as_slice, at))
 
+    @np.errstate(over="ignore")
     def values(self, batch: pa.RecordBatch) -> Values:
         """Those of a batch of respondents, which has the columns of ``select``."""
         numbers = []
@@ -157,7 +158,7 @@ class Values:
 def _answer(statistic: Statistic, y: str) -> str:
     """1, 0, or NULL where the respondent is not in the base. A byte travels faster than a bit, which has to be packed."""
     universe = statistic.universe.strip()
-    answer = f"CAST(CAST(({y}) AS BOOLEAN) AS TINYINT)"
+    answer = f"CAST(({y}) AS TINYINT)"
     return f"CASE WHEN ({universe}) THEN {answer} END" if universe and universe != "TRUE" else answer
 
 

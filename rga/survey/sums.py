@@ -21,7 +21,8 @@ class Crossing:
 
     ``psu`` numbers the PSU, ``codes`` the category of each dimension. The matrices are groups x columns of `Summands`:
     ``weighted`` are sums times w, ``squared`` times w^2 (where some have no PSU or a negative weight). ``counted`` are sums over
-    respondents of weight other than 0 who share stratum and cell, which ``stratum_cell`` gives for each group. ``by_margin``: see
+    respondents of weight other than 0 who share stratum and cell, and all have a PSU or none has, which ``stratum_cell`` gives for
+    each group. ``by_margin``: see
     there.
     """
 

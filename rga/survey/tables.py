@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from rga.survey import gaps
 from rga.survey.blas import one_blas_thread
+from rga.survey.data import refuse_names
 from rga.survey.design import SEX, TOTAL, LonelyPsu, breakdown_name
 from rga.survey.estimation import Part, parts, whole, with_rules
 from rga.survey.from_total import se_from_total
@@ -34,9 +35,11 @@ THREADS = 2
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows of one table and breakdown: ``keys`` (numbers) of the survey, statistic and categories, and the measures."""
+    """Rows of one table and breakdown: numbers of the survey, of the statistic (``column``) and of the categories; the measures."""
 
-    keys: dict[str, np.ndarray]
+    survey: np.ndarray
+    column: np.ndarray
+    codes: dict[str, np.ndarray]
     measures: dict[str, np.ndarray]
 
 
@@ -147,8 +150,10 @@ def _gaps(sums: Sums, part: Part) -> Rows:
 def _rows(part: Part, codes: dict[str, np.ndarray], measures: dict[str, np.ndarray], kept: np.ndarray) -> Rows:
     """Of arrays surveys x cells x statistics those ``kept``, by survey, statistic and cell."""
     survey, column, cell = np.nonzero(kept.transpose(0, 2, 1))
-    keys = {"survey": survey + part.surveys.start, "column": column} | {name: code[cell] for name, code in codes.items()}
-    return Rows(keys, {name: array[survey, cell, column] for name, array in measures.items()})
+    of_cell = {name: code[cell] for name, code in codes.items()}
+    return Rows(
+        survey + part.surveys.start, column, of_cell, {name: array[survey, cell, column] for name, array in measures.items()}
+    )
 
 
 def _joined(
@@ -162,16 +167,18 @@ def _joined(
         "category": [category for _, category in sums.names],
     }
     dimensions = [name for name in sums.dimensions if name != without]
+    refuse_names(dimensions, [*of_statistics, "breakdown", *measures])
     for by, many in found:
         if not many:
             continue
-        keys = {name: np.concatenate([rows.keys[name] for rows in many]) for name in many[0].keys}
-        nothing = np.zeros(len(keys["survey"]), dtype=np.int64)
-        keyed = {"survey_id": _texts(sums.surveys, keys["survey"])}
-        keyed |= {name: _texts(values, keys["column"]) for name, values in of_statistics.items()}
+        survey, column = (np.concatenate([getattr(rows, name) for rows in many]) for name in ("survey", "column"))
+        codes = {name: np.concatenate([rows.codes[name] for rows in many]) for name in many[0].codes}
+        nothing = np.zeros(len(survey), dtype=np.int64)
+        keyed = {"survey_id": _texts(sums.surveys, survey)}
+        keyed |= {name: _texts(values, column) for name, values in of_statistics.items()}
         keyed["breakdown"] = _texts([breakdown_name(by)], nothing)
         for name in dimensions:
-            keyed[name] = _texts(sums.categories[name], keys[name]) if name in keys else _texts([TOTAL], nothing)
+            keyed[name] = _texts(sums.categories[name], codes[name]) if name in codes else _texts([TOTAL], nothing)
         for name, array in keyed.items():
             texts.setdefault(name, []).append(array)
     if not texts:

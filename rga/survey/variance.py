@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.design import shown
+from rga.survey.design import WHOLE, shown
 from rga.survey.grouping import Places, sum_by
 from rga.survey.sums import Sums
 
@@ -23,7 +23,8 @@ class Sample:
 
     PSUs are rows, sorted by survey and stratum; a row that is ``alone`` stands for ``respondents`` who are a PSU each. ``psus`` are
     those of a stratum in the whole sample, n_h; ``scale`` is (1 - f_h) n_h / (n_h - 1), or what the rule for lonely PSUs puts in
-    its place: 1 - f_h under `adjust`, 0 under the others. ``average``: surveys under that rule.
+    its place: 1 - f_h under `adjust`, 0 under the others. ``whole``: strata all of whose PSUs are in the sample, which are never
+    lonely; ``informs``: strata that the rule does not leave out. ``average``: surveys under that rule.
     """
 
     first_psu: int
@@ -36,6 +37,7 @@ class Sample:
     first_row_of_stratum: np.ndarray
     psus: np.ndarray
     survey_of_stratum: np.ndarray
+    whole: np.ndarray
     informs: np.ndarray
     scale: np.ndarray
     average: np.ndarray
@@ -51,8 +53,10 @@ class Sample:
         here = slice(of_first, of_first + (stratum[-1] + 1 if len(stratum) else 0))
         starts = np.flatnonzero(np.diff(stratum, prepend=-1))
         n_h, rule = strata["psus"][here], strata["lonely_psu"][here]
-        informs = (n_h > 1) | (rule == "adjust")
-        scale = np.where(informs, n_h / np.maximum(n_h - 1, 1), 0.0) * (1 - strata["fraction"][here])
+        whole = strata["fraction"][here] > WHOLE
+        others = np.bincount(survey[starts], weights=n_h)[survey[starts]] > 1 if len(starts) else whole
+        informs = (n_h > 1) | ((rule == "adjust") & others) | whole
+        scale = np.where(informs & ~whole, n_h / np.maximum(n_h - 1, 1), 0.0) * (1 - strata["fraction"][here])
         return cls(
             int(first),
             int(of_first),
@@ -64,6 +68,7 @@ class Sample:
             starts,
             n_h,
             survey[starts],
+            whole,
             informs,
             scale,
             (rule == "average")[np.flatnonzero(np.diff(survey[starts], prepend=-1))],
@@ -197,45 +202,49 @@ def _over_the_sample(sample: Sample, z: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Answered:
-    """PSUs and strata with an answer in a domain, surveys x domains x statistics; ``counted``: strata that say what varies."""
+    """PSUs and strata with an answer in a domain, surveys x domains x statistics; ``counted``: strata that say what varies;
+    ``drawn``: strata that are not in the sample whole."""
 
     psus: np.ndarray
     strata: np.ndarray
     counted: np.ndarray
+    drawn: np.ndarray
 
     @classmethod
     def of(cls, sample: Sample, answered: np.ndarray) -> Answered:
         """``answered`` counts the PSUs of a row with an answer: 0 or 1, or respondents where they are alone."""
         by_stratum = sample.by_stratum(answered)
         has = by_stratum > 0
-        return cls(
-            sample.strata_by_survey(by_stratum).astype(np.int64),
-            sample.strata_by_survey(has.astype(np.int64)),
-            sample.strata_by_survey((has & sample.informs[:, None, None]).astype(np.int64)),
-        )
+        among = [has & some[:, None, None] for some in (sample.informs, ~sample.whole)]
+        strata = [sample.strata_by_survey(which.astype(np.int64)) for which in (has, *among)]
+        return cls(sample.strata_by_survey(by_stratum).astype(np.int64), *strata)
 
 
-def finished(raw: np.ndarray, answered: Answered, average: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def finished(
+    raw: np.ndarray, answered: Answered, average: np.ndarray, is_total: np.ndarray | bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Variance and degrees of freedom (PSUs minus strata) of surveys x domains x statistics; ``average``: surveys under that rule,
     whose lonely strata count as the mean of the domain's others, as R has it.
 
-    Where one PSU holds all answers of a domain, or every stratum is left out, z says nothing of the variance: NaN (R says 0).
+    Where every stratum of a domain is left out, or one PSU, drawn from others, holds all answers, z says nothing of the variance:
+    NaN (R says 0). A total's (``is_total``) does vary with one PSU.
     """
     rescaled = raw * answered.strata / np.maximum(answered.counted, 1)
     variance = np.where(average[:, None, None], rescaled, raw)
-    variance[(answered.psus <= 1) | (answered.counted == 0)] = np.nan
+    alone = (answered.psus == 1) & (answered.drawn > 0)
+    variance[(alone & ~np.asarray(is_total)) | (answered.counted == 0)] = np.nan
     return variance, answered.psus - answered.strata
 
 
 def check_lonely(strata: pd.DataFrame) -> None:
-    """Raise InputError naming every stratum of ``strata`` (survey_id, name, psus) that has one PSU only: the rule
+    """Raise InputError naming every stratum of ``strata`` (survey_id, name, psus, fraction) that has one PSU of several: the rule
     `fail`."""
-    lonely = strata[strata["psus"] == 1]
+    lonely = strata[(strata["psus"] == 1) & (strata["fraction"] <= WHOLE)]
     if len(lonely):
         raise InputError(
             [
                 Problem(
-                    f"{survey_id}: stratum {shown(name)} has only one PSU, which leaves no variance",
+                    f"{survey_id}: stratum {shown(name)} has only one PSU, which leaves no variance".removeprefix(": "),
                     "merge it with a similar stratum, or choose `lonely_psu: adjust` under `design`",
                     file="survey.yaml",
                     variable="design.stratum",

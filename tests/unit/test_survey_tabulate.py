@@ -44,18 +44,23 @@ DESIGNS = {
     "lonely": Design("w", "thin", "psu"),
     "lonely removed": Design("w", "thin", "psu", lonely_psu="remove"),
     "lonely average": Design("w", "thin", "psu", lonely_psu="average"),
+    "some without PSU": Design("w", "stratum", "some"),
+    "strata sampled whole": Design("w", "thin", "psu", fpc="few", lonely_psu="average"),
 }
 NUMBERS = ["value", "se", "ci_low", "ci_high", "n", "population", "deff", "df", "cv"]
 
 
 @pytest.fixture(scope="module")
 def people() -> pd.DataFrame:
-    """600 respondents in 8 strata of 6 PSUs, one of them alone in a `thin` stratum; a tenth of the answers is missing."""
+    """600 respondents in 8 strata of 6 PSUs, one of them alone in a `thin` stratum; a tenth of the answers is missing.
+    `few` PSUs are in the population, in two strata no more than in the sample."""
     rng = np.random.default_rng(4)
     size = 600
     frame = pd.DataFrame({"psu": rng.integers(0, 48, size)})
     frame["stratum"], frame["psus"] = frame["psu"] // 6, 20 + frame["psu"] // 6
     frame["thin"] = np.where(frame["psu"] == 47, 99, frame["stratum"])
+    frame["some"] = frame["psu"].where(frame["psu"] % 5 > 1)
+    frame["few"] = frame.groupby("thin")["psu"].transform("nunique") * np.where(frame["thin"] >= 7, 1, 3)
     frame["w"] = 40 * np.exp(rng.normal(0, 1, size))
     frame.loc[:4, "w"] = 0.0
     frame["sex"] = rng.choice(["F", "M", None], size, p=[0.5, 0.45, 0.05])
@@ -142,3 +147,10 @@ def test_the_example_of_the_docstring_is_true() -> None:
     table = tabulate(people, Design(weight="w"), [Share("works", "", "y = 1")], [("sex",)])[["sex", "value", "n"]]
     expected = "  sex     value  n\n0   F  0.333333  2\n1   M  1.000000  2"
     assert table.to_string() == expected and expected.split("\n")[1] in str(tabulate.__doc__)
+
+
+@pytest.mark.parametrize("wrong", [{"psus": 2.0}, {"psus": 0.0}, {"psus": [20.0, 21.0] * 300}, {"psus": [np.nan, 21.0] * 300}])
+@pytest.mark.parametrize("statistic", [STATISTICS[0], Quantile("median", "", "income")])
+def test_a_population_size_that_cannot_be_names_its_strata(people: pd.DataFrame, wrong: dict, statistic: Share | Quantile) -> None:
+    with pytest.raises(InputError, match=r"variable psus, code [0-7]: the fpc (varies|is)"):
+        tabulate(people.assign(**wrong), DESIGNS["finite population"], [statistic])
