@@ -18,7 +18,7 @@ TOLERANCE = 1e-12
 RIDGES = (1e-14, 1e-12, 1e-8, 1e-5, 1e-2)  # added to the Hessian's diagonal of ones, more when steps with less lead nowhere
 FLAT = 1e-12  # a column whose slopes have shrunk this much is not scaled by them
 HALVINGS = 10
-PROVEN = 1e-9  # share of what is added up that is no rounding
+PROVEN = 1e-11  # share of what is added up that is no rounding
 ARMIJO = 1e-4  # share of the expected decrease that a step must bring
 
 
@@ -170,11 +170,14 @@ def solve(margins: Margins, base: np.ndarray, wanted: Wanted, distance: Distance
         return None
 
     def out_of_reach(here: _Point) -> bool:
-        """Whether totals'b is more than factors at their limits can add up to: sum(base * g * x'b) (Farkas' lemma)."""
-        shares = base * margins.predict(here.b * scale)
-        most = np.multiply(shares, np.where(shares > 0, distance.high, distance.low), out=np.zeros_like(shares), where=shares != 0)
+        """Whether totals'b is more than any weights w make of it, sum(w * x'b) (Farkas' lemma): with factors at their limits, or,
+        where none is negative, with the whole population where x'b is largest."""
+        u = margins.predict(here.b * scale)
+        most = np.multiply(base * u, np.where(u > 0, distance.high, distance.low), out=np.zeros_like(u), where=base * u != 0).sum()
+        if margins.sizes and np.min(distance.low) >= 0:
+            most = min(most, wanted.totals[: margins.sizes[0]].sum() * u[base > 0].max())
         asked = wanted.totals * scale * here.b
-        return bool(asked.sum() - most.sum() > PROVEN * (np.abs(asked).sum() + np.abs(most).sum()))
+        return bool(asked.sum() - most > PROVEN * (np.abs(asked).sum() + abs(most)))
 
     here = point(np.zeros(len(margins)))
     iteration = 0

@@ -122,6 +122,9 @@ def test_collinear_margins_have_one_solution() -> None:
     nearly = plain | {"again": {"women": 530.0, "men": 470.0}}
     text = refusal(frame, nearly, base)
     assert "contradict" in text and "leave out margin again" in text and "leave out margin sex" in text
+    hardly = plain | {"again": {"women": 520.000005, "men": 479.999995}}
+    text = refusal(frame, hardly, base, method="logit", bounds=(0.2, 4))
+    assert "meet the margins to 1e-07" in text and "the same totals to the last digit" in text
 
 
 def test_categories_that_only_one_side_knows_are_named() -> None:

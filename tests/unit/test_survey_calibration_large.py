@@ -55,6 +55,15 @@ def test_bounds_that_no_weights_keep_are_refused(method: str) -> None:
 
 
 @pytest.mark.usefixtures("within_seconds")
+def test_the_same_categories_twice_with_other_totals_are_refused() -> None:
+    asked, _ = problem(1500)
+    asked["targets"]["again"] = asked["targets"]["b"] | {"b7": 1.001 * asked["targets"]["b"]["b7"]}
+    asked["categories"] = asked["categories"].assign(again=asked["categories"]["b"])
+    with pytest.raises(InputError, match=r"did not converge: after \d iterations"):
+        calibrate(**asked)
+
+
+@pytest.mark.usefixtures("within_seconds")
 def test_fifteen_hundred_small_categories_are_merged() -> None:
     asked, _ = problem(1500)
     found = calibrate(**asked, collapse={name: list(target) for name, target in asked["targets"].items()}, collapse_below=10)
