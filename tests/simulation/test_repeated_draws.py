@@ -11,7 +11,6 @@ from rga.simulate.programme import PROGRAMME
 from tests.simulation.page import report
 from tests.simulation.repeated_draws import DRAWS, Repeated, repeat, repeat_all
 
-
 # A share of everybody of whom some are asked a second question: leaving that one blank takes those alone out. Its notes say so.
 SOMEWHAT_LOW = ["VAX_FEAR"]
 
