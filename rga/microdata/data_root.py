@@ -92,23 +92,25 @@ class DataRoot:
 
     def files(self, survey_id: str) -> dict[str, Path]:
         """Paths of the survey's microdata files by name. Raises InputError for one outside the root, or absent."""
-        folder, root = self.folder(survey_id), self.path.resolve()
-        shown = self.shown(folder / "survey.yaml")
-        paths: dict[str, Path] = {}
-        for name, file in self.specification(survey_id).files.items():
-            path = folder / file.path
-            # The path as written must stay inside; a link that the user placed inside may lead out.
-            written = Path(*_normal(path.absolute().parts))
-            if Path(file.path).is_absolute() or not written.is_relative_to(self.path.absolute()):
-                raise InputError(Problem(f"`{file.path}` leaves the data root", "put the file in it", shown))
-            if not path.is_file():
-                raise InputError(Problem("there is no such file", "put the file there, or correct `files:`", self.shown(written)))
-            if not path.resolve().is_relative_to(root) and not path.is_symlink():
-                raise InputError(
-                    Problem(f"`{file.path}` leaves the data root through a linked folder", "put the file in it", shown)
-                )
-            paths[name] = path
-        return paths
+        return {name: self._placed(survey_id, file.path) for name, file in self.specification(survey_id).files.items()}
+
+    def forms(self, survey_id: str) -> dict[str, Path]:
+        """Paths of the XLSForms of those of its files that have one. Raises InputError as ``files``."""
+        files = self.specification(survey_id).files.items()
+        return {name: self._placed(survey_id, file.form) for name, file in files if file.form}
+
+    def _placed(self, survey_id: str, given: str) -> Path:
+        path = self.folder(survey_id) / given
+        shown = self.shown(self.folder(survey_id) / "survey.yaml")
+        # The path as written must stay inside; a link that the user placed inside may lead out.
+        written = Path(*_normal(path.absolute().parts))
+        if Path(given).is_absolute() or not written.is_relative_to(self.path.absolute()):
+            raise InputError(Problem(f"`{given}` leaves the data root", "put the file in it", shown))
+        if not path.is_file():
+            raise InputError(Problem("there is no such file", "put the file there, or correct `files:`", self.shown(written)))
+        if not path.resolve().is_relative_to(self.path.resolve()) and not path.is_symlink():
+            raise InputError(Problem(f"`{given}` leaves the data root through a linked folder", "put the file in it", shown))
+        return path
 
     def fingerprint(self, survey_id: str) -> str:
         """Hash of everything the survey's respondents and estimates are made from; it never raises for a bad survey."""
@@ -127,7 +129,7 @@ class DataRoot:
         problem = {}
         try:
             specification = self.specification(survey_id)
-            paths["data"] += self.files(survey_id).values()
+            paths["data"] += [*self.files(survey_id).values(), *self.forms(survey_id).values()]
             if specification.population.benchmark:
                 paths["benchmark"] += sorted((self.path / "benchmarks" / specification.population.benchmark).glob("*"))
         except InputError as error:

@@ -6,10 +6,8 @@ a single variable (``harmonise``), weights.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import reduce
-from pathlib import Path
 from typing import get_args
 
 import duckdb
@@ -21,14 +19,17 @@ from rga.microdata.catalogue import Catalogue, Variable
 from rga.microdata.codebook import codebook
 from rga.microdata.codes import canonical_code
 from rga.microdata.data_root import DataRoot, split_survey_id
+from rga.microdata.forms import read_form
 from rga.microdata.harmonise import as_number, code_counts, harmonise, is_blank, is_number
 from rga.microdata.interviews import interviews
 from rga.microdata.private_columns import read_identifiers
-from rga.microdata.readers import file_labels, one_row_per_respondent, sha256
+from rga.microdata.readers import column_names, file_labels, one_row_per_respondent, sha256
 from rga.microdata.sample import ELIGIBLE, RESPONDED, auxiliary, misused_names, names_used, responded
 from rga.microdata.specification import MissingKind, Source, SurveySpecification
-from rga.microdata.telling import publishable
+from rga.microdata.telling import publishable, told_or_numbered
 
+Labels = dict[str, str]
+CodeLabels = dict[str, Labels]
 LARGEST_WEIGHT = 1e12  # larger ones, squared and summed, leave what a computer's numbers can hold
 
 
@@ -105,9 +106,10 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
         )
     named = [name for name in names_used(specification) if name in catalogue.columns]
     sample = pd.concat([frame[["stratum", "psu", "base_weight", *named]], extra], axis=1)
+    sample = sample.assign(**{name: told_or_numbered(sample[name]) for name in ("stratum", "psu")})
     sample = sample.assign(**{RESPONDED: answered, ELIGIBLE: inside})
     counts = kinds[kept.to_numpy()].melt(var_name="variable", value_name="kind")
-    labels = _labels(paths.values(), specification)
+    labels = _labels(root, survey_id, specification)
     item_nonresponse = counts.groupby(["variable", "kind"], sort=True).size().rename("n").reset_index()
     return Respondents(
         frame=frame[kept].reset_index(drop=True),
@@ -122,16 +124,22 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
     )
 
 
-def _labels(paths: Iterable[Path], specification: SurveySpecification) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Publishable labels of mapped columns and their codes; a column that several files have has those of the first."""
-    of_columns: dict[str, str] = {}
-    of_codes: dict[str, dict[str, str]] = {}
-    for _, columns, codes in map(file_labels, paths):
-        of_columns, of_codes = columns | of_columns, codes | of_codes
-    mapped = set(specification.mapped_columns)
+def _labels(root: DataRoot, survey_id: str, specification: SurveySpecification) -> tuple[Labels, CodeLabels]:
+    """Publishable labels of mapped columns and their codes: the file's, else its form's; of the first file that has any."""
+    codes = {c: [*source.codes, *source.missing] for source in specification.variables.values() for c in source.mapped_columns}
+    of_columns: Labels = {}
+    of_codes: CodeLabels = {}
+    forms = {name: read_form(path) for name, path in root.forms(survey_id).items()}
+    for name, path in root.files(survey_id).items():
+        _, labels, values = file_labels(path)
+        if name in forms:
+            said = {column: forms[name].labels(column, codes[column]) for column in column_names(path) if column in codes}
+            labels = {column: label for column, (label, _) in said.items() if label} | labels
+            values = {column: value for column, (_, value) in said.items() if value} | values
+        of_columns, of_codes = labels | of_columns, values | of_codes
     return (
-        {name: publishable(of_columns[name]) for name in mapped & set(of_columns)},
-        {name: {code: publishable(label) for code, label in of_codes[name].items()} for name in mapped & set(of_codes)},
+        {name: publishable(of_columns[name]) for name in codes if name in of_columns},
+        {name: {code: publishable(label) for code, label in of_codes[name].items()} for name in codes if name in of_codes},
     )
 
 

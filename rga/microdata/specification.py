@@ -90,6 +90,10 @@ class Source(StrictModel):
         return self
 
     @property
+    def mapped_columns(self) -> list[str]:
+        return [column for column in (self.column, *self.columns.values()) if column]
+
+    @property
     def items(self) -> list[str]:
         """Items of a battery that the survey asked."""
         return list(dict.fromkeys(self.codes.values() if self.separator else self.columns))
@@ -115,7 +119,10 @@ class Population(StrictModel):
 
 
 class DataFile(StrictModel):
+    """A file of answers; ``form`` is the XLSForm they were collected with, whose labels it takes where it has none."""
+
     path: str
+    form: str | None = None
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
@@ -306,7 +313,7 @@ class SurveySpecification(StrictModel):
 
     @property
     def mapped_columns(self) -> list[str]:
-        return [c for source in self.variables.values() for c in (source.column, *source.columns.values()) if c]
+        return [column for source in self.variables.values() for column in source.mapped_columns]
 
 
 def _needs_benchmark(step: WeightingStep) -> bool:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import get_args
 
+import pandas as pd
 from rapidfuzz import fuzz
 
 from rga.errors import SHORT_CODE
@@ -18,6 +19,7 @@ from rga.microdata.specification import MissingKind
 
 ALIKE = 80  # per cent of letters: "Femal" and "Female"
 MOST_DIGITS = 6
+REPEATED = 5  # rows that make an answer, or a place, of what may be somebody's own words
 WITHHELD = "(withheld: it may name somebody, or holds HTML)"
 # Written anywhere in a label. Bands of money and years are no telephone numbers, nor is a long number that is a round one.
 _TELLTALE = re.compile(
@@ -40,6 +42,15 @@ def can_be_told(value: str, known: Iterable[str] = ()) -> bool:
         return True
     spelt = _spelt(value)
     return any(fuzz.ratio(spelt, _spelt(word)) >= ALIKE for word in (*known, *get_args(MissingKind)))
+
+
+def told_or_numbered(values: pd.Series) -> pd.Series:
+    """Strata or PSUs, crossed with `*`, as notes and errors may name them: a number in place of one that few rows have and that may
+    be a stray cell with somebody's name in it."""
+    rows = values.value_counts()
+    unsafe = [value for value, n in rows.items() if n < REPEATED and not all(map(can_be_told, str(value).split("*")))]
+    numbered = {value: f"value {place} (not shown)" for place, value in enumerate(unsafe, 1)}
+    return values.mask(values.isin(unsafe), values.map(numbered))
 
 
 def _spelt(text: str) -> str:

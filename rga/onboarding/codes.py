@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -79,7 +80,7 @@ def _assigned(labels: Mapping[str, str], texts: Mapping[str, list[str]]) -> tupl
     codes, targets = list(labels), list(texts)
     if not codes or not targets:
         return {}, 0.0, 0.0
-    like = np.array([[max(alike(normal(labels[code]), text) for text in texts[target]) for target in targets] for code in codes])
+    like = np.array([[_likest(normal(labels[code]), tuple(texts[target])) for target in targets] for code in codes])
     rows, columns = linear_sum_assignment(like, maximize=True)
     pairs = {(r, c) for r, c in zip(rows, columns, strict=True) if like[r, c] >= SAME}
     taken = {r for r, _ in pairs}
@@ -107,12 +108,10 @@ def missing_by_label(
     is an answer."""
     missing: dict[str, str] = {}
     left: dict[str, str] = {}
-    words = missing_texts()
     for code, label in labels.items():
         text = normal(label)
-        kind, likeness = max(((k, max(alike(text, w) for w in given)) for k, given in words.items()), key=lambda pair: pair[1])
-        answer = max((alike(text, other) for given in (texts or {}).values() for other in given), default=0.0)
-        starts = next((k for k, given in words.items() if any(len(w) > 6 and text.startswith(w) for w in given)), None)
+        kind, likeness, starts = _says_missing(text)
+        answer = max((_likest(text, tuple(given)) for given in (texts or {}).values()), default=0.0)
         if likeness >= SURELY and likeness > answer:
             missing[code] = kind
         elif starts and answer < SAME:
@@ -120,6 +119,19 @@ def missing_by_label(
         else:
             left[code] = label
     return missing, left
+
+
+@lru_cache(maxsize=100_000)  # the labels of a file's columns are much the same
+def _likest(text: str, given: tuple[str, ...]) -> float:
+    return max((alike(text, other) for other in given), default=0.0)
+
+
+@lru_cache(maxsize=100_000)
+def _says_missing(text: str) -> tuple[str, float, str | None]:
+    """The kind of missing that a normal text is most like, how like, and the kind whose words it starts with."""
+    words = missing_texts()
+    kind, likeness = max(((k, _likest(text, tuple(given))) for k, given in words.items()), key=lambda pair: pair[1])
+    return kind, likeness, next((k for k, given in words.items() if any(len(w) > 6 and text.startswith(w) for w in given)), None)
 
 
 def conventional(codes: list[str], answers: list[str]) -> dict[str, str]:

@@ -14,12 +14,12 @@ from pathlib import Path
 from rga.errors import InputError, Problem
 from rga.microdata.catalogue import Catalogue, load_synonyms
 from rga.microdata.data_root import SURVEY_ID, DataRoot
+from rga.microdata.forms import Form, read_form
 from rga.microdata.readers import sha256
 from rga.microdata.specification import TODO
 from rga.onboarding import page
 from rga.onboarding.design import DesignGuess, guess_design
 from rga.onboarding.file_facts import Column, FileFacts, read_facts
-from rga.onboarding.forms import Form, read_form
 from rga.onboarding.joins import join_lines, stratified
 from rga.onboarding.like import Kept, keep
 from rga.onboarding.matching import Guess, Matcher
@@ -58,6 +58,10 @@ class Request:
         return f"{self.round_id}_{self.country}"
 
     @property
+    def all_files(self) -> list[Path]:
+        return [*self.files, *([self.form] if self.form else [])]
+
+    @property
     def round_number(self) -> int:
         return int(self.round_id.rsplit("-r", 1)[1])
 
@@ -73,16 +77,16 @@ def write_draft(root: DataRoot, request: Request) -> tuple[Path, Draft]:
     folder = root.folder(request.key)
     in_the_way = [
         folder / "survey.yaml",
-        *(folder / path.name for path in request.files if (folder / path.name) != path.absolute()),
+        *(folder / path.name for path in request.all_files if (folder / path.name) != path.absolute()),
     ]
     if taken := [path for path in in_the_way if path.exists()]:
         remedy = "nothing is overwritten: move it away, or choose another round or country"
         raise InputError(Problem("is there already", remedy, file=root.shown(taken[0])))
-    if len({path.name for path in request.files}) < len(request.files):
+    if len({path.name for path in request.all_files}) < len(request.all_files):
         raise InputError(Problem("two files have the same name", "rename one of them", file=request.files[0].name))
     drafted = draft(root, request)
     folder.mkdir(parents=True, exist_ok=True)
-    for path in request.files:
+    for path in request.all_files:
         if (folder / path.name) != path.absolute():
             shutil.copyfile(path, folder / path.name)
     (folder / "survey.yaml").write_text(drafted.text, encoding="utf-8")
@@ -155,7 +159,7 @@ def _lines(
         "files:",
     ]
     for facts, name in zip(all_facts, _file_names(request.files), strict=True):
-        entry = {"path": facts.path.name, "sha256": sha256(facts.path)}
+        entry = {"path": facts.path.name, "sha256": sha256(facts.path)} | ({"form": request.form.name} if request.form else {})
         lines.append(f"  {name}: {page.flow(entry, 4)}")
     lines += join_lines(all_facts, design, guesses, columns, request.round_number)
     lines += page.design_lines(design)

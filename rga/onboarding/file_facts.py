@@ -15,10 +15,10 @@ import pandas as pd
 
 from rga.errors import InputError, Problem
 from rga.microdata.codes import canonical_code
+from rga.microdata.forms import Form
 from rga.microdata.harmonise import are_private
 from rga.microdata.identifiers import identifier
 from rga.microdata.readers import column_names, file_labels, read_columns
-from rga.onboarding.forms import Form
 
 MOST_VALUES = 2000  # different values that are counted one by one
 CELLS = 6_000_000  # read at a time

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from rga.microdata.specification import TODO
-from rga.microdata.telling import can_be_told
+from rga.microdata.telling import REPEATED, can_be_told
 from rga.onboarding.design import DesignGuess, Proposal
 from rga.onboarding.file_facts import Column
 from rga.onboarding.matching import Guess
@@ -20,7 +20,6 @@ from rga.onboarding.matching import Guess
 WIDTH = 118
 LONGEST = 100  # characters of a label in a comment
 MOST = 24  # codes listed in a comment
-REPEATED = 5  # rows that make an answer of what may be somebody's own words
 
 
 class _Dumper(yaml.SafeDumper):

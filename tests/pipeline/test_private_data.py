@@ -119,6 +119,38 @@ def test_no_planted_identifier_is_in_release_staging_state_logs_messages_or_rese
     assert {kind for held in leaks(place.warehouse / "restricted").values() for kind in held} == {"telephone number"}
 
 
+@pytest.mark.long
+def test_stray_cells_that_name_somebody_are_in_nothing_that_a_failing_survey_leaves(
+    unbuilt: Callable[..., Place], capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Telephone numbers, names and all other kinds as unknown codes of mapped columns: categories, numbers, batteries, design."""
+    place = unbuilt(KHM, PAK)
+    said = [place.rga("build").output]
+    assert "0 failed" in said[0]
+    specification = place.paths.data_root().specification(PAK)
+    file = next(iter(place.paths.data_root().files(PAK).values()))
+    clean, planted = pd.read_csv(file, dtype=str), PLANTED[PAK]
+    place.edit(PAK, r", sha256: [0-9a-f]{64}", "")
+    columns = [*specification.mapped_columns, *specification.design.stratum, specification.design.psu, specification.design.weight]
+    assert len(columns) > 20
+    for columns_now, lonely in ((columns, "adjust"), (specification.design.stratum, "fail")):
+        data = clean.copy()
+        for place_of_column, column in enumerate(filter(None, columns_now)):
+            for kind_place, kind in enumerate(KINDS):
+                row = (place_of_column * len(KINDS) + kind_place) % len(data)
+                data.loc[row, column] = planted.loc[row, kind]
+        data.to_csv(file, index=False)
+        place.edit(PAK, r"lonely_psu: \w+", f"lonely_psu: {lonely}")
+        said.append(place.rga("check", "--html", str(place.folder / "pages")).output)
+        said.append(place.rga("build", "--debug").output)
+        assert "1 failed" in said[-1] and (place.folder / "pages" / f"{PAK}.html").exists()
+    assert "neither mapped nor declared missing" in said[-4] + said[-3] and "only one PSU" in said[-1]
+    said += capfd.readouterr()
+    assert not told("\n".join(said))
+    assert not leaks(place.folder / "pages")
+    assert not leaks(place.warehouse, but="restricted")
+
+
 def test_ids_order_and_replicates_are_new_at_every_export_but_two_files_together_tell_no_psu(
     first_build: tuple[Place, BuildOutcome], tmp_path: Path
 ) -> None:

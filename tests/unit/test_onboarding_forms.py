@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
@@ -11,9 +12,10 @@ import yaml
 
 from rga.errors import InputError
 from rga.microdata.data_root import DataRoot
+from rga.microdata.forms import read_form
+from rga.microdata.respondents import prepare
 from rga.onboarding.draft import Request, write_draft
 from rga.onboarding.file_facts import read_facts
-from rga.onboarding.forms import read_form
 
 SURVEY = [
     ("start", "start", "", ""),
@@ -134,7 +136,7 @@ def test_surveycto_spells_some_columns_of_a_form_otherwise(root: DataRoot, tmp_p
 
 def test_english_labels_are_preferred_and_markup_is_dropped(tmp_path: Path) -> None:
     question, _ = read_form(form(tmp_path / "form.xlsx")).question("a1")
-    assert question and question.label == "What is your sex ?" and question.choices == {"1": "Male", "2": "Female"}
+    assert question and question.label == "What is your sex?" and question.choices == {"1": "Male", "2": "Female"}
 
 
 def test_an_export_given_as_form_is_an_error_that_says_so(tmp_path: Path) -> None:
@@ -153,3 +155,21 @@ def test_a_question_of_the_form_that_asks_for_a_name_marks_its_column(tmp_path: 
     pd.DataFrame({"key": range(16), "a9": names}).to_csv(tmp_path / "answers.csv", index=False)
     column = read_facts(tmp_path / "answers.csv", form=read_form(tmp_path / "form.xlsx")).column("a9")
     assert column and column.identifies == "person's name" and not column.counts
+
+
+def test_labels_of_the_form_are_published_with_the_codes_they_belong_to(root: DataRoot, tmp_path: Path) -> None:
+    data, _ = variables(root, answers({}), form(tmp_path / "form.xlsx"), tmp_path)
+    assert data["files"]["respondents"]["form"] == "form.xlsx"
+    data |= {"title": "A survey", "producer": "We", "citation": "We, 2021", "licence": "ours", "simulated": True, "mode": "sms"}
+    data |= {"fieldwork": {"start": date(2021, 4, 29), "end": date(2021, 5, 12)}, "unconfirmed": {}, "id": "key"}
+    data["population"]["description"] = "Adults aged 18 and over"
+    data["variables"] = {name: data["variables"][name] for name in ("sex", "age")}
+    page = root.folder("2021-r2_WSM") / "survey.yaml"
+    page.write_text(yaml.safe_dump(data), encoding="utf-8")
+    rows = prepare(root, "2021-r2_WSM").codebook.set_index(["variable", "code"])
+    assert rows.loc[("sex", "2"), "code_label"] == "Female" and rows.loc[("sex", "2"), "source_label"] == "What is your sex?"
+    assert set(rows.loc["age", "source_label"]) == {"How old are you?"}
+    changed, before = page.parent / "form.xlsx", root.fingerprint("2021-r2_WSM")
+    pd.DataFrame({"type": ["text"], "name": ["a1"]}).to_excel(changed, sheet_name="survey", index=False, engine="openpyxl")
+    assert root.fingerprint("2021-r2_WSM") != before
+    assert prepare(root, "2021-r2_WSM").codebook["code_label"].isna().all()

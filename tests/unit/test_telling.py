@@ -9,7 +9,7 @@ import pyreadstat
 import pytest
 
 from rga.microdata.respondents import prepare
-from rga.microdata.telling import WITHHELD, can_be_told, publishable
+from rga.microdata.telling import WITHHELD, can_be_told, publishable, told_or_numbered
 from tests.unit.test_respondents import SURVEY, data_root, rows
 
 
@@ -64,3 +64,10 @@ def test_the_codebook_has_no_identifier_and_no_formula_of_the_files_labels(tmp_p
     codebook: pd.DataFrame = prepare(root, "2020-r1_BGD").codebook
     told = codebook.to_csv()
     assert "Zulkifli" not in told and "3171" not in told and WITHHELD in told and "Female" in told and "'=cmd" in told
+
+
+def test_a_stray_cell_among_strata_is_numbered_and_places_and_codes_keep_their_names() -> None:
+    strata = pd.Series(["Dhaka North*1"] * 5 + ["Rahima Begum*1", "Karim Uddin*2", "12*(blank)", None], dtype="string")
+    shown = told_or_numbered(strata)
+    assert set(shown[:5]) == {"Dhaka North*1"} and shown[8] is pd.NA
+    assert shown[5] != shown[6] and not shown.str.contains("Rahima|Karim").fillna(False).any()

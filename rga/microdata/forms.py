@@ -1,7 +1,7 @@
 """XLSForms of ODK, KoboToolbox and SurveyCTO: labels, choices and skip logic of the answers that were exported as CSV or Excel.
 
 Belongs here: reading a form's `survey` and `choices` sheets and finding its questions among the columns of an export. Not here:
-what they measure.
+what they measure (``rga.onboarding``).
 
 pyxform is not used: it builds the form for a telephone, refuses what only SurveyCTO or Kobo understand, and pins its own
 openpyxl; a draft needs names, labels and conditions, which are two sheets read as they are.
@@ -19,7 +19,6 @@ import pandas as pd
 from python_calamine import CalamineError
 
 from rga.errors import InputError, Problem
-from rga.onboarding.text import normal
 
 TICKED = {"1": "Yes", "0": "No", "true": "Yes", "false": "No", "True": "Yes", "False": "No", "TRUE": "Yes", "FALSE": "No"}
 IDENTIFYING = {
@@ -75,8 +74,8 @@ class Form:
                 choice = next((c for c in question.choices if rest.removeprefix("_") == c.removeprefix("-")), "")
                 if choice:
                     return question, choice
-        said = normal(column)
-        return next((q for q in self.questions if q.label and normal(q.label) == said), None), ""
+        said = _words(column)
+        return next((q for q in self.questions if q.label and _words(q.label) == said), None), ""
 
     def labels(self, column: str, codes: Sequence[str]) -> tuple[str, dict[str, str]]:
         """Label and value labels of a column with these ``codes``; choices that were exported as their labels have none."""
@@ -161,6 +160,10 @@ def _questions(table: pd.DataFrame, lists: dict[str, dict[str, str]]) -> list[Qu
     return found
 
 
+def _words(text: str) -> str:
+    return " ".join(re.findall(r"\w+", text.casefold()))
+
+
 def _plain(text: str) -> str:
     """A label without the mark-up that forms allow in it."""
-    return " ".join(re.sub(r"<[^<>]{0,200}>|\*\*|\$\{\w+\}", " ", text).split())
+    return " ".join(re.sub(r"<[^<>]{0,200}>|\$\{\w+\}", " ", text.replace("**", "")).split())
