@@ -30,6 +30,7 @@ STATISTICS = [
     Share("rare", "age_group <> 'old'", "rare"),
     Mean("income", "", "income"),
     Total("people", "works"),
+    Total("thrice", "works", "3"),
     Total("earned", "", "income"),
     Ratio("per_head", "", "income", "members"),
     Distribution("marital", "", "marital"),
@@ -127,6 +128,10 @@ def test_replicate_weights_give_the_same_estimates_and_like_errors(people: pd.Da
     varies = theirs["se"] > 0
     assert ((ours["se"] == 0) == (theirs["se"] == 0)).all() and varies.sum() > 20
     assert (ours["se"] / theirs["se"])[varies].between(0.9, 1.15).all()
+    # Both divide by the variance of the same simple random sample.
+    simple = [table["se"] ** 2 / table["deff"] for table in (ours, theirs)]
+    assert np.allclose(*simple, rtol=1e-9, equal_nan=True) and simple[0].notna().sum() > 20
+    assert np.allclose(ours["cv"] * ours["value"].abs(), ours["se"].where(ours["value"] != 0), equal_nan=True)
     assert len(estimate_replicates(frame, replicated, STATISTICS, [("sex",)]).table) == len(ours)
 
 
