@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -159,3 +160,20 @@ def test_the_example_of_the_docstring_is_true() -> None:
 def test_a_population_size_that_cannot_be_names_its_strata(people: pd.DataFrame, wrong: dict, statistic: Share | Quantile) -> None:
     with pytest.raises(InputError, match=r"variable psus, code [0-7]: the fpc (varies|is)"):
         tabulate(people.assign(**wrong), DESIGNS["finite population"], [statistic])
+
+
+def test_the_example_of_the_methodology_runs_as_printed(
+    people: pd.DataFrame, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"stratum": "region", "psu": "ea"}
+    columns = ["stratum", "psu", "w", "sex", "income"]
+    survey = people[columns].rename(columns=names).assign(age=30, job=people["marital"].replace("single", "none"))
+    survey.to_parquet(tmp_path / "survey.parquet")
+    (code,) = re.findall(r"```python\n(.*?)```", (repository / "docs" / "methodology.md").read_text(), re.DOTALL)
+    *before, gap, ratio = code.strip().splitlines()
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec("\n".join(before), found)
+    women, men = found["both"].table["value"]
+    assert eval(gap, found)["value"].tolist() == pytest.approx([women - men])
+    assert eval(ratio, found)["value"].tolist() == pytest.approx([women / men])
