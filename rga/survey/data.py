@@ -35,7 +35,7 @@ def opened(data: Data) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
         return
     with telling(), duckdb.connect() as con:
         if isinstance(data, pd.DataFrame):
-            con.register(VIEW, data)  # reads NaN as NULL
+            con.register(VIEW, _with_types(data))  # reads NaN as NULL
         else:
             if isinstance(data, duckdb.DuckDBPyRelation):
                 relation = con.from_arrow(data.to_arrow_table())
@@ -47,6 +47,12 @@ def opened(data: Data) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
             numbers = [f"{known(name)} AS {quoted(name)}" for name, kind in columns if str(kind) in FLOATS]
             relation.select(f"* REPLACE ({', '.join(numbers)})" if numbers else "*").create_view(VIEW)
         yield con, VIEW
+
+
+def _with_types(frame: pd.DataFrame) -> pd.DataFrame:
+    """``frame`` with text for a category of which there are none: no ENUM can be empty."""
+    empty = [k for k, kind in enumerate(frame.dtypes) if isinstance(kind, pd.CategoricalDtype) and not len(kind.categories)]
+    return frame.astype({frame.columns[k]: "str" for k in empty}) if empty else frame
 
 
 @contextmanager

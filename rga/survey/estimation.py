@@ -171,7 +171,8 @@ def _part(sums: Sums, crossing: Crossing, groups: np.ndarray, sample: Sample, su
     se[np.isnan(value) | np.isinf(se)] = np.nan
     yy, yx, xx = (of_cell[:, which] for which in (at.yy, at.yx, at.xx))
     squares, left = yy - 2 * ratio * yx + ratio**2 * xx, total - ratio * divisor
-    simple = _simple_random_variance(sums, surveys, n, population, squares.reshape(shape), left.reshape(shape))
+    at_scale = (sums.total_weight[surveys] > POPULATION_SCALE * sums.cases[surveys])[:, None, None]
+    simple = simple_random_variance(n, population, squares.reshape(shape), left.reshape(shape), at_scale)
     simple /= base.reshape(shape) ** 2
     of_first = {name: code[first] for name, code in codes.items()}
     parted = (sample, deviations, answers, base.reshape(shape), products)
@@ -191,18 +192,20 @@ def _key(sums: Sums, codes: Mapping[str, np.ndarray], breakdown: tuple[str, ...]
     return key
 
 
-def _simple_random_variance(
-    sums: Sums, surveys: range, n: np.ndarray, population: np.ndarray, squares: np.ndarray, total: np.ndarray
+def simple_random_variance(
+    n: np.ndarray, population: np.ndarray, squares: np.ndarray, total: np.ndarray, at_scale: np.ndarray
 ) -> np.ndarray:
     """Variance of the sum of w u, were the cell's ``n`` a simple random sample: W (sum w u^2 - (sum w u)^2 / W) / (n - 1), W being
-    the cell's ``population``; times 1 - n/W where weights count people (R ``svymean(deff = TRUE)``), else that with replacement.
+    the cell's ``population``; times 1 - n/W where weights count people (``at_scale``; R ``svymean(deff = TRUE)``), else that with
+    replacement.
 
     ``squares`` and ``total`` are the sums of w u^2 and of w u. For a share it is p (1 - p) / (n - 1).
     """
-    counts_people = sums.total_weight[surveys] > POPULATION_SCALE * sums.cases[surveys]
     weight = np.maximum(population, 1e-300)
-    finite = np.where(counts_people[:, None, None] & (population > n), 1 - n / weight, 1.0)
-    return (weight * squares - total**2) / np.maximum(n - 1, 1) * finite
+    finite = np.where(at_scale & (population > n), 1 - n / weight, 1.0)
+    whole, around = weight * squares, weight * squares - total**2
+    around = np.where(around > 1e-13 * whole, around, 0.0)  # where all are alike, a difference of equals
+    return around / np.maximum(n - 1, 1) * finite
 
 
 def union(sample: Sample, answered: np.ndarray, left: Places, right: Places) -> Answered:

@@ -13,13 +13,15 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.data import Data, opened
+from rga.survey.data import Data, opened, refuse_names
 from rga.survey.degrees import PsuDegrees, RankDegrees
 from rga.survey.design import TOTAL, Design, Replicates, breakdown_name
+from rga.survey.estimation import POPULATION_SCALE, simple_random_variance
 from rga.survey.intervals import korn_graubard, logit_interval, t_quantile
 from rga.survey.replicate_reader import Piece, Reader
 from rga.survey.statistics import Distribution, Quantile, Share, Statistic, Total
 
+COLUMNS = ["code", "category", "breakdown", "value", "se", "ci_low", "ci_high", "n", "population", "deff", "df", "cv"]
 SAME = 1e-12  # cumulative shares this close to the wanted one have reached it
 
 
@@ -68,7 +70,8 @@ def estimate_replicates(
     crossings name. A respondent without weight is not in the sample. The file is read once, in pieces (twice with quantiles).
 
     The table has code, category, breakdown, a column per dimension (`_T` where not broken down, `_U` where not known), value, se,
-    ci_low, ci_high (95 %), n (respondents of positive weight in the base), population (their weights) and df. Shares are 0..1.
+    ci_low, ci_high (95 %), n (respondents of positive weight in the base), population (their weights), deff, df and cv. Shares are
+    0..1.
 
     The variance of an estimate t is scale * sum_r rscales_r (t_r - m)^2, with m the mean of the replicates or under ``mse`` t
     itself (Wolter 2007, ch. 3-5; R ``svrVar``). A quantile is the smallest value whose cumulative share of weight reaches q; its
@@ -81,12 +84,13 @@ def estimate_replicates(
 
     Not defined, and NaN: value where the weights (or a ratio's denominators) add up to 0; se where a single PSU (rank 1) holds
     all answers, as its replicates do not vary (R says 0), except of a share at 0 or 1 (se 0) and of totals, which do vary; limits
-    without degrees of freedom; se of a quantile with a Woodruff limit outside 0..1. Raises InputError where weights or scale
-    factors are at fault, ValueError without ``design.replicates``, InputError where an expression does not fit the data.
+    without degrees of freedom; se of a quantile with a Woodruff limit outside 0..1; deff of quantiles and where nothing varies.
+    Raises InputError where weights, scale factors or expressions are at fault, ValueError without ``design.replicates``.
     """
     if design.replicates is None:
         raise ValueError("the design has no replicate weights")
     with opened(data) as (con, relation):
+        refuse_names({name for crossing in by for name in crossing}, COLUMNS)
         return _estimates(Reader(con, relation, design, design.replicates, statistics, by), design, design.replicates, by)
 
 
@@ -153,6 +157,8 @@ class _Totals:
         shape = (len(self.keys), len(reader.names))
         self.sums = np.zeros((shape[0], 1 + len(reader.replicates.columns), 2 * shape[1]))
         self.population, self.n, self.positive = (np.zeros(shape) for _ in range(3))
+        self.squares = np.zeros((3, *shape))  # of y y, y x and x x, by the full weight
+        self.weight = self.cases = 0.0
         self.quantiles = _Quantiles(reader, breakdown, self.keys)
 
     def add(self, piece: Piece) -> np.ndarray:
@@ -161,11 +167,14 @@ class _Totals:
         cell = np.searchsorted(self.keys, self.reader.key(piece.codes, self.breakdown, rows))
         order = np.argsort(cell, kind="stable")
         bounds = np.searchsorted(cell[order], np.arange(len(self.keys) + 1))
+        self.weight += piece.weights[:, 0].sum()
+        self.cases += np.count_nonzero(piece.weights[:, 0])
         for c in np.flatnonzero(np.diff(bounds)).tolist():
             members = order[bounds[c] : bounds[c + 1]] if len(self.keys) > 1 else slice(None)
-            weights, known = piece.weights[members], piece.known[members]
+            weights, known, x = piece.weights[members], piece.known[members], piece.x[members]
             y = self.quantiles.at_or_below(c, piece.y[members], known)
-            self.sums[c] += weights.T @ np.hstack([y, piece.x[members]])
+            self.sums[c] += weights.T @ np.hstack([y, x])
+            self.squares[:, c] += [weights[:, 0] @ product for product in (y * y, y * x, x * x)]
             full = weights[:, 0]
             present = (full > 0).astype(np.float64)
             self.population[c] += full @ known
@@ -202,6 +211,9 @@ class _Totals:
         bound = at_0 | at_1
         low = np.where(is_share[k], np.where(bound, exact[0], logit[0]), low)
         high = np.where(is_share[k], np.where(bound, exact[1], logit[1]), high)
+        simple = self._simple(is_total)[c, k]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            deff = np.where(bound | is_quantile[k] | ~(simple > 0), np.nan, se**2 / simple)
         for row in np.flatnonzero(is_quantile[k]):
             share, place = value[row], (int(c[row]), int(k[row]))
             value[row] = self.quantiles.estimate[place]
@@ -219,8 +231,20 @@ class _Totals:
         for dimension in dimensions:
             table[dimension] = self.cells[dimension].to_numpy()[c] if dimension in self.breakdown else TOTAL
         measures = {"value": value, "se": se, "ci_low": low, "ci_high": high, "n": n.astype(np.int64)}
-        measures |= {"population": self.population[c, k], "df": degrees}
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cv = np.where(value != 0, se / np.abs(value), np.nan)
+        measures |= {"population": self.population[c, k], "deff": deff, "df": degrees, "cv": cv}
         return pd.DataFrame(table | measures).astype({name: "str" for name in ["breakdown", *dimensions]}), replicates
+
+    def _simple(self, is_total: np.ndarray) -> np.ndarray:
+        """Variance of a simple random sample, cells x statistics."""
+        y, x = np.split(self.sums[:, 0], 2, axis=1)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio, base = np.where(is_total, 0.0, y / x), np.where(is_total, 1.0, x)
+            yy, yx, xx = self.squares
+            squares, left = yy - 2 * ratio * yx + ratio**2 * xx, y - ratio * x
+            at_scale = np.array(self.weight > POPULATION_SCALE * self.cases)
+            return simple_random_variance(self.n, self.population, squares, left, at_scale) / base**2
 
 
 class _Quantiles:

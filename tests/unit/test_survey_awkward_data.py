@@ -118,6 +118,12 @@ def test_what_cannot_be_a_number_is_a_clear_error(people: pd.DataFrame, way: str
         tabulate(people, WAYS[way][0], [Mean("m", "", "sex") if way != "influence" else Quantile("m", "", "sex")])
 
 
+def test_a_category_of_which_there_are_none_is_missing(people: pd.DataFrame) -> None:
+    data = people.assign(none=pd.Categorical([None] * len(people)))
+    pd.testing.assert_frame_equal(tabulate(data, DESIGN, EVERY, BY), tabulate(people, DESIGN, EVERY, BY))
+    assert tabulate(data, DESIGN, [MEDIAN], [("none",)])["none"].tolist() == ["_U"]
+
+
 def test_a_file_that_is_not_parquet_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "people.csv").write_text("sex,y\nF,1\n" * 20)
     with pytest.raises(InputError, match=r"people\.csv"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import duckdb
@@ -30,6 +31,7 @@ STATISTICS = [
     Share("rare", "age_group <> 'old'", "rare"),
     Mean("income", "", "income"),
     Total("people", "works"),
+    Total("thrice", "works", "3"),
     Total("earned", "", "income"),
     Ratio("per_head", "", "income", "members"),
     Distribution("marital", "", "marital"),
@@ -127,6 +129,10 @@ def test_replicate_weights_give_the_same_estimates_and_like_errors(people: pd.Da
     varies = theirs["se"] > 0
     assert ((ours["se"] == 0) == (theirs["se"] == 0)).all() and varies.sum() > 20
     assert (ours["se"] / theirs["se"])[varies].between(0.9, 1.15).all()
+    # Both divide by the variance of the same simple random sample.
+    simple = [table["se"] ** 2 / table["deff"] for table in (ours, theirs)]
+    assert np.allclose(*simple, rtol=1e-9, equal_nan=True) and simple[0].notna().sum() > 20
+    assert np.allclose(ours["cv"] * ours["value"].abs(), ours["se"].where(ours["value"] != 0), equal_nan=True)
     assert len(estimate_replicates(frame, replicated, STATISTICS, [("sex",)]).table) == len(ours)
 
 
@@ -154,3 +160,20 @@ def test_the_example_of_the_docstring_is_true() -> None:
 def test_a_population_size_that_cannot_be_names_its_strata(people: pd.DataFrame, wrong: dict, statistic: Share | Quantile) -> None:
     with pytest.raises(InputError, match=r"variable psus, code [0-7]: the fpc (varies|is)"):
         tabulate(people.assign(**wrong), DESIGNS["finite population"], [statistic])
+
+
+def test_the_example_of_the_methodology_runs_as_printed(
+    people: pd.DataFrame, repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {"stratum": "region", "psu": "ea"}
+    columns = ["stratum", "psu", "w", "sex", "income"]
+    survey = people[columns].rename(columns=names).assign(age=30, job=people["marital"].replace("single", "none"))
+    survey.to_parquet(tmp_path / "survey.parquet")
+    (code,) = re.findall(r"```python\n(.*?)```", (repository / "docs" / "methodology.md").read_text(), re.DOTALL)
+    *before, gap, ratio = code.strip().splitlines()
+    monkeypatch.chdir(tmp_path)
+    found: dict = {}
+    exec("\n".join(before), found)
+    women, men = found["both"].table["value"]
+    assert eval(gap, found)["value"].tolist() == pytest.approx([women - men])
+    assert eval(ratio, found)["value"].tolist() == pytest.approx([women / men])
