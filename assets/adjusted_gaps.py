@@ -90,9 +90,10 @@ def _adjusted(found: Model, asked: list[str], whole: Mapping[str, pd.DataFrame])
         "composition": composition["value"], "composition_se": composition["se"],
         "composition_low": composition["ci_low"], "composition_high": composition["ci_high"],
     }  # fmt: skip
+    values = np.full((len(asked), len(numbers)), np.nan)
+    values[said.fitted] = 100 * np.column_stack(list(numbers.values()))
+    frame[list(numbers)] = values
     fitted = frame.index[said.fitted]
-    for name, column in numbers.items():
-        frame[name] = pd.Series(100 * column.to_numpy(), index=fitted, dtype="float64").reindex(frame.index)
     frame["p_value"] = pd.Series(rest["p_value"].to_numpy(), index=fitted, dtype="float64").reindex(frame.index)
     frame["df"] = pd.Series(rest["df"].to_numpy(), index=fitted).reindex(frame.index).astype("Int64")
     n = frame[["n_women", "n_men"]].min(axis=1).to_numpy()

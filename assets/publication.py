@@ -18,6 +18,7 @@ from rga.survey import benjamini_hochberg, logit_interval, t_quantile
 from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN
 from rga.survey.disclosure import Protection, coarsest_step, protect
 from rga.survey.gaps import verdicts as in_words
+from rga.survey.grouping import keys
 from rga.survey.margins import GROUP, cells_of
 from rga.survey.reliability import nchs
 
@@ -63,11 +64,11 @@ def published(
         for dimension in catalogue.dimensions:
             if dimension in frame:
                 frame[dimension] = frame[dimension].replace(catalogue.columns[dimension].sdmx)
-    exposed = pd.MultiIndex.from_frame(estimates.loc[protection.exposed, GROUP]).unique()
+    exposed = estimates.loc[protection.exposed, GROUP].drop_duplicates()
     for name, frame in tables.items():
         n = frame["n"] if name == "estimates" else frame[["n_women", "n_men"]].min(axis=1)
         left_out = (n < rules.dhs.suppress_below) | _unknown(frame, catalogue.dimensions)
-        left_out |= pd.MultiIndex.from_frame(frame[GROUP]).isin(exposed)
+        left_out |= np.isin(*_numbered(frame, exposed, GROUP))
         tables[name] = frame[~(left_out & (frame["breakdown"].str.count(r"\*") >= THREE - 1))]
     return tables
 
@@ -86,19 +87,18 @@ def judged(estimates: pd.DataFrame, rules: PublicationRules) -> pd.DataFrame:
     few, some = n < rules.dhs.suppress_below, n < rules.dhs.flag_below
     no_variance = np.isnan(se) | (share & (verdict.step == "undefined"))
     step = np.where(share, verdict.step, "not_judged")
-    reviews = [("complement", verdict.complement), ("df", verdict.few_df), ("bound", verdict.bound)]
-    review = np.full(len(estimates), "", dtype=object)
-    for name, flag in reviews:
-        review += np.where(share & flag, np.where(review == "", name, "," + name), "")
+    reviews = {"complement": verdict.complement, "df": verdict.few_df, "bound": verdict.bound}
+    number = sum(2**k * (share & flag) for k, flag in enumerate(reviews.values()))
+    words = [",".join(name for k, name in enumerate(reviews) if some >> k & 1) for some in range(2 ** len(reviews))]
     suppress = [few, no_variance] + [share & (step == name) for name in ("n_effective", "wide", "relative")]
     reasons = ["few_cases", "no_variance", "nchs_n_effective", "nchs_wide", "nchs_relative"]
-    flags = [some, review != ""]
+    flags = [some, number > 0]
     suppressed, flagged = np.logical_or.reduce(suppress), np.logical_or.reduce(flags)
     return pd.DataFrame(
         {
             "dhs_rule": np.select([few, some], ["suppress", "flag"], default="show"),
             "nchs_rule": step,
-            "nchs_review": pd.Series(review).where(~suppressed & (review != "")).astype("string"),
+            "nchs_review": pd.Series(np.array(words)[number], dtype="string").where(~suppressed & (number > 0)),
             "obs_status": np.select([suppressed, flagged], ["Q", "U"], default="A"),
             "reason": np.select([*suppress, *flags], [*reasons, "under_50_cases", "nchs_review"], default="none"),
         }
@@ -164,7 +164,8 @@ def _gaps(frame: pd.DataFrame, estimates: pd.DataFrame, women: np.ndarray, men: 
     step's square by 12, as of any number in its place.
     """
     frame, f, m = frame.copy(), estimates.iloc[women].reset_index(drop=True), estimates.iloc[men].reset_index(drop=True)
-    worse = m["obs_status"].map("AUQ".index) > f["obs_status"].map("AUQ".index)
+    doubt = [side["obs_status"].eq("Q") * 2 + side["obs_status"].eq("U") for side in (f, m)]
+    worse = doubt[1] > doubt[0]
     for name in ("obs_status", "conf_status", "reason"):
         frame[name] = f[name].where(~worse, m[name])
     frame["rounded_to"] = np.fmax(f["rounded_to"], m["rounded_to"])
@@ -192,13 +193,24 @@ def _gaps(frame: pd.DataFrame, estimates: pd.DataFrame, women: np.ndarray, men: 
 
 def _sides(estimates: pd.DataFrame, gaps: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Rows of ``estimates`` with the women and the men of each of ``gaps``."""
-    keys = [name for name in estimates.columns[: list(estimates).index("value")] if name != SEX]
-    numbered = estimates[[*keys, SEX]].assign(row=np.arange(len(estimates)))
-    both = gaps[keys]
-    for sex in (WOMEN, MEN):
-        of_sex = numbered.loc[numbered[SEX] == sex].drop(columns=SEX).rename(columns={"row": sex})
-        both = both.merge(of_sex, on=keys, how="left", validate="one_to_one")
-    return both[WOMEN].to_numpy(np.int64), both[MEN].to_numpy(np.int64)
+    names = [name for name in estimates.columns[: list(estimates).index("value")] if name != SEX]
+    cell, wanted = _numbered(estimates, gaps, names)
+
+    def of(sex: str) -> np.ndarray:
+        rows = np.flatnonzero(estimates[SEX] == sex)
+        rows = rows[np.argsort(cell[rows])]
+        found = rows[np.searchsorted(cell[rows], wanted)]
+        if not np.array_equal(cell[found], wanted):
+            raise ValueError(f"there is a gap without an estimate of {sex}")
+        return found
+
+    return of(WOMEN), of(MEN)
+
+
+def _numbered(one: pd.DataFrame, other: pd.DataFrame, names: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """A number for each row of two tables: the same where all columns ``names`` are the same."""
+    number = keys([pd.factorize(pd.concat([one[name], other[name]], ignore_index=True))[0] for name in names])
+    return number[: len(one)], number[len(one) :]
 
 
 def without_given_away(frame: pd.DataFrame, estimates: pd.DataFrame, sides: dict[str, str]) -> pd.DataFrame:
@@ -219,9 +231,8 @@ def without_given_away(frame: pd.DataFrame, estimates: pd.DataFrame, sides: dict
 
 
 def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`adjusted_gaps` and `gap_decomposition` with the gap that `gender_gaps` shows: hidden with it, and where it is rounded, the
-    composition and its part `nonlinearity` are what then remains, so that nothing leads back to the exact gap. P-values are
-    adjusted within the survey, over what is shown."""
+    """`adjusted_gaps` and `gap_decomposition` with the gap that `gender_gaps` shows: hidden with it, and rounded with it, so that
+    nothing leads back to the exact gap. P-values are adjusted within the survey, over what is shown."""
     if adjusted.empty or gaps.empty:
         return adjusted, parts
     key = ["survey_id", "indicator"]
@@ -230,9 +241,7 @@ def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.
     adjusted = adjusted.reset_index(drop=True)
     hidden = (shown["obs_status"].fillna("Q") == "Q").to_numpy() & (adjusted["obs_status"] != "Q").to_numpy()
     inexact = shown["rounded_to"].notna().to_numpy() & ~hidden & (adjusted["obs_status"] != "Q").to_numpy()
-    off = np.where(inexact, shown["gap"].to_numpy(np.float64) - adjusted["gap"].to_numpy(np.float64), 0.0)
-    for name in ("gap", "composition", "composition_low", "composition_high"):
-        adjusted[name] += off
+    adjusted.loc[inexact, ADJUSTED] = _rounded(adjusted[inexact], *shown.loc[inexact, ["gap", "rounded_to"]].to_numpy(np.float64).T)
     adjusted.loc[hidden, ADJUSTED] = np.nan
     adjusted.loc[hidden, "obs_status"] = "Q"
     adjusted.loc[hidden, "conf_status"] = shown["conf_status"].fillna("F").to_numpy()[hidden]
@@ -243,11 +252,21 @@ def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.
     adjusted["p_adjusted"] = adjusted.groupby("survey_id")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
     if parts.empty:
         return adjusted, parts
-    moved = pd.Series(off, index=pd.MultiIndex.from_frame(adjusted[key]))
-    gone = pd.Series(hidden, index=moved.index)
-    parts = parts[~gone.reindex(pd.MultiIndex.from_frame(parts[key])).to_numpy(dtype=bool)].reset_index(drop=True)
-    remainder = moved.reindex(pd.MultiIndex.from_frame(parts[key])).to_numpy() * (parts["variable"] == "nonlinearity")
-    return adjusted, parts.assign(**{name: parts[name] + remainder for name in ("composition", "ci_low", "ci_high")})
+    gone = pd.MultiIndex.from_frame(adjusted.loc[hidden | inexact, key])
+    return adjusted, parts[~pd.MultiIndex.from_frame(parts[key]).isin(gone)].reset_index(drop=True)
+
+
+def _rounded(adjusted: pd.DataFrame, gap: np.ndarray, step: np.ndarray) -> np.ndarray:
+    """Columns `ADJUSTED` of rows whose published ``gap`` is rounded to ``step``: the adjusted gap is rounded alike, as gap less
+    composition would be the exact one, and tested as it is printed; the composition is what then remains, in which there are up to
+    three roundings. Without covariates the adjusted gap is the gap."""
+    rest = np.where(adjusted["adjusted_for"] == "", gap, np.round(adjusted["adjusted_gap"] / step) * step)
+    exact = {name: adjusted[name].to_numpy(np.float64) for name in ("se", "composition_se", "df")}
+    se, t = _two_digits(np.sqrt(exact["se"] ** 2 + step**2 / 12)), t_quantile(exact["df"])
+    of_composition = _two_digits(np.sqrt(exact["composition_se"] ** 2 + 3 * step**2 / 12))
+    composition, reach = gap - rest, t * of_composition
+    tests = [rest - t * se, rest + t * se, _p_value(rest, se, exact["df"]), np.full(len(gap), np.nan)]
+    return np.column_stack([gap, rest, se, *tests, composition, of_composition, composition - reach, composition + reach])
 
 
 def codebook_as_published(codebook: pd.DataFrame, estimates: pd.DataFrame, uses: Mapping[str, Collection[str]]) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
 from rga.warehouse import release as releases
+from rga.warehouse.descriptive_tables import INPUTS
 from rga.warehouse.disclosure_audit import given_away
 from rga.warehouse.staging import Staging
 from rga.warehouse.tables import tables
@@ -119,9 +120,14 @@ def content_hash(root: DataRoot, staging: Staging, surveys: list[str]) -> str:
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for path in [*sorted((root.path / "catalogue").glob("*.yaml")), staging.table("search_interest", ALL)]:
         digest.update(path.name.encode() + (path.read_bytes() if path.is_file() else b""))
-    here = Path(__file__).resolve().parent
-    digest.update(code_of(here, here.parent / "rga" / "warehouse").encode())
+    digest.update(release_code().encode())
     return digest.hexdigest()
+
+
+def release_code() -> str:
+    """Hash of the code that makes releases of what is staged."""
+    here = Path(__file__).resolve().parent
+    return code_of(here, here.parent / "rga" / "warehouse")
 
 
 def frames(root: DataRoot, staging: Staging, surveys: list[str], created: datetime, content: str) -> dict[str, pd.DataFrame]:
@@ -146,6 +152,7 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
         "created": created,
         "code_version": code_version(),
         "fingerprint": content,
+        "code_hash": release_code(),
         "surveys": len(surveys),
         "indicators": len(catalogue.indicators),
         "estimates": len(found["estimates"]),
@@ -169,6 +176,7 @@ def with_status(surveys: pd.DataFrame, manifest: dict[str, dict[str, Any]]) -> p
     since = [f"Failed since {entry.get('error_since')}:\n{entry['error']}" if entry.get("error") else None for entry in entries]
     return surveys.assign(
         fingerprint=[entry.get("estimated") or entry["fingerprint"] for entry in entries],
+        **{f"{kind}_hash": pd.array([entry.get("inputs", {}).get(kind) for entry in entries], dtype="str") for kind in INPUTS},
         built=pd.to_datetime([entry["built"] for entry in entries]).tz_localize(None),
         status=["stale" if error else "current" for error in errors],
         status_note=pd.Series(since, index=surveys.index, dtype="string"),

@@ -20,12 +20,13 @@ from rga.privacy.replicate_weights import replicate_weights
 from rga.privacy.report import Account, as_data, as_markdown
 from rga.privacy.research_file import Format, assembled, write
 from rga.privacy.risk import diversity, risk
-from rga.privacy.rules import load_rules
+from rga.privacy.rules import PrivacyRules, load_rules
 from rga.privacy.shown_weights import largest_difference, shown_margins, shown_weights
 from rga.privacy.variance_groups import variance_groups
 from rga.warehouse.staging import Staging
 
 REPLICATES = 200
+LEDGER = "research-files.json"  # under which rules each survey has been exported
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,6 @@ def export_survey(
     survey_id: str,
     folder: Path,
     form: Format,
-    k: int | None = None,
     replicates: int = REPLICATES,
     seed: int | None = None,
 ) -> ResearchFile:
@@ -59,7 +59,8 @@ def export_survey(
         raise InputError(Problem("has no respondents in the warehouse", "build it first: `rga build`", file=survey_id))
     catalogue, specification = root.catalogue(), root.specification(survey_id)
     rules = load_rules(root.path / "catalogue", catalogue)
-    k = k or rules.k
+    k = rules.k
+    ledger = _under_the_same_rules(staging, survey_id, rules)
     keys = ["survey_id", "respondent_id"]
     frames = (staging.read_restricted(name, survey_id) for name in ("respondents", "weights"))
     respondents, weights = frames
@@ -90,6 +91,7 @@ def export_survey(
     )
     if told.after.below:
         raise AssertionError(f"{survey_id}: anonymised and yet {told.after.below} respondents in classes below {k}")
+    (staging.warehouse / LEDGER).write_text(json.dumps(ledger, indent=1), encoding="utf-8")
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{survey_id}.{form}"
     columns = assembled(done.columns, weight, replicate, specification.simulated, seed)
@@ -97,6 +99,24 @@ def export_survey(
     (folder / f"{survey_id}-risk.json").write_text(json.dumps(as_data(told), indent=1, ensure_ascii=False), encoding="utf-8")
     (folder / f"{survey_id}-risk.md").write_text(as_markdown(told), encoding="utf-8")
     return ResearchFile(path, told.after.k, len(data), done.affected, len(done.recoded))
+
+
+def _under_the_same_rules(staging: Staging, survey_id: str, rules: PrivacyRules) -> dict[str, dict[str, str | int]]:
+    """What the ledger holds once this survey is exported. Raises InputError where it was exported under other rules: two files of
+    one survey, coarsened in two ways, tell together what neither does."""
+    path = staging.warehouse / LEDGER
+    ledger = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    entry = {"k": rules.k, "rules": hashlib.sha256(rules.model_dump_json().encode()).hexdigest()}
+    if (before := ledger.get(survey_id, entry)) != entry:
+        raise InputError(
+            Problem(
+                f"was exported before under other rules (k = {before['k']}); two files coarsened in two ways tell more than either",
+                f"go back to those rules; or withdraw every earlier file, and delete its entry from {LEDGER} in the warehouse",
+                file="catalogue/privacy.yaml",
+                variable=survey_id,
+            )
+        )
+    return ledger | {survey_id: entry}
 
 
 def _columns_of(variable: str, columns: dict) -> list[str]:

@@ -14,10 +14,10 @@ import pandas as pd
 from assets.metadata import column_schema, picture
 from assets.quality import OWN, thresholds, verdict
 from assets.survey_tables import is_staged, stage_survey
-from assets.workspace import SURVEYS, Progress, Workspace, fingerprint, now
+from assets.workspace import SURVEYS, Progress, Workspace, inputs, now
 from assets.workspace import surveys as survey_partitions
 from rga.errors import InputError, Problem
-from rga.microdata.data_root import DataRoot
+from rga.microdata.data_root import DataRoot, one_hash
 from rga.quality import finding_rows
 from rga.warehouse.staging import Staging
 
@@ -153,7 +153,8 @@ def _forget_removed(root: DataRoot, staging: Staging, context: dg.AssetExecution
 
 
 def _bring_up_to_date(root: DataRoot, staging: Staging, key: str, force: bool, context: dg.AssetExecutionContext) -> Outcome:
-    entry, version = staging.manifest().get(key, {}), fingerprint(root, key)
+    entry, made_from = staging.manifest().get(key, {}), inputs(root, key)
+    version = one_hash(made_from)
     if not force and entry.get("fingerprint") == version and is_staged(staging, key):
         # The file may be again as it was when it was good.
         settled = {"error": None, "error_since": None} if entry.get("failed_in") == STAGE else {}
@@ -175,7 +176,8 @@ def _bring_up_to_date(root: DataRoot, staging: Staging, key: str, force: bool, c
         what = f"{key}: internal error, not the survey's fault: {type(error).__name__}: {error}"
         message = str(InputError(Problem(what, "report it, with what --debug says")))
     else:
-        good = {"tried": version, "fingerprint": version, "built": now(), "error": None, "error_since": None}
+        made = {"tried": version, "fingerprint": version, "inputs": made_from, "built": now()}
+        good = made | {"error": None, "error_since": None}
         staging.update_manifest(key, entry | good)
         return Outcome("built", version=version, metadata=metadata)
     context.log.error(f"{key} failed; its last good numbers are kept:\n{message}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import dagster as dg
 from pydantic import Field
 
-from rga.microdata.data_root import DataRoot
+from rga.microdata.data_root import DataRoot, one_hash
 from rga.warehouse.staging import Staging
 
 surveys = dg.DynamicPartitionsDefinition(name="survey")
@@ -68,10 +68,15 @@ def code_of(*folders: Path) -> str:
     return digest.hexdigest()
 
 
+def inputs(root: DataRoot, survey_id: str) -> dict[str, str]:
+    """Hashes of all that a survey's numbers come from, by kind (`DataRoot.inputs`), with the code of this layer in that of code."""
+    found = root.inputs(survey_id)
+    return found | {"code": one_hash({"rga": found["code"], "assets": code_of(Path(__file__).resolve().parent)})}
+
+
 def fingerprint(root: DataRoot, survey_id: str) -> str:
-    """Hash of everything a survey's numbers come from, the code of this layer included."""
-    own = code_of(Path(__file__).resolve().parent)
-    return hashlib.sha256((root.fingerprint(survey_id) + own).encode()).hexdigest()
+    """One hash of all of them."""
+    return one_hash(inputs(root, survey_id))
 
 
 def now() -> str:

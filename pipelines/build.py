@@ -6,6 +6,7 @@ Belongs here: running the very definitions that the Dagster UI shows, and readin
 
 from __future__ import annotations
 
+import gc
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -86,6 +87,8 @@ def build(
             }
         )
         job = definitions.resolve_job_def("build")
+        gc.freeze()  # libraries and definitions stay: no collection of garbage need look through them
+        stack.callback(gc.unfreeze)
         start = time.monotonic() - STARTED
         result = job.execute_in_process(
             instance=instance,

@@ -290,7 +290,6 @@ def parquet(target: Path | None, warehouse: Path | None) -> None:
 @survey_option
 @click.option("--format", "form", type=click.Choice(["sav", "dta", "parquet"]), default="sav", show_default=True)
 @click.option("--out", "target", type=FOLDER, required=True, metavar="DIR", help="Folder to write.")
-@click.option("--k", type=click.IntRange(2, 100), help="Respondents who look alike, at least; as privacy.yaml says by default.")
 @click.option("--replicates", type=click.IntRange(20, 2000), default=200, show_default=True, help="Replicate weights.")
 @raw_data_option
 @warehouse_option
@@ -299,7 +298,6 @@ def microdata(
     surveys: tuple[str, ...],
     form: Format,
     target: Path,
-    k: int | None,
     replicates: int,
     raw_data: Path | None,
     warehouse: Path | None,
@@ -320,7 +318,7 @@ def microdata(
     staging.protect()
     for key in keys:
         try:
-            made = export_survey(root, staging, key, target, form, k, replicates)
+            made = export_survey(root, staging, key, target, form, replicates)
         except InputError as error:
             failed += 1
             click.echo(f"{key} is not released:\n{error}", err=True)

@@ -5,9 +5,11 @@ Belongs here: the exception types people see, and how they read. Not here: check
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 LONGEST = 600  # characters of one message
+SHORT_CODE = re.compile(r"^([\w.-]{1,3}|-?\d{1,6}(\.\d{1,2})?)$")  # of a cell: names nobody
 
 
 @dataclass(frozen=True)

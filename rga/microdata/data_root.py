@@ -6,7 +6,9 @@ Belongs here: paths, keys and fingerprints. Not here: the content of any file bu
 from __future__ import annotations
 
 import hashlib
+import json
 import re
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -110,25 +112,28 @@ class DataRoot:
 
     def fingerprint(self, survey_id: str) -> str:
         """Hash of everything the survey's respondents and estimates are made from; it never raises for a bad survey."""
+        return one_hash(self.inputs(survey_id))
+
+    def inputs(self, survey_id: str) -> dict[str, str]:
+        """The same in parts: a hash of its data, its specification, its benchmark, the catalogue, and the code."""
         folder = self.folder(survey_id)
-        digest = hashlib.sha256(code_fingerprint().encode())
-        parts = [
-            folder / "survey.yaml",
-            folder.parent / "round.yaml",
+        paths: dict[str, list[Path]] = {
+            "data": [],
+            "specification": [folder / "survey.yaml", folder.parent / "round.yaml"],
+            "benchmark": [],
             # privacy.yaml is for research files: no estimate depends on it
-            *sorted(path for path in (self.path / "catalogue").glob("*.yaml") if path.name != "privacy.yaml"),
-        ]
+            "catalogue": sorted(path for path in (self.path / "catalogue").glob("*.yaml") if path.name != "privacy.yaml"),
+        }
+        problem = {}
         try:
             specification = self.specification(survey_id)
-            parts += self.files(survey_id).values()
+            paths["data"] += self.files(survey_id).values()
             if specification.population.benchmark:
-                parts += sorted((self.path / "benchmarks" / specification.population.benchmark).glob("*"))
+                paths["benchmark"] += sorted((self.path / "benchmarks" / specification.population.benchmark).glob("*"))
         except InputError as error:
-            digest.update(str(error).encode())
-        for path in parts:
-            digest.update(path.name.encode() + b"\0")
-            digest.update(sha256(path).encode() if path.is_file() else b"absent")
-        return digest.hexdigest()
+            problem = {"problem": str(error)}
+        hashes = {kind: one_hash(_contents(some)) for kind, some in paths.items()}
+        return hashes | {"data": one_hash(_contents(paths["data"]) | problem), "code": code_fingerprint()}
 
     def shown(self, path: Path) -> str:
         """How messages name a file: from the data root on."""
@@ -141,6 +146,15 @@ def split_survey_id(survey_id: str) -> tuple[str, str]:
     if not match:
         raise ValueError(f"{survey_id!r} is not a survey key such as 2020-r1_BGD")
     return match["round"], match["country"]
+
+
+def one_hash(of: Mapping[str, str]) -> str:
+    """One hash of many, by name."""
+    return hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()
+
+
+def _contents(paths: Sequence[Path]) -> dict[str, str]:
+    return {path.name: sha256(path) if path.is_file() else "absent" for path in paths}
 
 
 def code_fingerprint() -> str:

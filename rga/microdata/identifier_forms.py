@@ -26,6 +26,7 @@ NIK = re.compile(
 )  # Indonesia: place, day (+40 for women), month, year, serial
 DATE = re.compile(r"^(\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{1,2}[- ]?[A-Za-z]{3,9}[- ]?\d{2,4})\b")
 PLATE = re.compile(r"^[^\W\d_]{1,4}[ -]?\d{1,4}([ -]?[^\W\d_]{1,3})?$|^\d{1,4}[ -]?[^\W\d_]{1,3}[ -]?\d{1,5}$")
+FEW_DIGITS = re.compile(r"^-?\d{1,5}(\.\d{1,2})?$")  # too few for any form below
 SEPARATORS = re.compile(r"[\s().\-/]")
 
 
@@ -122,3 +123,8 @@ CERTAIN: dict[str, Form] = {
     "coordinates": lambda v: bool(POINT.match(v)),
     "web page or handle": lambda v: bool(URL.match(v) or HANDLE.match(v)),
 }
+
+
+def certain_kinds(value: str) -> list[str]:
+    """The kinds of identifier that ``value`` can hardly be anything but."""
+    return [] if FEW_DIGITS.match(value) else [kind for kind, form in CERTAIN.items() if form(value)]

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from rga.microdata.codes import canonical_code
-from rga.microdata.identifier_forms import CERTAIN, DATE, DECIMAL, POSSIBLE, Form, digits_of
+from rga.microdata.identifier_forms import CERTAIN, DATE, DECIMAL, POSSIBLE, Form, certain_kinds, digits_of
 from rga.microdata.yaml_file import StrictModel, load_yaml
 
 LOOKED_AT = 1_000  # values of a column
@@ -109,6 +109,8 @@ def _any_of(words: list[str]) -> re.Pattern:
 def _sample(given: pd.Series) -> Counter[str]:
     """Some of the values as text, and how often: those long enough to identify anybody, as codes and declared missings are not."""
     some = given.iloc[:: len(given) // LOOKED_AT + 1]
+    if pd.api.types.is_numeric_dtype(some):  # thousands of columns of short codes are soon looked through
+        some = some[(some % 1 != 0) | (some.abs() >= 1000)]
     place, distinct = pd.factorize(some)  # answers repeat
     sample: Counter[str] = Counter()
     for value, times in zip(distinct, np.bincount(place, minlength=len(distinct)).tolist(), strict=True):
@@ -129,8 +131,11 @@ def _are_few(sample: Counter[str]) -> bool:
 
 def _by_content(name: str, sample: Counter[str], few: bool) -> Identifier | None:
     looked_at = sample.total()
-    for kind, form in CERTAIN.items():
-        matches = _matches(form, sample)
+    found: Counter[str] = Counter()
+    for text, times in sample.items():
+        found.update(dict.fromkeys(certain_kinds(text), times))
+    for kind in CERTAIN:
+        matches = found[kind]
         # One in ten numbers has a right check digit by chance: a column of identifiers has hardly a wrong one.
         if matches >= (0.9 if kind in {"device", "bank account or card", "identity document"} else SHARE) * looked_at and not (
             few and kind == "web page or handle"

@@ -19,7 +19,7 @@ from rga.microdata.readers import column_names, file_labels, read_columns, read_
 from rga.microdata.specification import SurveySpecification
 
 UNLABELLED = {".csv", ".xlsx", ".parquet"}
-AT_ONCE = 5_000  # columns in memory
+AT_ONCE = 2_500  # columns in memory
 
 
 def read_identifiers(

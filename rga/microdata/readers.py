@@ -45,6 +45,7 @@ _SHUT_IN: dict[str, str | bool | int | float | list[str]] = {
     "memory_limit": "4GB",
 }
 LONGEST_STATEMENT = 120  # seconds: a join of a million rows takes one
+WIDE = 1_000  # columns of a text file
 MOST_ROWS = 20_000_000
 MOST_TIMES = 50  # rows of the result for each of the largest file
 FORMATS = {*_STATISTICAL, ".csv", ".xlsx", ".parquet"}
@@ -87,6 +88,12 @@ def _names(path: Path, *_: int) -> tuple[str, ...]:
     return tuple(_read(path, None).columns)
 
 
+@lru_cache(maxsize=16)
+def _metadata(path: Path, *_: int) -> Any:
+    """What a statistical file says of itself; a wide one takes seconds, and is asked many times."""
+    return _opened(path, None)[1]
+
+
 def read_columns(path: Path, wanted: Iterable[str]) -> pd.DataFrame:
     """Those of the ``wanted`` columns that ``path`` has, in the file's own codes; the others are never loaded.
 
@@ -117,10 +124,27 @@ def _header(path: Path) -> list[str]:
         top = pd.read_excel(path, header=None, nrows=1, dtype=object, engine="calamine")
         return [str(name) for name in top.iloc[0]] if len(top) else []
     if suffix == ".csv":
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            line = file.readline(1 << 22)
-        return max((next(csv.reader([line], delimiter=mark), []) for mark in ",;\t|"), key=len)
+        return _first_line(path)[1]
     return []
+
+
+def _first_line(path: Path) -> tuple[str, list[str]]:
+    """The mark that parts the first line of a text file into most names, and the names."""
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        line = file.readline(1 << 22)
+    parted = {mark: next(csv.reader([line], delimiter=mark), []) for mark in ",;\t|"}
+    return max(parted.items(), key=lambda item: len(item[1]))
+
+
+def _wide(path: Path) -> dict[str, Any]:
+    """How a text file of very many columns is written, for DuckDB, whose own search for it takes longer than reading: as RFC 4180
+    has it, with the mark of its header."""
+    mark, names = _first_line(path)
+    if len(names) < WIDE:
+        return {}
+    first = {name.lower(): place for place, name in reversed([*enumerate(names)])}
+    once = [name if first[name.lower()] == place else f"{name}_{place}" for place, name in enumerate(names)]
+    return {"auto_detect": False, "delimiter": mark, "quotechar": '"', "escapechar": '"', "columns": dict.fromkeys(once, "VARCHAR")}
 
 
 def read_head(path: Path, wanted: Iterable[str], rows: int) -> pd.DataFrame:
@@ -177,9 +201,9 @@ def _is_utf8(path: Path) -> bool:
 
 def _statistical(path: Path, columns: list[str] | None, rows: int | None) -> pd.DataFrame:
     suffix = path.suffix.lower()
-    frame, meta = _opened(path, columns, rows)
     if columns is None:
-        return pd.DataFrame(columns=meta.column_names)
+        return pd.DataFrame(columns=_metadata(path, *_state(path)).column_names)
+    frame, meta = _opened(path, columns, rows)
     if suffix in _LETTERS:
         for name, letters in (meta.missing_user_values or {}).items():
             frame[name] = frame[name].map(lambda v, known=set(letters): f".{v.lower()}" if v in known else v)
@@ -214,7 +238,7 @@ def file_labels(path: Path) -> tuple[str, dict[str, str], dict[str, dict[str, st
     column_names(path)  # says why a file cannot be read
     if path.suffix.lower() not in _STATISTICAL:
         return "", {}, {}
-    _, meta = _opened(path, None)
+    meta = _metadata(path, *_state(path))
     letters = path.suffix.lower() in _LETTERS
     values = {
         name: {
@@ -229,7 +253,10 @@ def file_labels(path: Path) -> tuple[str, dict[str, str], dict[str, dict[str, st
 def _with_duckdb(path: Path, columns: list[str] | None, rows: int | None) -> pd.DataFrame:
     with duckdb.connect() as connection:
         if path.suffix.lower() == ".csv":
-            source = connection.read_csv(str(path), all_varchar=True, header=True, sample_size=-1)
+            wide = _wide(path)
+            if wide:
+                connection.execute("SET threads = 1")  # each holds some 2,000 rows of all columns
+            source = connection.read_csv(str(path), **(wide or {"all_varchar": True, "sample_size": -1}), header=True)
             if len(source.columns) == 1 < len(_header(path)):  # no mark parts every row, so none was found
                 raise ValueError(
                     "rows have other numbers of fields than the header: is it cut short, or a quotation mark left open?"

@@ -107,11 +107,12 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
     sample = pd.concat([frame[["stratum", "psu", "base_weight", *named]], extra], axis=1)
     sample = sample.assign(**{RESPONDED: answered, ELIGIBLE: inside})
     counts = kinds[kept.to_numpy()].melt(var_name="variable", value_name="kind")
+    labels = _labels(paths.values(), specification)
     item_nonresponse = counts.groupby(["variable", "kind"], sort=True).size().rename("n").reset_index()
     return Respondents(
         frame=frame[kept].reset_index(drop=True),
         item_nonresponse=item_nonresponse,
-        codebook=codebook(source[kept], harmonised[kept], kinds[kept], catalogue, specification, _labels(paths.values())),
+        codebook=codebook(source[kept], harmonised[kept], kinds[kept], catalogue, specification, labels),
         excluded=int((answered & ~inside).sum()),
         source_files={paths[name].name: digest for name, digest in hashes.items()},
         sample=sample[answered | inside].reset_index(drop=True),
@@ -121,15 +122,16 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
     )
 
 
-def _labels(paths: Iterable[Path]) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
-    """Publishable labels of columns and codes of all files; a column that several have has those of the first."""
+def _labels(paths: Iterable[Path], specification: SurveySpecification) -> tuple[dict[str, str], dict[str, dict[str, str]]]:
+    """Publishable labels of mapped columns and their codes; a column that several files have has those of the first."""
     of_columns: dict[str, str] = {}
     of_codes: dict[str, dict[str, str]] = {}
     for _, columns, codes in map(file_labels, paths):
         of_columns, of_codes = columns | of_columns, codes | of_codes
+    mapped = set(specification.mapped_columns)
     return (
-        {name: publishable(label) for name, label in of_columns.items()},
-        {name: {code: publishable(label) for code, label in labels.items()} for name, labels in of_codes.items()},
+        {name: publishable(of_columns[name]) for name in mapped & set(of_columns)},
+        {name: {code: publishable(label) for code, label in of_codes[name].items()} for name in mapped & set(of_codes)},
     )
 
 

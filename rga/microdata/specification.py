@@ -219,7 +219,9 @@ class SurveySpecification(StrictModel):
     def _consistent(self) -> SurveySpecification:
         if self.unconfirmed:
             names = ", ".join(self.unconfirmed)
-            raise ValueError(f"`unconfirmed`: compare with the questionnaire, then delete these lines from the page: {names}")
+            raise ValueError(
+                f"`unconfirmed`: compare with questionnaire and sampling report, then delete these lines from the page: {names}"
+            )
         if self.respondents is None and len(self.files) > 1:
             raise ValueError("several files need `respondents: |` with the SELECT that joins them")
         if not self.weighting and self.design.weight is None:

@@ -12,11 +12,10 @@ from typing import get_args
 
 from rapidfuzz import fuzz
 
-from rga.microdata.identifier_forms import CERTAIN
+from rga.errors import SHORT_CODE
+from rga.microdata.identifier_forms import certain_kinds
 from rga.microdata.specification import MissingKind
 
-SHORT = re.compile(r"^([\w.-]{1,3}|\.[a-z])$")
-NUMBER = re.compile(r"^-?\d{1,6}(\.\d{1,2})?$")
 ALIKE = 80  # per cent of letters: "Femal" and "Female"
 MOST_DIGITS = 6
 WITHHELD = "(withheld: it may name somebody, or holds HTML)"
@@ -35,9 +34,9 @@ def can_be_told(value: str, known: Iterable[str] = ()) -> bool:
 
     Anything else may be people's own words, or somebody's name, and is counted rather than shown.
     """
-    if sum(map(str.isdigit, value)) > MOST_DIGITS or any(form(value) for form in CERTAIN.values()):
+    if sum(map(str.isdigit, value)) > MOST_DIGITS or certain_kinds(value):
         return False
-    if SHORT.match(value) or NUMBER.match(value):
+    if SHORT_CODE.match(value):
         return True
     spelt = _spelt(value)
     return any(fuzz.ratio(spelt, _spelt(word)) >= ALIKE for word in (*known, *get_args(MissingKind)))
@@ -54,7 +53,7 @@ def publishable(label: str) -> str:
     if (
         _TELLTALE.search(label)
         or any(not _ROUND.match(number) for number in _LONG_NUMBER.findall(label))
-        or any(form(word) for word in words if word for form in CERTAIN.values())
+        or any(map(certain_kinds, words))
     ):
         return WITHHELD
     return "'" + label if label.lstrip()[:1] in ("=", "+", "-", "@") or label[:1] in ("\t", "\r") else label

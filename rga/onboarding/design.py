@@ -30,6 +30,11 @@ class Proposal:
     def confidence(self) -> str:
         return "high" if self.score >= 0.85 else "medium" if self.score >= 0.65 else "low"
 
+    @property
+    def evidence(self) -> str:
+        others = f"; or {', '.join(self.others)}" if self.others else ""
+        return f"{self.confidence} ({self.score:.2f}): {self.column}, {self.why}{others}"
+
 
 @dataclass(frozen=True)
 class DesignGuess:
@@ -44,9 +49,24 @@ class DesignGuess:
     complete: list[str] = field(default_factory=list)
 
     @property
+    def roles(self) -> dict[str, list[Proposal]]:
+        """Proposals by where they stand in survey.yaml."""
+        found = {"id": self.id, "panel_id": self.panel_id, "design.weight": self.weight, "design.psu": self.psu}
+        given = {role: [proposal] for role, proposal in (found | {"response": self.response}).items() if proposal}
+        return given | ({"design.stratum": self.stratum} if self.stratum else {})
+
+    @property
     def columns(self) -> set[str]:
-        single = [self.id, self.panel_id, self.weight, self.psu, self.response]
-        return {proposal.column for proposal in [*single, *self.stratum] if proposal}
+        return {proposal.column for proposals in self.roles.values() for proposal in proposals}
+
+    @property
+    def unsure(self) -> dict[str, str]:
+        """Roles that another column may have, or whose column is less than highly likely, and the evidence."""
+        return {
+            role: "; ".join(proposal.evidence for proposal in proposals)
+            for role, proposals in self.roles.items()
+            if any(proposal.others or proposal.confidence != "high" for proposal in proposals)
+        }
 
 
 def guess_design(columns: list[Column], round_number: int | None = None) -> DesignGuess:

@@ -164,10 +164,13 @@ def _lines(
     for guess in guesses:
         lines += page.variable_lines(guess, by_name)
         lines += page.listed(form.universe(list(guess.columns.values())), 4) if form else []
-    unsure = {g.variable: f"{g.confidence}: {'; '.join(filter(None, g.evidence))}" for g in guesses if g.confidence != "high"}
+    unsure = design.unsure | {
+        g.variable: f"{g.confidence}: {'; '.join(filter(None, g.evidence))}" for g in guesses if g.confidence != "high"
+    }
     lines += [
         "",
-        "# Guesses to compare with the questionnaire: delete each line once you have; `rga check` asks for them until then.",
+        "# Guesses to compare with the questionnaire and the report on the sample: delete each line once you have;",
+        "# `rga check` asks for them until then.",
     ]
     lines += page.mapping_lines("unconfirmed", {name: page.plain(why, 160) for name, why in unsure.items()})
     lines += _left(catalogue, columns, design, guesses, doubtful, matcher)

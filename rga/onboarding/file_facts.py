@@ -21,7 +21,7 @@ from rga.microdata.readers import column_names, file_labels, read_columns
 from rga.onboarding.forms import Form
 
 MOST_VALUES = 2000  # different values that are counted one by one
-CELLS = 20_000_000  # read at a time
+CELLS = 6_000_000  # read at a time
 _LETTER = re.compile(r"^\.[a-z]$")  # a missing value of Stata or SAS
 
 

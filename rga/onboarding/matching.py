@@ -78,6 +78,7 @@ class Matcher:
         self._codes = {n: code_texts(n, v, synonyms) for n, v in self.variables.items() if v.codes}
         self._items = {n: item_texts(n, v, synonyms) for n, v in self.variables.items() if v.items}
         self._item_phrases = {n: Phrases(texts, noise) for n, texts in self._items.items()}
+        self._identities: dict[tuple[str, str], dict[str, tuple[float, str]]] = {}
 
     def code_texts(self, name: str, choices: bool = False) -> dict[str, list[str]]:
         """What each code of a variable may be called, or each item where a column holds several choices."""
@@ -100,6 +101,12 @@ class Matcher:
 
     def _identity(self, column: Column) -> dict[str, tuple[float, str]]:
         """By variable: how sure its label and name are of it, and the evidence."""
+        key = column.name, column.label
+        if key not in self._identities:  # asked several times of each column
+            self._identities[key] = self._identified(column)
+        return self._identities[key]
+
+    def _identified(self, column: Column) -> dict[str, tuple[float, str]]:
         by_label = self._labels.scores(column.label) if column.label else {}
         by_name = self._by_name(column.name)
         earlier = any(EARLIER.search(text) for text in (normal(column.label), words_of(column.name)))

@@ -146,8 +146,7 @@ def _told(role: str, proposal: Proposal) -> list[str]:
 
 
 def _evidence(role: str, proposal: Proposal) -> str:
-    others = f"; or {', '.join(proposal.others)}" if proposal.others else ""
-    return comment(f"{role}: {proposal.confidence} ({proposal.score:.2f}): {proposal.column}, {proposal.why}{others}")
+    return comment(f"{role}: {proposal.evidence}")
 
 
 def mapping_lines(key: str, entries: Mapping[str, str]) -> list[str]:

@@ -29,7 +29,9 @@ def summary(path: Path, draft: Draft) -> str:
     ]
     if draft.kept:
         lines.append(f"  from {draft.kept.key}  {len(draft.kept.guesses)} mappings kept, {len(draft.kept.changes)} changes noted")
-    if sure["medium"] + sure["low"]:
-        lines.append("Compare the guesses under `unconfirmed:` with the questionnaire, and complete each TODO;")
+    if sure["medium"] + sure["low"] or design.unsure:
+        lines.append(
+            "Compare the guesses under `unconfirmed:` with the questionnaire and the report on the sample, and complete each TODO;"
+        )
     lines.append("`rga check` says what is left.")
     return "\n".join(lines)

@@ -17,7 +17,7 @@ import pyarrow as pa
 from rga.errors import InputError, Problem
 from rga.survey.blas import one_blas_thread
 from rga.survey.data import FLOATS, known, quoted, require
-from rga.survey.design import MISSING, Design
+from rga.survey.design import MISSING, Design, shown
 from rga.survey.fpc import Sizes, fractions
 from rga.survey.grouping import Coder, Known, Table, group, keys, sum_by
 from rga.survey.sample import NEGATIVE, not_a_weight
@@ -230,7 +230,7 @@ class _Pass:
         strata["fraction"] = 0.0
         if self.design.fpc:
             least, most = self.sizes.of(codes[new_stratum, :2], place["survey"], place["stratum"])
-            labels = (strata["survey_id"] + " " + strata["name"]).str.strip().to_numpy()
+            labels = (strata["survey_id"] + " " + strata["name"].map(shown)).str.strip().to_numpy()
             strata["fraction"] = fractions(psus, least, most, self.design.fpc, labels)
         margins = self._margins(place) if self.design.base_weight else None
         crossings = {by: self._crossing(by, place, no_psu, margins) for by in self.tables}

@@ -16,7 +16,9 @@ from rga.errors import InputError, Problem
 from rga.survey.calibration_methods import Method
 
 LOST = 1e-15  # of the largest base weight: what is less is lost in a sum with it
-SMALLEST = 1e-250  # a sum of base weights that can still be scaled up to a population
+LEAST, MOST = 1e-50, 1e50  # people, or a number: what is beyond leaves no room for squares and ratios
+RANGE = 1e-100  # of the largest base weight: ratios of what is less overflow
+SMALLEST, LARGEST = 1e-250, 1e250  # a sum of base weights that can still be scaled to a population
 
 
 def check_method(
@@ -50,6 +52,11 @@ def check_method(
         raise InputError(problems)
 
 
+def computable(amount: float) -> bool:
+    """Whether ``amount`` is 0, or of a size that its square can be computed with; not NaN, infinite or negative."""
+    return amount == 0 or LEAST < amount < MOST
+
+
 def check_base(base: np.ndarray, rows: int) -> None:
     """Raise InputError where base weights are negative, infinite or nearly nothing; ValueError where their number is wrong."""
     if len(base) != rows:
@@ -73,7 +80,12 @@ def check_base(base: np.ndarray, rows: int) -> None:
     if others and total < np.inf and total - largest <= LOST * largest * others:
         what = f"the largest base weight, {largest:.2g}, leaves the other {others:,} next to nothing"
         raise InputError(Problem(what, "correct it in the file", variable="base_weight", rows=1))
-    if not SMALLEST < total < np.inf:
+    least = float(np.min(base, where=base > 0, initial=np.inf))
+    if least < RANGE * largest:
+        what = f"the smallest base weight, {least:.2g}, is nothing beside the largest, {largest:.2g}"
+        rows = int(np.sum((base > 0) & (base < RANGE * largest)))
+        raise InputError(Problem(what, "correct it in the file, or make it 0", variable="base_weight", rows=rows))
+    if not SMALLEST < total < LARGEST:
         what = f"the base weights add up to {total:.2g}, which is no number of people that can be computed with"
         raise InputError(Problem(what, "scale them, for example to a mean of 1", variable="base_weight", rows=rows))
 
@@ -99,13 +111,16 @@ def check_columns(
         if len(numbers) != len(categories):
             raise ValueError(f"{len(numbers)} rows of numbers for {len(categories)} of categories")
         values = numbers[name].to_numpy(dtype=np.float64)
-        if not np.isfinite(total):
+        if not abs(total) < MOST**2:
             problems.append(Problem(f"the total of {name} is {total}", "correct the benchmark", variable=name))
         if np.isinf(values).any():
             rows = int(np.isinf(values).sum())
             problems.append(Problem(f"{name} is infinite", "correct the values, or leave them empty", variable=name, rows=rows))
         elif np.isnan(values).all():
             problems.append(Problem(f"nobody's {name} is known", "leave the number out", variable=name, rows=len(values)))
+        elif not computable(largest := float(np.nanmax(np.abs(values)))):
+            what = f"{name} goes up to {largest:.2g}, which cannot be computed with"
+            problems.append(Problem(what, "give it, and its total, in another unit", variable=name, rows=len(values)))
     problems += [
         Problem(f"{name} has numbers and no total", "give its population total, or leave it out", variable=name)
         for name in have

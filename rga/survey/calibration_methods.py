@@ -24,7 +24,14 @@ class Curve(NamedTuple):
 
 
 class Distance(Protocol):
-    """``step`` is how far u may move at once, ``far`` a u that no problem with a solution reaches."""
+    """g is between ``low`` and ``high``, each a number or an element per unit; ``step`` is how far u may move at once, ``far`` a u
+    that no problem with a solution reaches."""
+
+    @property
+    def low(self) -> float | np.ndarray: ...
+
+    @property
+    def high(self) -> float | np.ndarray: ...
 
     @property
     def step(self) -> float: ...
@@ -40,7 +47,7 @@ class Distance(Protocol):
 class Linear:
     """F(u) = 1 + u: generalised regression (Deville and Särndal 1992, case 1)."""
 
-    step, far = np.inf, np.inf
+    low, high, step, far = -np.inf, np.inf, np.inf, np.inf
 
     def at(self, u: np.ndarray) -> Curve:
         return Curve(1 + u, np.ones_like(u), u + u * u / 2)
@@ -52,7 +59,7 @@ class Linear:
 class Raking:
     """F(u) = exp(u) (case 2): weights stay positive."""
 
-    step, far = 5.0, FAR
+    low, high, step, far = 0.0, np.inf, 5.0, FAR
 
     def at(self, u: np.ndarray) -> Curve:
         with np.errstate(over="ignore"):
@@ -88,7 +95,7 @@ class Logit:
 
 @dataclass(frozen=True)
 class Bounded:
-    """A distance with g cut off at ``low`` and ``high`` (case 7 for the linear one), each a number or an element per unit."""
+    """A distance with g cut off at ``low`` and ``high`` (case 7 for the linear one)."""
 
     distance: Distance
     low: float | np.ndarray

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
 from rga.survey.calibration_methods import Distance
 
 TOLERANCE = 1e-12
-FLOORS = (1e-12, 1e-8, 1e-5, 1e-2)  # eigenvalues taken as no smaller, when steps with those as they are lead nowhere
+RIDGES = (1e-14, 1e-12, 1e-8, 1e-5, 1e-2)  # added to the Hessian's diagonal of ones, more when steps with less lead nowhere
+FLAT = 1e-12  # a column whose slopes have shrunk this much is not scaled by them
 HALVINGS = 10
+PROVEN = 1e-11  # share of what is added up that is no rounding
 ARMIJO = 1e-4  # share of the expected decrease that a step must bring
 
 
@@ -117,8 +120,9 @@ def solve(margins: Margins, base: np.ndarray, wanted: Wanted, distance: Distance
 
     Newton's method on the dual of the calibration problem (Deville and Särndal 1992, section 2; Deville, Särndal and Sautory
     1993), which is convex: halved steps never lead away, and near the solution convergence is quadratic. Margins that share a
-    variable make the Hessian singular: the step is taken in its eigenvectors, and the weights are unique all the same. Ends
-    after ``max_iterations``, where no step helps, or where u leaves for infinity: then the fit has not converged.
+    variable make the Hessian singular: a ridge keeps it apart from that, and the weights are unique all the same. Ends
+    after ``max_iterations``, where no step helps, where u leaves for infinity, or as soon as b proves that no factors within the
+    limits of ``distance`` meet the totals: then the fit has not converged.
     """
     spread = margins.gram(base).diagonal()
     used = (spread > 0) & (wanted.size > 0)
@@ -139,12 +143,19 @@ def solve(margins: Margins, base: np.ndarray, wanted: Wanted, distance: Distance
             b, factor, slope, float(parts.sum() - linear.sum()), rounding, gradient, float(errors[worst]), worst, furthest
         )
 
-    def step_from(here: _Point, floors: tuple[float, ...]) -> _Point | None:
+    def step_from(here: _Point, ridges: tuple[float, ...]) -> _Point | None:
         """The next point, or None where no step helps."""
-        values, vectors = np.linalg.eigh(margins.gram(base * here.slope) * np.outer(scale, scale))
-        along = vectors.T @ -here.gradient
-        for floor in floors:
-            step = vectors @ (along / np.maximum(values, floor * max(float(values[-1]), 1.0)))
+        hessian = margins.gram(base * here.slope)
+        diagonal = hessian.diagonal() * scale**2
+        shape = 1 / np.sqrt(np.where(diagonal > FLAT, diagonal, 1.0))  # slopes of categories may differ a millionfold
+        hessian *= np.outer(shape * scale, shape * scale)
+        diagonal = hessian.diagonal().copy()
+        for ridge in ridges:
+            np.fill_diagonal(hessian, diagonal + ridge)
+            try:
+                step = -shape * cho_solve(cho_factor(hessian), here.gradient * shape)
+            except LinAlgError:
+                continue
             step *= min(1.0, distance.step / max(float(np.max(np.abs(margins.predict(step * scale)), initial=0.0)), 1e-300))
             expected = float(here.gradient @ step)
             for halved in range(HALVINGS):
@@ -158,11 +169,21 @@ def solve(margins: Margins, base: np.ndarray, wanted: Wanted, distance: Distance
                     return tried
         return None
 
+    def out_of_reach(here: _Point) -> bool:
+        """Whether totals'b is more than any weights w make of it, sum(w * x'b) (Farkas' lemma): with factors at their limits, or,
+        where none is negative, with the whole population where x'b is largest."""
+        u = margins.predict(here.b * scale)
+        most = np.multiply(base * u, np.where(u > 0, distance.high, distance.low), out=np.zeros_like(u), where=base * u != 0).sum()
+        if margins.sizes and np.min(distance.low) >= 0:
+            most = min(most, wanted.totals[: margins.sizes[0]].sum() * u[base > 0].max())
+        asked = wanted.totals * scale * here.b
+        return bool(asked.sum() - most > PROVEN * (np.abs(asked).sum() + abs(most)))
+
     here = point(np.zeros(len(margins)))
     iteration = 0
-    while iteration < max_iterations and here.furthest < distance.far:
+    while iteration < max_iterations and here.furthest < distance.far and not out_of_reach(here):
         met = here.error < TOLERANCE
-        following = step_from(here, FLOORS[:1] if met else FLOORS)
+        following = step_from(here, RIDGES[:1] if met else RIDGES)
         if following is None or (met and following.error > here.error / 2):
             break  # as near as arithmetic gets, or stuck
         here = following

@@ -124,7 +124,7 @@ class _Stacked:
         frame = sample.con.execute(f"SELECT {columns} FROM {TABLE} ORDER BY {ROW}").df()
         codes = {name: frame[name].fillna(MISSING).to_numpy(dtype=object) for name in dimensions}
         earlier, later = (np.flatnonzero(frame[ROUND].to_numpy(dtype=object) == name) for name in ROUNDS)
-        onto, explained = sample.projection()
+        onto, explained = sample.projection
         values = sample.values(list(statistics))
         return cls(sample, values, (earlier, later), codes, sample.stages.unit, onto, sample.stages.by_unit(explained))
 

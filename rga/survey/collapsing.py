@@ -52,17 +52,7 @@ def collapse_small(
         _check(variable, levels, within, merged)
         n = {margin: cells.counts(margin) for margin in within}
         known = {_part(category, at) for m, at in within.items() for category in [*merged[m], *n[m]]}
-        groups: list[list[str]] = [[level] for level in levels if level in known]
-        while len(groups) > 1:
-            smallest = [min(_counts(merged[m], n[m], at, group) for m, at in within.items()) for group in groups]
-            least = min(range(len(groups)), key=smallest.__getitem__)
-            if smallest[least] >= below:
-                break
-            size = [sum(_size(n[m], at, group) for m, at in within.items()) for group in groups]
-            other = min((i for i in (least - 1, least + 1) if 0 <= i < len(groups)), key=size.__getitem__)
-            first = min(least, other)
-            groups[first : first + 2] = [groups[first] + groups[first + 1]]
-        for group in groups:
+        for group in _grouped([level for level in levels if level in known], within, merged, n, below):
             into = "+".join(group)
             if len(group) == 1:
                 continue
@@ -73,6 +63,28 @@ def collapse_small(
                 names = [_renamed(category, at, group, into) for category in cells.levels[margin]]
                 cells = replace(cells, levels=cells.levels | {margin: names})
     return cells, merged, records
+
+
+def _grouped(
+    levels: list[str], within: Mapping[str, int], targets: Targets, n: Mapping[str, Mapping[str, int]], below: int
+) -> list[list[str]]:
+    """``levels``, neighbours together until each group has ``below`` respondents in every margin, or all are one."""
+
+    def fewest_of(group: list[str]) -> int:
+        return min(_counts(targets[m], n[m], at, group) for m, at in within.items())
+
+    groups = [[level] for level in levels]
+    fewest = [fewest_of(group) for group in groups]
+    size = [sum(_size(n[m], at, group) for m, at in within.items()) for group in groups]
+    while len(groups) > 1:
+        least = min(range(len(groups)), key=fewest.__getitem__)
+        if fewest[least] >= below:
+            break
+        other = min((i for i in (least - 1, least + 1) if 0 <= i < len(groups)), key=size.__getitem__)
+        two = slice(min(least, other), max(least, other) + 1)
+        together = groups[two][0] + groups[two][1]
+        groups[two], fewest[two], size[two] = [together], [fewest_of(together)], [sum(size[two])]
+    return groups
 
 
 def _check(variable: str, levels: Sequence[str], within: Mapping[str, int], targets: Targets) -> None:

@@ -57,17 +57,15 @@ def decompose(fits: Fits, rest: Effects, blocks: dict[str, np.ndarray]) -> Decom
     slope = (fits.share * slopes).sum(axis=0)
     bend = (fits.share * fits.link.curvature(mean)).T @ fits.x
     slope_z = fits.share * (slopes - slope)
-    women_x, men_x = of_women.T @ fits.x, of_men.T @ fits.x
+    women_x, men_x, apart = of_women.T @ fits.x, of_men.T @ fits.x, of_women - of_men
     parts = {}
     for name, block in blocks.items():
-        own = np.zeros(fits.x.shape[1], dtype=bool)
-        own[block] = True
-        b = np.where(own, fits.coefficients, 0.0)
-        difference = np.where(own, women_x - men_x, 0.0)
-        distance = (difference * b).sum(axis=1)
-        index = fits.x @ b.T
-        centred = of_women * (index - (women_x * b).sum(axis=1)) - of_men * (index - (men_x * b).sum(axis=1))
-        gradient = slope[:, None] * difference + distance[:, None] * bend
+        b, of_all = fits.coefficients[:, block], (women_x[:, block], men_x[:, block])
+        in_women, in_men = ((means * b).sum(axis=1) for means in of_all)
+        distance = in_women - in_men
+        centred = apart * (fits.x[:, block] @ b.T) - of_women * in_women + of_men * in_men
+        gradient = distance[:, None] * bend
+        gradient[:, block] += slope[:, None] * (of_all[0] - of_all[1])
         z = slope * centred + distance * slope_z + fits.through_coefficients(gradient)
         parts[name] = Effects(slope * distance, z)
     left = Effects(composition.value.copy(), composition.z.copy())

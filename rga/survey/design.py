@@ -9,6 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+import pandas as pd
+
+from rga.errors import SHORT_CODE
+
 LonelyPsu = Literal["adjust", "fail", "remove", "average", "certainty"]
 ReplicateMethod = Literal["BRR", "Fay", "JK1", "JKn", "bootstrap", "other"]
 
@@ -70,6 +74,16 @@ class Design:
 
     def __post_init__(self) -> None:
         lonely_psu_of("the design", self.lonely_psu)
+
+
+def shown(name: object) -> str:
+    """A stratum or PSU as errors may show it, which are printed and kept: by its codes. Other words may be a stray cell that names
+    somebody."""
+    text = "" if name is None or name is pd.NA or name != name else str(name)
+    codes = text.split("*")
+    if not text:
+        return "(none)"
+    return text if all(SHORT_CODE.match(code) or code == "(blank)" for code in codes) else "(not shown: no short code)"
 
 
 def lonely_psu_of(survey_id: str, rule: Mapping[str, LonelyPsu] | LonelyPsu) -> LonelyPsu:

@@ -258,7 +258,8 @@ def _choice(cells: Cells, unsafe: np.ndarray, below: np.ndarray, price: np.ndarr
 
 def _cheapest(key: np.ndarray, cost: np.ndarray, size: int) -> np.ndarray:
     """Of each key the place of its lowest cost; -1 where it has none."""
-    found = np.full(size, -1)
-    order = np.lexsort((-np.arange(len(key)), -cost, key))
-    found[key[order]] = order  # the last written is the cheapest
+    found, least = np.full(size, -1), np.full(size, np.inf)
+    np.minimum.at(least, key, cost)
+    lowest = np.flatnonzero(cost == least[key])[::-1]
+    found[key[lowest]] = lowest  # the first of them, which is written last
     return found

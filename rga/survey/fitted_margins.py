@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
+from rga.survey.calibration_inputs import computable
 from rga.survey.design import MISSING, SEX
 from rga.survey.joint_cells import JointCells
 from rga.survey.nested_margins import TOTALS_TOLERANCE, reconcile
@@ -126,7 +127,7 @@ def _problems(margin: str, target: Mapping[str, float], n: Mapping[str, int], ba
     for category, total in target.items():
         cases, weight = n.get(category, 0), base.get(category, 0.0)
         at = partial(Problem, variable=margin, code=category, rows=cases)
-        if not np.isfinite(total) or total < 0 or is_missing(category):
+        if not computable(total) or is_missing(category):
             problems.append(at(f"benchmark of margin {margin} has {total} people in category {category}", "correct the benchmark"))
         elif total > 0 and weight == 0:
             who = "no respondent is" if not cases else "no respondent with a positive base weight is"

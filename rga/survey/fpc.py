@@ -45,7 +45,7 @@ def fractions(
 
     ``sampled`` units of each group (PSUs of a stratum, or second-stage units of a PSU: ``group``) are in the sample; ``least`` and
     ``most`` are the smallest and largest fpc on its rows, a number of units or, up to 1, the fraction itself. Raises InputError
-    naming (``labels``) every group where it varies, is not positive, or is less than ``sampled``.
+    naming (``labels``, which are shown) every group where it varies, is not positive, or is less than ``sampled``.
     """
     with np.errstate(divide="ignore", invalid="ignore"):
         fraction = np.where(least <= 1, least, sampled / least)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -40,10 +41,14 @@ class Fits:
     information: np.ndarray
     converged: np.ndarray
 
-    @property
+    @cached_property
     def mean(self) -> np.ndarray:
         """Fitted means, respondents x K."""
         return self.link.mean(self.eta)
+
+    @cached_property
+    def _off(self) -> np.ndarray:
+        return self.share * (self.y - self.mean)
 
     def only(self, outcomes: Sequence[int]) -> Fits:
         """The fits of some outcomes."""
@@ -59,7 +64,7 @@ class Fits:
         """
         own = np.einsum("kpq,kp->kq", self.basis, gradient)
         direction = np.linalg.solve(self.information, own[:, :, None])
-        return self.share * (self.y - self.mean) * (self.x @ (self.basis @ direction)[:, :, 0].T)
+        return self._off * (self.x @ (self.basis @ direction)[:, :, 0].T)
 
 
 def fit(patterns: Patterns, y: np.ndarray, weight: np.ndarray, basis: np.ndarray, used: np.ndarray, link: Link) -> Fits:

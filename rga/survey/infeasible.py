@@ -70,7 +70,8 @@ def unmet(case: Case, fit: Fit) -> Problem | None:
     return _vanishing(case, fit) or _problem(
         case,
         fit.worst,
-        f"{_unfinished(case, fit)}, although there are weights that meet the margins",
+        f"{_unfinished(case, fit)}, although there are weights that meet the margins to {REACHED:.0e}",
+        "give margins that overlap the same totals to the last digit, and look for a total or base weight out of proportion; or "
         "merge categories with few respondents, leave out a margin, or take another method",
     )
 

@@ -6,7 +6,7 @@ numbers are hidden (``disclosure``).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -78,9 +78,11 @@ def cells_of(frame: pd.DataFrame, breakdowns: Sequence[tuple[str, ...]]) -> Cell
     sets = _closed([frozenset(by) for by in breakdowns])
     names = {breakdown_name(by): frozenset(by) for by in breakdowns}
     group = frame.groupby(GROUP, sort=False).ngroup().to_numpy()
-    codes = {name: pd.factorize(frame[name])[0] for name in dimensions if name in frame}
-    total = {name: _code(frame[name], TOTAL) for name in codes}
-    own = frame["breakdown"].map({name: number for number, name in enumerate(names)}).to_numpy()
+    coded = {name: pd.factorize(frame[name]) for name in dimensions if name in frame}
+    codes = {name: code for name, (code, _) in coded.items()}
+    total = {name: _place(texts, TOTAL) for name, (_, texts) in coded.items()}
+    code, texts = pd.factorize(frame["breakdown"])
+    own = np.array([_place(list(names), text) for text in texts], dtype=np.int64)[code]
     table = {
         "group": group, "n": frame["n"].to_numpy(np.float64), "count": frame["numerator_n"].to_numpy(np.float64),
         "weight": frame["population"].to_numpy(np.float64),
@@ -167,7 +169,9 @@ def from_below(cells: Cells, low: np.ndarray, high: np.ndarray) -> tuple[np.ndar
     for depth in range(int(cells.depth.max(initial=0)) - 1, -1, -1):
         at = cells.depth[cells.parent] == depth
         if at.any():
-            least, most = (np.bincount(cells.relation, limit[cells.child], len(cells.parent)) for limit in (low, high))
+            links = at[cells.relation]
+            relation, child = cells.relation[links], cells.child[links]
+            least, most = (np.bincount(relation, limit[child], len(cells.parent)) for limit in (low, high))
             np.maximum.at(low, cells.parent[at], least[at])
             np.minimum.at(high, cells.parent[at], most[at])
     return low, high
@@ -181,9 +185,9 @@ def _closed(sets: list[frozenset[str]]) -> list[frozenset[str]]:
     return list(found)
 
 
-def _code(column: pd.Series, text: str) -> int:
-    values = pd.factorize(column)[1]
-    return list(values).index(text) if text in values else -1
+def _place(texts: Iterable[str], text: str) -> int:
+    """Where ``text`` is among ``texts``; -1 where it is not."""
+    return next((place for place, one in enumerate(texts) if one == text), -1)
 
 
 def _margin(

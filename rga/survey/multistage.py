@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.design import WHOLE, Design, LonelyPsu
+from rga.survey.design import WHOLE, Design, LonelyPsu, shown
 from rga.survey.fpc import fractions
 
 
@@ -212,8 +212,8 @@ def _stage(unit: np.ndarray, group: np.ndarray, fpc: pd.Series, variable: str, l
     known = np.where(np.isnan(given), np.inf, given)
     np.minimum.at(least, group, known)
     np.maximum.at(most, group, known)
-    shown = labels.to_numpy()[row[first]]
-    return Stage(of_unit, first, fractions(size, least, most, variable, shown, called))
+    names = np.array([shown(of) for of in labels.to_numpy()[row[first]]], dtype=object)
+    return Stage(of_unit, first, fractions(size, least, most, variable, names, called))
 
 
 def _refuse_lonely(psus: Stage, names: np.ndarray) -> None:
@@ -222,10 +222,9 @@ def _refuse_lonely(psus: Stage, names: np.ndarray) -> None:
         raise InputError(
             [
                 Problem(
-                    f"stratum {'(none)' if pd.isna(name) else name} has only one PSU, which leaves no variance",
+                    f"stratum {shown(name)} has only one PSU, which leaves no variance",
                     "merge it with a similar stratum, or choose `lonely_psu: adjust`",
                     variable="stratum",
-                    code=str(name),
                 )
                 for name in names[lonely]
             ]

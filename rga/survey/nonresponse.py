@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.design import MISSING
+from rga.survey.design import MISSING, shown
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def _separated(name: str, code: str, members: np.ndarray, responded: np.ndarray)
         return []
     what = f"{'all' if answered else 'none'} of its {n} members of the sample responded, so its propensity cannot be estimated"
     remedy = "merge it with another category under `codes:`, or leave the predictor out"
-    return [Problem(what, remedy, variable=name, code=code, rows=n)]
+    return [Problem(what, remedy, variable=name, code=shown(code) if name in ("stratum", "psu") else code, rows=n)]
 
 
 def _fitted(design: np.ndarray, responded: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -72,17 +72,18 @@ def nchs(p: np.ndarray, se: np.ndarray, n: np.ndarray, df: np.ndarray, rules: Nc
     of the interval counts as 0; so that such a share is shown, for review, from 30 respondents on. The interval is Korn and
     Graubard's at 95 %, df in its effective n, which is capped at n (``korn_graubard``; surveytable: `adj = "nchs"`).
     """
-    p, se, n, df = (np.asarray(x, dtype=np.float64) for x in (p, se, n, df))
+    p, se, n, df = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (p, se, n, df)))
     bound = (p == 0) | (p == 1)
     with np.errstate(divide="ignore", invalid="ignore"):
         n_effective = np.where(bound, n, np.minimum(p * (1 - p) / se**2, n))
-        low, high = korn_graubard(p, se, n, df)
-        width = np.where(bound, 0.0, high - low)
+        undefined, few = np.isnan(p) | np.isnan(se) | (df < 1), n_effective < rules.n_effective
+        width, judged = np.zeros(p.shape), ~(undefined | few | bound)  # of the others the interval decides nothing, and takes long
+        low, high = korn_graubard(p[judged], se[judged], n[judged], df[judged])
+        width[judged] = high - low
         relative, of_complement = width / p, width / (1 - p)
-    undefined = np.isnan(p) | np.isnan(se) | (df < 1)
     conditions = [
         undefined,
-        n_effective < rules.n_effective,
+        few,
         width <= rules.narrow,
         width >= rules.wide,
         ~bound & (relative > rules.relative),

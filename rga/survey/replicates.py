@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.linalg import hadamard
 
 from rga.errors import InputError, Problem
-from rga.survey.design import Design, LonelyPsu, ReplicateMethod, Replicates
+from rga.survey.design import Design, LonelyPsu, ReplicateMethod, Replicates, shown
 
 LARGEST = 500_000_000  # respondents x replicates: 4 GB
 
@@ -130,7 +130,7 @@ class _Sample:
     def refuse(self, strata: np.ndarray, what: str, remedy: str) -> None:
         """Raise InputError that names every stratum of ``strata``, if there is any."""
         if len(strata):
-            raise InputError([Problem(f"stratum {self.names[h] or '(none)'} {what}", remedy, code=self.names[h]) for h in strata])
+            raise InputError([Problem(f"stratum {shown(self.names[h])} {what}", remedy) for h in strata])
 
 
 def _jackknife(sample: _Sample, rule: LonelyPsu) -> tuple[np.ndarray, float, np.ndarray]:

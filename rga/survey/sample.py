@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from numbers import Number
 from typing import Any
 
@@ -50,9 +51,10 @@ class Sample:
         """
         if not self.margins.shape[1]:
             return z
-        onto, explained = self.projection()
+        onto, explained = self.projection
         return z - explained @ (onto.T @ z)
 
+    @cached_property
     def projection(self) -> tuple[np.ndarray, np.ndarray]:
         """``onto`` and ``explained``, respondents x basis: of influence values z the margins explain explained (onto' z)."""
         root, weight = np.sqrt(self.base)[:, None], self.weight[:, None]

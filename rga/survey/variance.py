@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from rga.errors import InputError, Problem
-from rga.survey.design import WHOLE
+from rga.survey.design import WHOLE, shown
 from rga.survey.grouping import Places, sum_by
 from rga.survey.sums import Sums
 
@@ -244,11 +244,10 @@ def check_lonely(strata: pd.DataFrame) -> None:
         raise InputError(
             [
                 Problem(
-                    f"{survey_id}: stratum {name or '(none)'} has only one PSU, which leaves no variance".removeprefix(": "),
+                    f"{survey_id}: stratum {shown(name)} has only one PSU, which leaves no variance".removeprefix(": "),
                     "merge it with a similar stratum, or choose `lonely_psu: adjust` under `design`",
                     file="survey.yaml",
                     variable="design.stratum",
-                    code=name,
                 )
                 for survey_id, name in zip(lonely["survey_id"], lonely["name"], strict=True)
             ]

@@ -22,11 +22,14 @@ def adjusted_tables() -> list[Table]:
             "logistic regression with design-based errors; gap = composition + adjusted_gap.",
             [
                 *SURVEY,
-                number("gap", "women - men, percentage points, as in gender_gaps (breakdown sex)"),
+                number(
+                    "gap",
+                    "women - men, percentage points, as in gender_gaps (breakdown sex), whose rounded_to says where it is rounded",
+                ),
                 number(
                     "adjusted_gap",
                     "Percentage points by which being a woman shifts the share, others held equal (average marginal effect); in "
-                    "the Kitagawa-Oaxaca-Blinder decomposition, the rest of gap after composition",
+                    "the Kitagawa-Oaxaca-Blinder decomposition, the rest of gap after composition. Rounded where gap is",
                 ),
                 number("se", "Standard error of adjusted_gap, fully linearised", check="se >= 0"),
                 number("ci_low", "Lower 95 % limit of adjusted_gap"),
@@ -63,7 +66,8 @@ def adjusted_tables() -> list[Table]:
         ),
         Table(
             "gap_decomposition",
-            "What each covariate adds to the composition of a gap: one row per survey, indicator and covariate of adjusted_gaps.",
+            "What each covariate adds to the composition of a gap: one row per survey, indicator and covariate of adjusted_gaps. "
+            "None where the gap is rounded: they would add up to the exact one.",
             [
                 *SURVEY,
                 text("variable", "Covariate; nonlinearity is what the covariates' parts leave of the composition"),

@@ -8,6 +8,14 @@ from __future__ import annotations
 from rga.warehouse.columns import COUNTRY, INDICATOR, MODE, ROUND, SAMPLE_TYPE, SIMULATED, SURVEY_ID, YEAR, count, number, text
 from rga.warehouse.schema import Column, Table
 
+INPUTS = {
+    "data": "its files",
+    "specification": "its survey.yaml and round.yaml",
+    "benchmark": "the files of its benchmark, or of none",
+    "catalogue": "the catalogue",
+    "code": "the code that computed its numbers",
+}  # what a survey's numbers are made from, by kind
+
 
 def descriptive_tables() -> list[Table]:
     return [
@@ -19,6 +27,7 @@ def descriptive_tables() -> list[Table]:
                 Column("created", "TIMESTAMP", "When it was built, UTC"),
                 text("code_version", "Version of this software"),
                 text("fingerprint", "Hash of all inputs: files, specifications, catalogue, benchmarks, code"),
+                text("code_hash", "Hash of the code that made the release of surveys' numbers"),
                 count("surveys", "Number of surveys"),
                 count("indicators", "Number of indicators"),
                 count("estimates", "Number of rows of estimates"),
@@ -79,6 +88,7 @@ def descriptive_tables() -> list[Table]:
                 number("weight_n_effective", "Respondents divided by weight_deff"),
                 text("source_files", "Files it was read from, with their SHA-256"),
                 text("fingerprint", "Hash of all it was made from"),
+                *[text(f"{kind}_hash", f"Hash of {what}", nullable=True) for kind, what in INPUTS.items()],
                 Column("built", "TIMESTAMP", "When its estimates were computed, UTC"),
                 Column(
                     "status", "survey_status", "current; or stale: its newest input failed and these are the last good estimates"

@@ -19,7 +19,7 @@ import pyarrow as pa
 from rga.errors import InputError, Problem, ReleaseError
 from rga.warehouse import change_tables
 from rga.warehouse.publication_columns import PUBLICATION_TYPES
-from rga.warehouse.schema import Table, literal
+from rga.warehouse.schema import Table, literal, quoted
 from rga.warehouse.staging import sync_folder
 from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
@@ -95,24 +95,28 @@ def _write(path: Path, schema: list[Table], frames: Mapping[str, pd.DataFrame]) 
                 connection.execute(statement).fetchall()
             frame = frames.get(table.name, pd.DataFrame())
             rows[table.name] = len(frame)
-            if frame.empty:
-                continue
-            if unknown := set(frame.columns) ^ set(table.names):
+            if len(frame) and (unknown := set(frame.columns) ^ set(table.names)):
                 raise ReleaseError(f"table {table.name}: columns do not match the schema: {', '.join(sorted(unknown))}")
-            key = ", ".join(f'"{name}"' for name in table.key)
             try:
-                # by way of Arrow: read several times as fast, and NaN is null
-                connection.register("incoming", pa.Table.from_pandas(frame, preserve_index=False))
-                connection.execute(f"INSERT INTO {table.name} BY NAME FROM incoming ORDER BY {key}").fetchall()
+                if len(frame):
+                    _insert(connection, table, frame)
+                connection.execute(table.primary_key()).fetchall()
             except (duckdb.Error, pa.ArrowException) as error:
                 raise ReleaseError(f"table {table.name}: {str(error).splitlines()[0]}") from None
-            connection.unregister("incoming")
         for view in views(_codes(frames)):
             for statement in view.ddl():
                 connection.execute(statement).fetchall()
         connection.execute("USE memory").fetchall()
         connection.execute("DETACH release").fetchall()
     return rows
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, table: Table, frame: pd.DataFrame) -> None:
+    # by way of Arrow: read several times as fast, and NaN is null
+    connection.register("incoming", pa.Table.from_pandas(frame, preserve_index=False))
+    key = ", ".join(quoted(name) for name in table.key)
+    connection.execute(f"INSERT INTO {table.name} BY NAME FROM incoming ORDER BY {key}").fetchall()
+    connection.unregister("incoming")
 
 
 def _codes(frames: Mapping[str, pd.DataFrame]) -> list[str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
+from rga.warehouse.descriptive_tables import INPUTS
 from rga.warehouse.schema import literal, quoted
 
 SIDES = ("older", "newer")
@@ -19,11 +20,6 @@ COUNTS = ["added", "gone", "changed"]
 BEYOND = 1e-9  # a number that differs by less, relative to its size (or to 1 where it is smaller), is the same
 NUMERIC = ("DOUBLE", "FLOAT", "DECIMAL")
 OF_EVERY_BUILD = {"release": ("release_id", "created"), "surveys": ("built",)}
-WHY = {
-    "data": ["source_files"],
-    "benchmark": ["benchmark", "benchmark_population"],
-    "status": ["status"],
-}  # columns of `surveys` that say what of a survey's inputs is another
 
 
 def table_differences(older: Path, newer: Path) -> pd.DataFrame:
@@ -40,25 +36,32 @@ def table_differences(older: Path, newer: Path) -> pd.DataFrame:
 
 
 def reasons(older: Path, newer: Path) -> dict[str, list[str]]:
-    """By survey that differs, why: `new`, `gone`, `data`, `benchmark`, `status`, or `specification, catalogue or code` where of its
-    hashes the fingerprint alone differs, which is of all three. Under the key ``""``, what differs beside the surveys."""
+    """By survey that differs, why: `new`, `gone`, `status`, or which of its `INPUTS` is another. Under the key ``""``, what differs
+    beside the surveys: the software's version, the code that makes releases, or else the evidence that is no survey."""
     with attached(older, newer) as connection:
         old, new = (connection.execute(f"SELECT * FROM {side}.surveys").df().set_index("survey_id") for side in SIDES)
-        before, after = (connection.execute(f"SELECT * FROM {side}.release").df().iloc[0] for side in SIDES)
+        before, after = (connection.execute(f"SELECT * FROM {side}.release").df().iloc[0].astype(str) for side in SIDES)
     found: dict[str, list[str]] = {}
     for key in sorted({*old.index, *new.index}):
         if key not in old.index or key not in new.index:
             found[key] = ["new" if key in new.index else "gone"]
-            continue
-        one, other = old.loc[key].astype(str), new.loc[key].astype(str)
-        known = [why for why, columns in WHY.items() if any(one.get(name) != other.get(name) for name in columns)]
-        if one["fingerprint"] != other["fingerprint"] or known:
-            found[key] = known or ["specification, catalogue or code"]
+        elif why := _causes(old.loc[key].astype(str), new.loc[key].astype(str)):
+            found[key] = why
     if before["code_version"] != after["code_version"]:
         found[""] = [f"version of the software: {before['code_version']}, then {after['code_version']}"]
+    elif before.get("code_hash") != after.get("code_hash"):
+        found[""] = ["code that makes releases"]
     elif before["fingerprint"] != after["fingerprint"] and not found:
-        found[""] = ["code that makes releases, catalogue or search interest"]
+        found[""] = ["search interest, or a file of the catalogue that no number depends on"]
     return found
+
+
+def _causes(old: pd.Series, new: pd.Series) -> list[str]:
+    """Why a survey's rows may differ between two releases that have it."""
+    found = [kind for kind in INPUTS if old.get(f"{kind}_hash") != new.get(f"{kind}_hash")]
+    if any(f"{kind}_hash" not in row for row in (old, new) for kind in INPUTS):
+        found = ["not known: one of the releases does not say what it was made from"] * (old["fingerprint"] != new["fingerprint"])
+    return found + ["status"] * (old["status"] != new["status"])
 
 
 def attached(older: Path, newer: Path) -> duckdb.DuckDBPyConnection:

@@ -32,12 +32,11 @@ class Table:
         return [column.name for column in self.columns]
 
     def ddl(self) -> list[str]:
-        """CREATE TABLE, then a COMMENT for the table and for each column."""
+        """CREATE TABLE, without its key; then a COMMENT for the table and for each column."""
         parts = [
             f'"{c.name}" {c.type}{"" if c.nullable else " NOT NULL"}{f" CHECK ({c.check})" if c.check else ""}'
             for c in self.columns
         ]
-        parts += [f"PRIMARY KEY ({', '.join(quoted(name) for name in self.key)})"]
         parts += [f"CHECK ({condition})" for condition in self.checks]
         body = ",\n  ".join(parts)
         comments = [f"COMMENT ON COLUMN {self.name}.{quoted(c.name)} IS {literal(c.comment)}" for c in self.columns]
@@ -46,6 +45,10 @@ class Table:
             f"COMMENT ON TABLE {self.name} IS {literal(self.comment)}",
             *comments,
         ]
+
+    def primary_key(self) -> str:
+        """For after the rows: an index is built of them all in half the time that row by row takes."""
+        return f"ALTER TABLE {self.name} ADD PRIMARY KEY ({', '.join(quoted(name) for name in self.key)})"
 
 
 def quoted(name: str) -> str:

@@ -69,8 +69,8 @@ class Staging:
     def read(self, name: str, survey_ids: Sequence[str]) -> pd.DataFrame:
         """Rows of a staged table for those of ``survey_ids`` that have some."""
         paths = [path for key in survey_ids if (path := self.table(name, key)).is_file()]
-        frames = [frame for path in paths if len(frame := pd.read_parquet(path))]
-        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
+        found = [table for path in paths if len(table := pq.ParquetFile(path).read(use_threads=False))]  # small files
+        return pa.concat_tables(found, promote_options="permissive").to_pandas() if found else pd.DataFrame()
 
     def read_restricted(self, name: str, survey_id: str) -> pd.DataFrame:
         """Respondents or weights of one survey. Raises InputError where they are encrypted and the key does not fit."""

@@ -81,18 +81,18 @@ def _wide(indicators: Sequence[str]) -> View:
     )
 
 
+# Of rows of v_headline: 1 in the direction of harm; ranks of those with a gap, and how many these are.
+_SIGN = "CASE direction WHEN 'more_is_better' THEN -1 ELSE 1 END"
+_ROUND = "OVER (PARTITION BY round, indicator, simulated"
+_RANKS = f"rank() {_ROUND} ORDER BY {_SIGN} * gap DESC NULLS LAST) AS rank, count(gap) {_ROUND}) AS countries"
+
 _RANKING = View(
     "v_gap_ranking",
     "Countries of a round by how much worse off women are: one row per round, indicator and country. `disadvantage` is the gap in "
     "the direction of harm; of indicators without one it is the gap. Ranks do not show that neighbours differ: compare the limits.",
-    """
-    WITH towards AS (
-        SELECT *, CASE direction WHEN 'more_is_better' THEN -1 ELSE 1 END AS sign FROM v_headline WHERE gap IS NOT NULL
-    )
-    SELECT round, indicator, title, country,
-           rank() OVER (PARTITION BY round, indicator, simulated ORDER BY sign * gap DESC) AS rank,
-           count(*) OVER (PARTITION BY round, indicator, simulated) AS countries,
-           sign * gap AS disadvantage,
+    f"""
+    WITH towards AS (SELECT *, {_SIGN} AS sign FROM v_headline WHERE gap IS NOT NULL)
+    SELECT round, indicator, title, country, {_RANKS}, sign * gap AS disadvantage,
            CASE sign WHEN 1 THEN gap_low ELSE -gap_high END AS disadvantage_low,
            CASE sign WHEN 1 THEN gap_high ELSE -gap_low END AS disadvantage_high,
            women, men, gap, verdict, direction, survey_id, comparability, mode, sample_type, simulated
@@ -121,16 +121,22 @@ _TREND = View(
 _PROFILE = View(
     "v_country_profile",
     "A country at its latest round that asked: one row per country and indicator, with rank among countries and change of the gap.",
-    """
+    f"""
+    WITH ranked AS (
+        SELECT *, {_RANKS}, max(round) OVER (PARTITION BY country, indicator, simulated) AS latest FROM v_headline
+    ), last_change AS (
+        SELECT country, indicator, earlier_round, later_round, change, verdict, simulated FROM v_trend WHERE who = 'gap'
+        QUALIFY earlier_round = max(earlier_round) OVER (PARTITION BY country, indicator, later_round, simulated)
+    )
     SELECT h.country, h.module, h.indicator, h.title, h.round, h.everybody, h.women, h.men, h.gap, h.gap_low, h.gap_high, h.verdict,
-           h.adjusted_gap, r.rank, r.countries, t.earlier_round, t.change AS gap_change, t.verdict AS gap_trend,
+           h.adjusted_gap, CASE WHEN h.gap IS NOT NULL THEN h.rank END AS rank,
+           CASE WHEN h.gap IS NOT NULL THEN h.countries END AS countries,
+           t.earlier_round, t.change AS gap_change, t.verdict AS gap_trend,
            h.direction, h.survey_id, h.comparability, h.mode, h.sample_type, h.simulated
-    FROM v_headline h
-    LEFT JOIN v_gap_ranking r USING (survey_id, indicator)
-    LEFT JOIN v_trend t ON t.country = h.country AND t.indicator = h.indicator AND t.later_round = h.round AND t.who = 'gap'
+    FROM ranked h
+    LEFT JOIN last_change t ON t.country = h.country AND t.indicator = h.indicator AND t.later_round = h.round
         AND t.simulated = h.simulated
-    QUALIFY h.round = max(h.round) OVER (PARTITION BY h.country, h.indicator, h.simulated)
-        AND coalesce(t.earlier_round, '') = max(coalesce(t.earlier_round, '')) OVER (PARTITION BY h.survey_id, h.indicator)
+    WHERE h.round = h.latest
     """,
 )
 

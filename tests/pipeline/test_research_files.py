@@ -105,6 +105,18 @@ def test_replicate_weights_give_about_the_published_standard_errors(exported: Pa
     assert all(0.65 < ratio < 1.5 for ratio in ratios), ratios
 
 
+def test_a_survey_exported_under_one_set_of_rules_is_not_exported_under_another(built: Place, tmp_path: Path) -> None:
+    arguments = ["export", "microdata", "--survey", SURVEY, "--format", "parquet", "--replicates", "20", "--out"]
+    assert built.rga(*arguments, str(tmp_path / "first")).exit_code == 0
+    rules = built.raw_data / "catalogue" / "privacy.yaml"
+    text = rules.read_text(encoding="utf-8")
+    rules.write_text(text.replace("k: 5", "k: 6"), encoding="utf-8")
+    second = built.rga(*arguments, str(tmp_path / "second"))
+    assert second.exit_code == 2 and "k = 5" in second.output and not (tmp_path / "second").exists()
+    rules.write_text(text, encoding="utf-8")
+    assert built.rga(*arguments, str(tmp_path / "second")).exit_code == 0
+
+
 def test_a_survey_that_cannot_be_made_safe_is_refused_and_no_file_is_written(built: Place, tmp_path: Path) -> None:
     rules = built.raw_data / "catalogue" / "privacy.yaml"
     text = rules.read_text(encoding="utf-8")

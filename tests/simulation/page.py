@@ -13,12 +13,13 @@ from pathlib import Path
 import pandas as pd
 
 from rga.simulate.programme import PROGRAMME
-from tests.simulation.repeated_draws import DRAWS, FEW, ROOT, STEPS, Repeated, repeat_all
+from tests.simulation.repeated_draws import DRAWS, FEW, ROOT, Repeated, repeat_all
+from tests.simulation.weighing import STEPS
 
 HEADLINE = ("UDW_INC_ANY", "HLT_MENTAL")
 DRAWN = {
-    "operators": "text messages, by operator", "web": "link on the web", "areas": "lists of numbers in areas",
-    "dialling": "random dialling", "panel": "all of the first round",
+    "operators": "text messages", "web": "web link", "areas": "lists in areas", "dialling": "random dialling",
+    "panel": "first round",
 }  # fmt: skip
 
 
@@ -31,7 +32,8 @@ def report(found: list[Repeated]) -> str:
     rare = pd.concat([repeated.rare for repeated in repaired]).to_numpy()
     covered = pd.concat([repeated.results["covered"] for repeated in repaired])
     return template.format(
-        draws=draws, surveys="\n".join(map(_line, found)), detail="\n".join(hidden), few=FEW,
+        draws=draws, steps=" | ".join(STEPS), rules="---|" * len(STEPS), surveys="\n".join(map(_line, found)),
+        detail="\n".join(hidden), few=FEW,
         rare=f"{100 * rare.mean():.0f} %", covered_rare=f"{100 * covered[rare].mean():.1f} %",
         covered_others=f"{100 * covered[~rare].mean():.1f} %",
     )  # fmt: skip
@@ -41,7 +43,7 @@ def _line(found: Repeated) -> str:
     survey = found.survey
     bias = [f"{found.bias(step):.2f}" if step in found.steps else "" for step in STEPS]
     left = f"{100 * found.bias_weighted / found.bias_unweighted:.0f} %"
-    cells = [survey.key, DRAWN[survey.sampling], "yes" if survey.unobserved else "no", *bias, left, f"{found.coverage:.1f} %"]
+    cells = [survey.key, DRAWN[survey.sampling], "yes" if survey.unobserved else "", *bias, left, f"{found.coverage:.1f} %"]
     return f"| {' | '.join(cells)} |"
 
 

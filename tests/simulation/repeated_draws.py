@@ -25,13 +25,12 @@ from rga.simulate.sampling import answers, draw, recorded
 from rga.simulate.simulate import earlier_round, invitations_of, population_of, rates_of, rng_of, with_derived
 from rga.survey import SUPPRESS_BELOW, Share, aggregate, estimates_and_gaps
 from rga.survey.aggregation import STAGED
-from tests.simulation.weighing import weights_by_step
+from tests.simulation.weighing import STEPS, weights_by_step
 
 ROOT = Path(__file__).resolve().parents[2]
 DRAWS, BATCH = 200, 25
 GAP = "F-M"
 FEW = 5
-STEPS = ["unweighted", "base", "nonresponse", "weighted"]  # the weights of which bias is told: none, and after each step
 TOLD = ["age", "job_before", "mental_health"]  # of the first round of a panel, besides what draws need
 NEEDED = [
     "sex", "age_group", "education", "residence", "region", "area", "frailty", "person", "phones", "adults", "listed", "operator",
@@ -44,8 +43,8 @@ class Repeated:
     """Many draws of one survey.
 
     ``results`` has a row per indicator and sex (`_T`, `F`, `M`, and the gap `F-M`): `truth`, the mean estimate (per cent) after
-    each of ``STEPS`` and its Monte Carlo standard error (`noise_weighted`, ...), `covered` (share of 95 % intervals that hold
-    the truth), `draws`. ``steps`` names those of ``STEPS`` that the survey's chain has.
+    each of ``steps`` and as published (`weighted`), their Monte Carlo standard errors (`noise_weighted`, ...), `covered` (share of
+    95 % intervals that hold the truth), `draws`. ``steps`` are those of ``STEPS`` that the survey's chain has.
     """
 
     survey: Survey
@@ -108,10 +107,9 @@ def repeat(survey: Survey, draws: int = DRAWS) -> Repeated:
             samples, points = zip(*map(one, range(start, min(start + BATCH, draws))), strict=True)
             estimates = _estimates(connection, pd.concat(samples, ignore_index=True), list(told))
             found.append(estimates.merge(pd.concat(points), on=["survey_id", "indicator", "sex"]))
-    kinds = {step.step for step in root.specification(survey.key).weighting}
-    steps = ["unweighted"] + ["base"] * bool(survey.clustered or kinds & {"selection", "multiplicity"})
-    steps += ["nonresponse"] * ("nonresponse" in kinds) + ["weighted"]
-    return Repeated(survey, _summary(pd.concat(found), truth_of(true, people["sex"])), steps)
+    estimates = pd.concat(found)
+    steps = [step for step in STEPS if step in estimates]
+    return Repeated(survey, _summary(estimates, truth_of(true, people["sex"]), [*steps, "weighted"]), steps)
 
 
 def _needed(people: pd.DataFrame) -> pd.DataFrame:
@@ -146,10 +144,10 @@ def truth_of(answers: pd.DataFrame, sex: pd.Series) -> pd.DataFrame:
 
 
 def _points(sample: pd.DataFrame, yes: np.ndarray, asked: np.ndarray, codes: list[str]) -> pd.DataFrame:
-    """Shares (0 to 1) of one sample after each step but the last, by indicator and sex; ``yes`` and ``asked`` are its rows'."""
+    """Shares (0 to 1) of one sample after each step, by indicator and sex; ``yes`` and ``asked`` are its rows'."""
     sex = sample["sex"].to_numpy(dtype=object, na_value="")
     columns = {}
-    for step in STEPS[:-1]:
+    for step in sample.columns.intersection(STEPS):
         weight = sample[step].to_numpy(np.float32)
         shares = {}
         for group in ("_T", "F", "M"):
@@ -176,14 +174,14 @@ def _estimates(connection: duckdb.DuckDBPyConnection, drawn: pd.DataFrame, codes
     return found.rename(columns={"value": "weighted"})
 
 
-def _summary(found: pd.DataFrame, truth: pd.DataFrame) -> pd.DataFrame:
+def _summary(found: pd.DataFrame, truth: pd.DataFrame, told: list[str]) -> pd.DataFrame:
     found = found[(found["n"] >= SUPPRESS_BELOW) & found["se"].notna()].merge(truth, on=["indicator", "sex"])
-    found = found.assign(**{name: 100 * found[name] for name in [*STEPS, "ci_low", "ci_high"]})
+    found = found.assign(**{name: 100 * found[name] for name in [*told, "ci_low", "ci_high"]})
     found["covered"] = found["truth"].between(found["ci_low"], found["ci_high"])
     groups = found.groupby(["indicator", "sex"])
     summary = groups.agg(truth=("truth", "first"), covered=("covered", "mean"), draws=("weighted", "size"))
-    noise = groups[STEPS].std().div(np.sqrt(summary["draws"]), axis=0).add_prefix("noise_")
-    return pd.concat([summary, groups[STEPS].mean(), noise], axis=1).reset_index()
+    noise = groups[told].std().div(np.sqrt(summary["draws"]), axis=0).add_prefix("noise_")
+    return pd.concat([summary, groups[told].mean(), noise], axis=1).reset_index()
 
 
 def repeat_all(surveys: Sequence[Survey] = PROGRAMME, draws: int = DRAWS) -> list[Repeated]:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from rga.simulate.programme import PROGRAMME
 from tests.simulation.page import report
 from tests.simulation.repeated_draws import DRAWS, Repeated, repeat, repeat_all
+
+# A share of everybody of whom some are asked a second question: leaving that one blank takes those alone out. Its notes say so.
+SOMEWHAT_LOW = ["VAX_FEAR"]
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +34,8 @@ def assert_no_estimate_stands_out(found: Repeated) -> None:
     rare answers apart: with a handful of effective cases, no interval for a share keeps its promise."""
     table = found.results
     bias, unweighted = (table["weighted"] - table["truth"]).abs(), (table["unweighted"] - table["truth"]).abs()
-    wrong = table[bias > 0.1 * unweighted + 4.5 * table["noise_weighted"]]
+    low = table["indicator"].isin(SOMEWHAT_LOW)
+    wrong = table[bias > 0.1 * unweighted + 4.5 * table["noise_weighted"] + np.where(low, 0.75, 0)]
     assert wrong.empty, f"{found.survey.key}\n{wrong}"
     often = table[(table["draws"] == DRAWS) & ~found.rare]
     rare = often[(often["covered"] - 0.95).abs() > 4.5 * (0.95 * 0.05 / DRAWS) ** 0.5]
@@ -42,7 +47,9 @@ def test_weighting_helps_everywhere_and_fails_where_the_docs_say_so(all_surveys:
     failing = [found for found in all_surveys if found.survey.unobserved]
     assert 2 <= len(failing) <= 5
     for found in all_surveys:
-        assert found.bias_weighted < min(found.bias(step) for step in found.steps[:-1]), found.survey.key
+        before = found.steps[: found.steps.index("calibrate")]
+        assert found.bias_weighted < min(map(found.bias, before)), found.survey.key
+        assert found.bias_weighted < found.bias("calibrate") + 0.05, found.survey.key  # what trimming may cost
     for found in failing:
         assert found.bias_weighted > 1 and found.coverage < 85, found.survey.key
     assert (repository / "docs" / "simulation.md").read_text(encoding="utf-8") == report(all_surveys)
@@ -55,4 +62,5 @@ def test_a_few_draws_of_one_survey_already_show_it() -> None:
     assert found.bias_unweighted > 2
     assert found.bias_weighted < 0.3 * found.bias_unweighted
     assert 90 < found.coverage < 99
-    assert found.steps == ["unweighted", "base", "weighted"]
+    assert found.steps == ["unweighted", "selection", "multiplicity", "calibrate"]
+    assert found.bias("calibrate") == pytest.approx(found.bias_weighted, abs=1e-4)

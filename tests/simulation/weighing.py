@@ -6,10 +6,12 @@ Belongs here: a draw as the pipeline would have read it, and its weights after e
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
-from assets.weights import weigh
+from assets.weights import Weights, weigh
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import Respondents
 from rga.simulate.auxiliary import DISPOSITION, auxiliary
@@ -19,7 +21,7 @@ from rga.simulate.sampling import OTHER_SEX
 MISSING_ON_MARGIN = MISSING_LINES = 0.03
 MARGINS = ["sex", "age_group", "education"]
 DESIGN = ["stratum", "psu", "base_weight"]
-BASE = {"base", "selection", "multiplicity"}
+STEPS = ["unweighted", "base", "selection", "multiplicity", "nonresponse", "calibrate", "trim"]
 
 
 def as_read(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_id: str, rng: np.random.Generator) -> Respondents:
@@ -51,16 +53,24 @@ def as_read(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_id: str,
 
 
 def weights_by_step(root: DataRoot, survey: Survey, drawn: pd.DataFrame, survey_id: str, rng: np.random.Generator) -> pd.DataFrame:
-    """Respondents of ``drawn`` with the weights that each step leaves: `unweighted`, `base` (those of the file, selection and
-    multiplicity), `nonresponse`, `weighted`, which is also `weight`; a step that the survey does not have changes nothing. With
-    what standard errors take from the calibration: `weight_before_calibration`, `margin_1`, ..."""
+    """Respondents of ``drawn`` with their published `weight`, and a column of weights for each of ``STEPS`` that the survey's chain
+    has: none, those of the file, and what each step leaves. With what standard errors take from the calibration:
+    `weight_before_calibration`, `margin_1`, ..."""
     respondents = as_read(root, survey, drawn, survey_id, rng)
     weights = weigh(root, survey.key, respondents)
-    steps = weights.steps
-    base = [step.weights for step in steps if step.action in BASE]
-    before_margins = [step.weights for step in steps if step.action in {*BASE, "nonresponse"}]
-    final = steps[-1].weights
-    known = weights.frame.drop(columns=["survey_id", "respondent_id", "weight"])
-    return pd.concat([respondents.frame, known], axis=1).assign(
-        unweighted=1.0, base=base[-1], nonresponse=before_margins[-1], weighted=final, weight=final
-    )
+    by_step = {"unweighted": np.ones(len(respondents.frame))}
+    for step in weights.steps:
+        if step.calibration and step.calibration.cap is not None:
+            by_step |= {"calibrate": _before_trimming(weights), "trim": step.weights}
+        elif step.method != "constant":
+            by_step[step.action] = step.weights
+    assert set(by_step) <= set(STEPS)
+    known = weights.frame.drop(columns=["survey_id", "respondent_id"])
+    return pd.concat([respondents.frame, known], axis=1).assign(**by_step)
+
+
+def _before_trimming(weights: Weights) -> np.ndarray:
+    """What the calibration leaves before the largest of its weights are cut."""
+    assert weights.inputs is not None
+    untrimmed = replace(weights.inputs, step=weights.inputs.step.model_copy(update={"trim": None}))
+    return untrimmed.calibrated(weights.frame["weight_before_calibration"].to_numpy()).weights

@@ -11,6 +11,7 @@ import pytest
 
 from rga.errors import InputError
 from rga.microdata.data_root import DataRoot
+from rga.microdata.identifier_forms import CERTAIN
 from rga.microdata.identifiers import identifier, words_of
 from rga.microdata.private_columns import unread_identifiers
 from rga.microdata.readers import column_names, file_labels, read_columns
@@ -164,3 +165,8 @@ def test_unread_identifiers_are_named_and_the_id_may_be_one(tmp_path: Path) -> N
     root = data_root(tmp_path, frame)
     assert {one.kind for one in unread_identifiers(root, "2020-r1_BGD")} == set(KINDS)
     assert len(prepare(root, "2020-r1_BGD").frame)
+
+
+def test_a_number_of_few_digits_has_the_form_of_no_identifier() -> None:
+    numbers = [f"{sign}{whole}{cents}" for sign in ("", "-") for whole in range(0, 100_000, 7) for cents in ("", ".5", ".05")]
+    assert not [number for number in numbers if any(form(number) for form in CERTAIN.values())]

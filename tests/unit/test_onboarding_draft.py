@@ -127,6 +127,18 @@ def test_hostile_names_of_columns_are_quoted(root: DataRoot, tmp_path: Path) -> 
     assert yaml.safe_load(page.read_text(encoding="utf-8"))["variables"]["sex"]["codes"] == {"Male": "M", "Female": "F"}
 
 
+def test_guessed_weights_strata_and_ids_are_asked_about_as_guessed_variables_are(root: DataRoot, tmp_path: Path) -> None:
+    weights = [1 + i / 100 for i in range(60)]
+    given = {"code": range(60), "wgt_a": weights, "wgt_b": weights[::-1], "zone": [1, 2, 3] * 20, "sex": ["Male", "Female"] * 30}
+    pd.DataFrame(given).to_csv(tmp_path / "design.csv", index=False)
+    page, draft = write_draft(root, Request([tmp_path / "design.csv"], "BGD", "2021-r2"))
+    assert draft.design.weight and draft.design.weight.others  # another column is as like
+    asked = yaml.safe_load(page.read_text(encoding="utf-8"))["unconfirmed"]
+    assert {"design.weight", "id"} <= set(asked) and "wgt_b" in asked["design.weight"]
+    filled_in(page, unconfirmed=asked)
+    assert "design.weight" in check_survey(root, "2021-r2_BGD").error
+
+
 def test_people_s_own_words_never_reach_the_page(root: DataRoot, tmp_path: Path) -> None:
     words = [f"My neighbour number {i} told me a secret" for i in range(30)]
     frame = pd.DataFrame(

@@ -104,3 +104,14 @@ def test_an_answer_that_reads_none_or_na_in_an_excel_file_is_no_blank(tmp_path: 
     pd.DataFrame({"id": range(5), "q1": answers}).to_excel(tmp_path / "data.xlsx", index=False)
     values = read(tmp_path / "data.xlsx")["q1"]
     assert values[:4].tolist() == answers[:4] and pd.isna(values[4])
+
+
+def test_a_text_file_of_very_many_columns_is_read_as_a_narrow_one(tmp_path: Path) -> None:
+    names = ["id", "words", *(f"v{n}" for n in range(1_200))]
+    row = '7;"two; and ""three""\nlines";' + ";" * 1_199
+    (tmp_path / "wide.csv").write_text(";".join(names) + "\n" + row + "\n", encoding="utf-8")
+    frame = read_columns(tmp_path / "wide.csv", ["id", "words", "v1199"])
+    assert frame.fillna("blank").iloc[0].tolist() == ["7", 'two; and "three"\nlines', "blank"]
+    (tmp_path / "wide.csv").write_text(";".join(names) + "\n1;2;3\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"cannot be read as \.csv"):
+        read_columns(tmp_path / "wide.csv", ["id"])

@@ -122,6 +122,9 @@ def test_collinear_margins_have_one_solution() -> None:
     nearly = plain | {"again": {"women": 530.0, "men": 470.0}}
     text = refusal(frame, nearly, base)
     assert "contradict" in text and "leave out margin again" in text and "leave out margin sex" in text
+    hardly = plain | {"again": {"women": 520.000005, "men": 479.999995}}
+    text = refusal(frame, hardly, base, method="logit", bounds=(0.2, 4))
+    assert "meet the margins to 1e-07" in text and "the same totals to the last digit" in text
 
 
 def test_categories_that_only_one_side_knows_are_named() -> None:
@@ -140,6 +143,19 @@ def test_a_margin_on_which_nobody_is_known_is_to_be_left_out_and_nothing_else() 
 @pytest.mark.parametrize("weight", [5e-324, 1e-310, 1e308])
 def test_base_weights_beyond_arithmetic_are_refused(weight: float) -> None:
     assert "the base weights add up to" in refusal(people(sex="FMFM"), {"sex": SEX}, np.full(4, weight))
+
+
+@pytest.mark.filterwarnings("error")
+def test_amounts_beyond_arithmetic_are_refused_where_they_are() -> None:
+    frame, x = people(sex="FMFM", area="UURR"), pd.DataFrame({"x": [1.0, 2, 3, 4]})
+    assert "the smallest base weight, 4.9e-324, is nothing beside the largest, 1" in refusal(
+        frame, {"sex": SEX}, np.array([1, 5e-324, 1, 1]), trim=1.5
+    )
+    assert "1e+300 people in category F" in refusal(frame, {"sex": {"F": 1e300, "M": 1e300}})
+    assert "1e-300 people in category M" in refusal(frame, {"sex": SEX | {"M": 1e-300}, "area": AREA})
+    for size in (1e-200, 1e200):
+        text = refusal(frame, {"sex": SEX}, numbers=x * size, totals={"x": 2500 * size})
+        assert f"x goes up to {4 * size:.2g}" in text and "in another unit" in text
 
 
 def test_one_base_weight_a_billion_times_the_others_is_no_contradiction_of_the_margins() -> None:

@@ -142,6 +142,10 @@ def test_a_lonely_psu_can_be_refused_by_name_and_by_survey() -> None:
     frame.loc[(frame.survey_id == "t") & (frame.stratum == "2"), "psu"] = "1"
     with pytest.raises(InputError, match="t: stratum 2 has only one PSU"):
         estimate(sums(frame), [()], {"t": "fail"})
+    stray = frame.replace({"stratum": {"2": "Rahima 01712345678"}})
+    with pytest.raises(InputError, match="has only one PSU") as refused:
+        estimate(sums(stray), [()], {"t": "fail"})
+    assert "Rahima" not in str(refused.value) and "0171" not in str(refused.value)
     estimate(sums(frame), [()], {"s": "fail", "t": "remove"})
     with pytest.raises(ValueError, match="not one of"):
         estimate(sums(frame), [()], "ignore")  # type: ignore[arg-type]
