@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from pathlib import Path
 
@@ -177,3 +178,8 @@ def test_the_example_of_the_methodology_runs_as_printed(
     women, men = found["both"].table["value"]
     assert eval(gap, found)["value"].tolist() == pytest.approx([women - men])
     assert eval(ratio, found)["value"].tolist() == pytest.approx([women / men])
+
+
+def test_the_worked_example_of_the_methodology_prints_what_it_says(repository: Path) -> None:
+    found = doctest.testfile(str(repository / "docs" / "methodology.md"), module_relative=False, encoding="utf-8")
+    assert found.attempted > 25 and found.failed == 0
