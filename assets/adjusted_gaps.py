@@ -46,7 +46,8 @@ def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.
     row = staging.read("surveys", [survey_id]).iloc[0]
     facts = {name: row[name] for name in FACTS}
     with duckdb.connect(config={"threads": 1}) as connection:  # surveys are done two at a time, each is small
-        drawn = replace(weighted_respondents(connection, staging, [survey_id]), lonely_psu=design.lonely_psu)
+        unread = set(catalogue.columns).difference(["sex", *covariates], *map(catalogue.reads, asked))
+        drawn = replace(weighted_respondents(connection, staging, [survey_id], unread), lonely_psu=design.lonely_psu)
         shares = [Share(code, catalogue.indicators[code].universe, catalogue.indicators[code].numerator) for code in asked]
         reasons = {code: dict.fromkeys(own[code] & set(covariates), "part of the indicator") for code in asked}
         with sample_of((connection, "weighted"), drawn) as sample:

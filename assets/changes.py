@@ -17,6 +17,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
+from assets.estimates import excluding
 from assets.metadata import column_schema, preview
 from assets.survey_tables import read_specification
 from assets.workspace import ESTIMATES, Progress, Workspace, code_of
@@ -194,12 +195,14 @@ def linked_by(
     psus = all(specification.design.shared_psus and specification.design.psu for specification in specifications)
     if not panel and not psus:
         return None, None
+    unread = set(catalogue.columns).difference(catalogue.dimensions, *map(catalogue.reads, codes))
     with duckdb.connect() as con:
         for name, key in zip(ROUNDS, (earlier.key, later.key), strict=True):
             for kind in ("respondents", "weights"):
                 create_view(con, f"{name}_{kind}", [staging.restricted(kind, key)])
             con.execute(
-                f"CREATE VIEW {name} AS SELECT r.*, w.* EXCLUDE (survey_id, respondent_id) "
+                f"CREATE VIEW {name} AS SELECT r.* {excluding(con, f'{name}_respondents', unread)}, "
+                "w.* EXCLUDE (survey_id, respondent_id) "
                 f"FROM {name}_respondents r JOIN {name}_weights w USING (survey_id, respondent_id)"
             ).fetchall()
         panel = panel and shared(con, *ROUNDS, "panel") > 0

@@ -4,7 +4,7 @@ Belongs here: which surveys to compute. Not here: estimators (``rga.survey``), w
 """
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.survey import Design, Share, Sums, aggregate, estimates_and_gaps
 from rga.survey.aggregation import STAGED
+from rga.survey.data import quoted
 from rga.warehouse.staging import Staging
 
 STAGE = "estimates"
@@ -34,15 +35,24 @@ def sums_of(staging: Staging, survey_ids: list[str], catalogue: Catalogue) -> Su
         return aggregate(connection, "weighted", shares, catalogue.breakdowns, design)
 
 
-def weighted_respondents(connection: duckdb.DuckDBPyConnection, staging: Staging, survey_ids: list[str]) -> Design:
-    """The staged respondents of ``survey_ids`` with their weights, as the view `weighted`, and the design that describes them."""
+def weighted_respondents(
+    connection: duckdb.DuckDBPyConnection, staging: Staging, survey_ids: list[str], unread: Collection[str] = ()
+) -> Design:
+    """The staged respondents of ``survey_ids`` with their weights, as the view `weighted`, and the design that describes them.
+    Columns that nobody reads (``unread``) may be left out, so that no copy is made of them."""
     staging.restricted_views(connection, survey_ids)
     connection.execute(
-        "CREATE VIEW weighted AS SELECT respondents.*, weights.* EXCLUDE (survey_id, respondent_id) "
-        "FROM respondents JOIN weights USING (survey_id, respondent_id)"
+        f"CREATE VIEW weighted AS SELECT respondents.* {excluding(connection, 'respondents', unread)}, "
+        "weights.* EXCLUDE (survey_id, respondent_id) FROM respondents JOIN weights USING (survey_id, respondent_id)"
     )
     margins = [name for name, *_ in connection.execute("DESCRIBE weights").fetchall() if name.startswith("margin_")]
     return replace(STAGED, fpc="fpc", base_weight="weight_before_calibration" if margins else None, margins=tuple(sorted(margins)))
+
+
+def excluding(connection: duckdb.DuckDBPyConnection, relation: str, unread: Collection[str]) -> str:
+    """SQL that leaves out of a ``*`` those columns of ``relation`` that are ``unread``."""
+    columns = [name for name, *_ in connection.execute(f"DESCRIBE {relation}").fetchall() if name in unread]
+    return f"EXCLUDE ({', '.join(map(quoted, columns))})" if columns else ""
 
 
 def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[str, pd.DataFrame]:

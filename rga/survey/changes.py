@@ -108,12 +108,12 @@ class _Cell:
 
 @dataclass(frozen=True)
 class _Stacked:
-    """Both rounds as arrays. ``codes`` are texts of each dimension, respondents long; ``explained`` is summed by unit."""
+    """Both rounds as arrays. ``codes`` are categories of each dimension, respondents long; ``explained`` is summed by unit."""
 
     sample: Sample
     values: Values
     rounds: tuple[np.ndarray, np.ndarray]
-    codes: dict[str, np.ndarray]
+    codes: dict[str, pd.Categorical]
     unit: np.ndarray
     onto: np.ndarray
     explained: np.ndarray
@@ -122,7 +122,7 @@ class _Stacked:
     def of(cls, sample: Sample, statistics: Sequence[Statistic], dimensions: list[str]) -> _Stacked:
         columns = ", ".join(f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in [ROUND, *dimensions])
         frame = sample.con.execute(f"SELECT {columns} FROM {TABLE} ORDER BY {ROW}").df()
-        codes = {name: frame[name].fillna(MISSING).to_numpy(dtype=object) for name in dimensions}
+        codes = {name: pd.Categorical(frame[name].fillna(MISSING)) for name in dimensions}
         earlier, later = (np.flatnonzero(frame[ROUND].to_numpy(dtype=object) == name) for name in ROUNDS)
         onto, explained = sample.projection
         values = sample.values(list(statistics))
@@ -156,7 +156,7 @@ class _Stacked:
     def _estimate(self, categories: dict[str, str], number: int) -> _Cell:
         rows = self.rounds[number]
         for name, code in categories.items():
-            rows = rows[self.codes[name][rows] == code]
+            rows = rows[self.codes[name].codes[rows] == self.codes[name].categories.get_loc(code)]
         values, weight = self.values, self.sample.weight[rows]
         of_rows = Values(values.names, values.statistics, values.y[rows], values.x[rows], values.known[rows])
         found = influence(of_rows, weight, np.arange(len(values.names)), np.ones_like(of_rows.known))
