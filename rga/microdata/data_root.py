@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 
@@ -134,8 +134,11 @@ class DataRoot:
                 paths["benchmark"] += sorted((self.path / "benchmarks" / specification.population.benchmark).glob("*"))
         except InputError as error:
             problem = {"problem": str(error)}
-        hashes = {kind: one_hash(_contents(some)) for kind, some in paths.items()}
-        return hashes | {"data": one_hash(_contents(paths["data"]) | problem), "code": code_fingerprint()}
+        contents = {
+            kind: {self.shown(path): sha256(path) if path.is_file() else "absent" for path in some} for kind, some in paths.items()
+        }
+        contents["data"] |= problem
+        return {kind: one_hash(of) for kind, of in contents.items()} | {"code": code_fingerprint()}
 
     def shown(self, path: Path) -> str:
         """How messages name a file: from the data root on."""
@@ -153,10 +156,6 @@ def split_survey_id(survey_id: str) -> tuple[str, str]:
 def one_hash(of: Mapping[str, str]) -> str:
     """One hash of many, by name."""
     return hashlib.sha256(json.dumps(of, sort_keys=True).encode()).hexdigest()
-
-
-def _contents(paths: Sequence[Path]) -> dict[str, str]:
-    return {path.name: sha256(path) if path.is_file() else "absent" for path in paths}
 
 
 def code_fingerprint() -> str:

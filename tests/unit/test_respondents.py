@@ -236,6 +236,21 @@ def test_the_fingerprint_follows_the_content_and_nothing_else(tmp_path: Path) ->
     assert DataRoot(tmp_path).fingerprint("2020-r1_BGD")  # a broken survey has a fingerprint too
 
 
+def test_the_fingerprint_follows_files_of_one_name_in_two_folders(tmp_path: Path) -> None:
+    files = "files: {a: {path: data.csv}, b: {path: wave1/data.csv}, c: {path: wave2/data.csv}}"
+    join = "respondents: SELECT * FROM a JOIN b USING (ID) JOIN c USING (ID)\n"
+    root = data_root(tmp_path, rows(), SURVEY.replace("files: {respondents: {path: FILE}}", files) + join)
+    paths = [tmp_path / "2020-r1" / "BGD" / place / "data.csv" for place in (".", "wave1", "wave2")]
+    for path in paths:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("ID\n1\n")
+    known = {root.inputs("2020-r1_BGD")["data"]}
+    for path in paths:
+        path.write_text("ID\n2\n")
+        known.add(DataRoot(tmp_path).inputs("2020-r1_BGD")["data"])
+    assert len(known) == 4
+
+
 def test_stata_extended_and_spss_user_missing_are_told_apart(tmp_path: Path) -> None:
     survey = SURVEY.replace("missing: {9: refused}", "missing: {.r: refused, .d: dont_know}")
     frame = rows().astype({"q1": object})
