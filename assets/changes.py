@@ -17,7 +17,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
-from assets.estimates import excluding
+from assets.estimates import joined
 from assets.metadata import column_schema, preview
 from assets.survey_tables import read_specification
 from assets.workspace import ESTIMATES, Progress, Workspace, code_of
@@ -200,11 +200,7 @@ def linked_by(
         for name, key in zip(ROUNDS, (earlier.key, later.key), strict=True):
             for kind in ("respondents", "weights"):
                 create_view(con, f"{name}_{kind}", [staging.restricted(kind, key)])
-            con.execute(
-                f"CREATE VIEW {name} AS SELECT r.* {excluding(con, f'{name}_respondents', unread)}, "
-                "w.* EXCLUDE (survey_id, respondent_id) "
-                f"FROM {name}_respondents r JOIN {name}_weights w USING (survey_id, respondent_id)"
-            ).fetchall()
+            joined(con, name, f"{name}_respondents", f"{name}_weights", unread)
         panel = panel and shared(con, *ROUNDS, "panel") > 0
         psus = psus and shared(con, *ROUNDS, "shared_psu") > 0
         if not panel and not psus:

@@ -41,18 +41,19 @@ def weighted_respondents(
     """The staged respondents of ``survey_ids`` with their weights, as the view `weighted`, and the design that describes them.
     Columns that nobody reads (``unread``) may be left out, so that no copy is made of them."""
     staging.restricted_views(connection, survey_ids)
-    connection.execute(
-        f"CREATE VIEW weighted AS SELECT respondents.* {excluding(connection, 'respondents', unread)}, "
-        "weights.* EXCLUDE (survey_id, respondent_id) FROM respondents JOIN weights USING (survey_id, respondent_id)"
-    )
+    joined(connection, "weighted", "respondents", "weights", unread)
     margins = [name for name, *_ in connection.execute("DESCRIBE weights").fetchall() if name.startswith("margin_")]
     return replace(STAGED, fpc="fpc", base_weight="weight_before_calibration" if margins else None, margins=tuple(sorted(margins)))
 
 
-def excluding(connection: duckdb.DuckDBPyConnection, relation: str, unread: Collection[str]) -> str:
-    """SQL that leaves out of a ``*`` those columns of ``relation`` that are ``unread``."""
-    columns = [name for name, *_ in connection.execute(f"DESCRIBE {relation}").fetchall() if name in unread]
-    return f"EXCLUDE ({', '.join(map(quoted, columns))})" if columns else ""
+def joined(connection: duckdb.DuckDBPyConnection, name: str, respondents: str, weights: str, unread: Collection[str] = ()) -> None:
+    """The view ``name`` of ``respondents``, without the columns that are ``unread``, and their ``weights``."""
+    columns = [c for c, *_ in connection.execute(f"DESCRIBE {respondents}").fetchall() if c in unread] if unread else []
+    without = f"EXCLUDE ({', '.join(map(quoted, columns))})" if columns else ""
+    connection.execute(
+        f"CREATE VIEW {name} AS SELECT r.* {without}, w.* EXCLUDE (survey_id, respondent_id) "
+        f"FROM {respondents} r JOIN {weights} w USING (survey_id, respondent_id)"
+    ).fetchall()
 
 
 def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[str, pd.DataFrame]:

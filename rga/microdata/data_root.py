@@ -112,12 +112,9 @@ class DataRoot:
             raise InputError(Problem(f"`{given}` leaves the data root through a linked folder", "put the file in it", shown))
         return path
 
-    def fingerprint(self, survey_id: str) -> str:
-        """Hash of everything the survey's respondents and estimates are made from; it never raises for a bad survey."""
-        return one_hash(self.inputs(survey_id))
-
     def inputs(self, survey_id: str) -> dict[str, str]:
-        """The same in parts: a hash of its data, its specification, its benchmark, the catalogue, and the code."""
+        """A hash of everything the survey's respondents and estimates are made from, by kind: its data, its specification, its
+        benchmark, the catalogue, and the code. It never raises for a bad survey."""
         folder = self.folder(survey_id)
         paths: dict[str, list[Path]] = {
             "data": [],

@@ -83,9 +83,7 @@ def _looked_at(
     few, or whose type names them: reading these alone takes a small part of the time that the pass takes."""
     dimensions = dict.fromkeys(name for by in breakdowns for name in by)
     named = dict.fromkeys(name for name in (survey, design.stratum, design.psu, *dimensions, *design.margins) if name)
-    require(con, relation, [*named, design.weight, design.fpc, design.base_weight])
-    found_types = {name.lower(): kind for name, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
-    types = {name: found_types[name.lower()] for name in named}
+    types = require(con, relation, [*named, design.weight, design.fpc, design.base_weight])
     texts = [name for name in named if types[name] == "VARCHAR" and name != design.psu]
     no_psu = "TRUE"
     if design.psu:
@@ -115,7 +113,7 @@ class _Pass:
         survey: str | None,
         alone: bool,
         negative: bool,
-        known: dict[str, Known],
+        coded: dict[str, Known],
     ) -> None:
         self.summands, self.design, self.survey = summands, design, survey
         # A PSU's sum of weights does not tell whether it has anybody where some are negative; that of their squares does.
@@ -128,7 +126,7 @@ class _Pass:
         self.columns = {name: column for name, column in zip(UNITS, (survey, design.stratum, design.psu), strict=True) if column}
         self.columns |= zip(self._cells, self.dimensions, strict=True)
         self.columns |= zip(self.margins, design.margins, strict=bool(self.margins))
-        self.coders = {name: Coder(text, known.get(self.columns.get(name, ""))) for name, text in missing.items()}
+        self.coders = {name: Coder(text, coded.get(self.columns.get(name, ""))) for name, text in missing.items()}
         self.tables, self.counts, self.fits = ({frozenset(by): Table() for by in self.breakdowns} for _ in range(3))
         self.joint = Table()
         self.people = Table()
@@ -230,8 +228,11 @@ class _Pass:
         strata["fraction"] = 0.0
         if self.design.fpc:
             least, most = self.sizes.of(codes[new_stratum, :2], place["survey"], place["stratum"])
-            labels = (strata["survey_id"] + " " + strata["name"].map(shown)).str.strip().to_numpy()
-            strata["fraction"] = fractions(psus, least, most, self.design.fpc, labels)
+
+            def label(h: int) -> str:
+                return f"{strata['survey_id'][h]} {shown(strata['name'][h])}".strip()
+
+            strata["fraction"] = fractions(psus, least, most, self.design.fpc, label)
         margins = self._margins(place) if self.design.base_weight else None
         crossings = {by: self._crossing(by, place, no_psu, margins) for by in self.tables}
         return Sums(

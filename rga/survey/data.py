@@ -65,13 +65,15 @@ def telling(variable: str | None = None) -> Iterator[None]:
         raise InputError(Problem(what, "correct the expression or the data", variable=variable)) from error
 
 
-def require(con: duckdb.DuckDBPyConnection, relation: str, columns: Iterable[str | None]) -> None:
-    """Raise InputError naming those of ``columns`` that ``relation`` does not have, in whatever case: None is no column."""
-    found = {name.lower() for name, *_ in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
-    missing = [name for name in dict.fromkeys(columns) if name is not None and name.lower() not in found]
-    if missing:
+def require(con: duckdb.DuckDBPyConnection, relation: str, columns: Iterable[str | None]) -> dict[str, str]:
+    """The type of each of ``columns`` (None is no column). Raises InputError naming those that ``relation`` does not have, in
+    whatever case."""
+    types = {name.lower(): kind for name, kind, *_ in con.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()}
+    names = [name for name in dict.fromkeys(columns) if name is not None]
+    if missing := [name for name in names if name.lower() not in types]:
         what, remedy = "no such column in the data", "correct the design, the crossing or the domain that names it"
         raise InputError([Problem(what, remedy, variable=name) for name in missing])
+    return {name: types[name.lower()] for name in names}
 
 
 def refuse_names(dimensions: Iterable[str], columns: Iterable[str]) -> None:

@@ -14,7 +14,7 @@ import pandas as pd
 
 from rga.errors import InputError, Problem
 from rga.survey.design import WHOLE, Design, LonelyPsu, shown
-from rga.survey.fpc import fractions
+from rga.survey.fpc import extremes, fractions
 
 
 @dataclass(frozen=True)
@@ -208,12 +208,9 @@ def _stage(unit: np.ndarray, group: np.ndarray, fpc: pd.Series, variable: str, l
     first = np.flatnonzero(np.diff(of_unit, prepend=-1))
     size = np.diff(first, append=len(of_unit))
     given = fpc.to_numpy(dtype=np.float64, na_value=np.nan)
-    least, most = (np.full(len(first), start) for start in (np.inf, -np.inf))
-    known = np.where(np.isnan(given), np.inf, given)
-    np.minimum.at(least, group, known)
-    np.maximum.at(most, group, known)
-    names = np.array([shown(of) for of in labels.to_numpy()[row[first]]], dtype=object)
-    return Stage(of_unit, first, fractions(size, least, most, variable, names, called))
+    least, most = extremes(group, len(first), given)
+    names = labels.to_numpy()[row[first]]
+    return Stage(of_unit, first, fractions(size, least, most, variable, lambda place: shown(names[place]), called))
 
 
 def _refuse_lonely(psus: Stage, names: np.ndarray) -> None:

@@ -18,10 +18,11 @@ from rga.survey.degrees import PsuDegrees, RankDegrees
 from rga.survey.design import TOTAL, Design, Replicates, breakdown_name
 from rga.survey.estimation import POPULATION_SCALE, simple_random_variance
 from rga.survey.intervals import korn_graubard, logit_interval, t_quantile
+from rga.survey.joint import MEASURES
 from rga.survey.replicate_reader import Piece, Reader
 from rga.survey.statistics import Distribution, Quantile, Share, Statistic, Total
 
-COLUMNS = ["code", "category", "breakdown", "value", "se", "ci_low", "ci_high", "n", "population", "deff", "df", "cv"]
+COLUMNS = ["code", "category", "breakdown", *MEASURES]
 SAME = 1e-12  # cumulative shares this close to the wanted one have reached it
 
 

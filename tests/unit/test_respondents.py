@@ -226,14 +226,14 @@ def test_sql_joins_files_and_cannot_read_others(tmp_path: Path) -> None:
 
 def test_the_fingerprint_follows_the_content_and_nothing_else(tmp_path: Path) -> None:
     root = data_root(tmp_path, rows(), SURVEY.replace("FILE", "data.csv"))
-    before = root.fingerprint("2020-r1_BGD")
+    before = root.inputs("2020-r1_BGD")
     (tmp_path / "2020-r1" / "BGD" / "data.csv").touch()
-    assert DataRoot(tmp_path).fingerprint("2020-r1_BGD") == before
+    assert DataRoot(tmp_path).inputs("2020-r1_BGD") == before
     with (tmp_path / "2020-r1" / "BGD" / "survey.yaml").open("a") as file:
         file.write("notes: more\n")
-    assert DataRoot(tmp_path).fingerprint("2020-r1_BGD") != before
+    assert DataRoot(tmp_path).inputs("2020-r1_BGD") != before
     (tmp_path / "2020-r1" / "BGD" / "survey.yaml").write_text("broken: [")
-    assert DataRoot(tmp_path).fingerprint("2020-r1_BGD")  # a broken survey has a fingerprint too
+    assert DataRoot(tmp_path).inputs("2020-r1_BGD")  # a broken survey has a fingerprint too
 
 
 def test_the_fingerprint_follows_files_of_one_name_in_two_folders(tmp_path: Path) -> None:
