@@ -3,10 +3,9 @@
 Belongs here: which indicator is adjusted for what, proportions into percentage points. Not here: regressions (``rga.survey``).
 """
 
-import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -16,9 +15,9 @@ import pandas as pd
 
 from assets.estimates import weighted_respondents
 from assets.metadata import column_schema, preview
+from assets.processes import each
 from assets.publication import ADJUSTED
-from assets.workspace import ESTIMATES, Progress, Workspace, now
-from rga.errors import InputError
+from assets.workspace import ESTIMATES, Progress, Workspace, failed, succeeded
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
 from rga.survey import Share, obs_status
@@ -45,7 +44,7 @@ def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.
     covariates = [name for name in COVARIATES if name in catalogue.columns]
     row = staging.read("surveys", [survey_id]).iloc[0]
     facts = {name: row[name] for name in FACTS}
-    with duckdb.connect(config={"threads": 1}) as connection:  # surveys are done two at a time, each is small
+    with duckdb.connect(config={"threads": 1}) as connection:  # each is small, and others are at work
         unread = set(catalogue.columns).difference(["sex", *covariates], *map(catalogue.reads, asked))
         drawn = replace(weighted_respondents(connection, staging, [survey_id], unread), lonely_psu=design.lonely_psu)
         shares = [Share(code, catalogue.indicators[code].universe, catalogue.indicators[code].numerator) for code in asked]
@@ -143,18 +142,12 @@ def adjustment(
     root.catalogue()
     due = [key for key, entry in staging.manifest().items() if is_due(staging, key, entry)]
     progress.begin("adjusted gaps", len(due))
-    for key, found in zip(due, _computed(root, staging, due), strict=True):
+    for key, error in zip(due, each(partial(stage_tables, root, staging), due), strict=True):
         progress.step(key)
-        entry = staging.manifest()[key]
-        if isinstance(found, InputError):
-            context.log.error(f"{key} failed; its last good numbers are kept:\n{found}")
-            since = entry.get("error_since") or now()
-            staging.update_manifest(key, entry | {"error": str(found), "error_since": since, "failed_in": STAGE})
-            continue
-        for name, frame in found.items():
-            staging.write(frame, staging.table(name, key))
-        settled = {"error": None, "error_since": None} if entry.get("failed_in") == STAGE else {}
-        staging.update_manifest(key, entry | settled | {"adjusted": entry["fingerprint"]})
+        if error:
+            failed(staging, key, STAGE, error, context.log)
+        else:
+            succeeded(staging, key, STAGE, adjusted=staging.manifest()[key]["fingerprint"])
     for name in TABLES:
         frame = staging.read(name, sorted(staging.manifest()))
         yield dg.MaterializeResult(name, metadata=_metadata(frame, due))
@@ -169,17 +162,10 @@ def is_due(staging: Staging, survey_id: str, entry: Mapping[str, Any]) -> bool:
 
 
 @one_blas_thread
-def _computed(root: DataRoot, staging: Staging, due: list[str]) -> list[dict[str, pd.DataFrame] | InputError]:
-    """The tables of each survey, or what forbids them; two at a time, as DuckDB and NumPy let other threads work."""
-
-    def one(key: str) -> dict[str, pd.DataFrame] | InputError:
-        try:
-            return tables_of(root, staging, key)
-        except InputError as error:
-            return error
-
-    with ThreadPoolExecutor(min(2, os.cpu_count() or 1)) as pool:
-        return list(pool.map(one, due))
+def stage_tables(root: DataRoot, staging: Staging, survey_id: str) -> None:
+    """Compute and write the rows of one survey. Raises InputError where its design forbids estimates."""
+    for name, frame in tables_of(root, staging, survey_id).items():
+        staging.write(frame, staging.table(name, survey_id))
 
 
 def _metadata(frame: pd.DataFrame, computed: list[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ import pandas as pd
 
 from assets.estimates import joined
 from assets.metadata import column_schema, preview
+from assets.processes import each
 from assets.survey_tables import read_specification
 from assets.workspace import ESTIMATES, Progress, Workspace, code_of
 from rga.microdata.benchmarks import Source
@@ -89,8 +91,9 @@ def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress,
     manifest = staging.manifest()
     simulated = {key: bool(staging.read("surveys", [key])["simulated"].iloc[0]) for key in manifest if _is_estimated(staging, key)}
     due = {later: _due(manifest, pairs, later) for later, pairs in earlier_rounds(simulated).items()}
-    progress.begin("changes", sum(len(new) for _, new in due.values()))
-    surveys: dict[str, Survey] = {}
+    pairs = [(earlier, later) for later, (_, new) in due.items() for earlier in new]
+    progress.begin("changes", len(pairs))
+    found = dict(zip(pairs, each(partial(rows_of, catalogue, staging), pairs), strict=True))
     computed = []
     for later, (kept, new) in due.items():
         known = manifest[later].get(TABLE, {})
@@ -99,22 +102,26 @@ def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress,
         before = staging.read(TABLE, [later])
         failed: dict[str, str] = {}
         frames = [before[before["earlier_round"].isin([split_survey_id(key)[0] for key in kept])]] if len(before) else []
-        for earlier in new:
+        for earlier, version in new.items():
             progress.step(f"{later} since {split_survey_id(earlier)[0]}")
-            for key in (earlier, later):
-                surveys[key] = surveys.get(key) or Survey.staged(staging, key)
-            try:
-                frames.append(pair_rows(catalogue, staging, surveys[earlier], surveys[later]))
-            except Exception as error:  # one pair must not hold back the release; without a version it is tried again
-                log.error(f"{later}: changes since {earlier} failed", exc_info=True)
-                failed[earlier] = f"{type(error).__name__}: {error}"
+            rows = found[earlier, later]
+            if isinstance(rows, Exception):  # one pair must not hold back the release; without a version it is tried again
+                log.error(f"{later}: changes since {earlier} failed", exc_info=rows)
+                failed[earlier] = f"{type(rows).__name__}: {rows}"
                 continue
-            kept[earlier] = new[earlier]
+            frames.append(rows)
+            kept[earlier] = version
             computed.append(f"{earlier} {later}")
         if frames:
             staging.write(pd.concat(frames, ignore_index=True), staging.table(TABLE, later))
         staging.update_manifest(later, staging.manifest()[later] | {TABLE: kept, FAILED: failed})
     return computed
+
+
+def rows_of(catalogue: Catalogue, staging: Staging, pair: tuple[str, str]) -> pd.DataFrame:
+    """Rows of `changes` of an earlier and a later survey, as they are staged."""
+    earlier, later = (Survey.staged(staging, key) for key in pair)
+    return pair_rows(catalogue, staging, earlier, later)
 
 
 def earlier_rounds(simulated: Mapping[str, bool]) -> dict[str, list[str]]:

@@ -3,9 +3,9 @@
 Belongs here: which surveys to compute. Not here: estimators (``rga.survey``), what of them is printed (``publication``).
 """
 
-import logging
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import dagster as dg
@@ -13,9 +13,9 @@ import duckdb
 import pandas as pd
 
 from assets.metadata import column_schema, preview
+from assets.processes import each, processors
 from assets.publication import published
-from assets.workspace import ESTIMATES, Progress, Workspace, now
-from rga.errors import InputError
+from assets.workspace import ESTIMATES, Progress, Workspace, failed, succeeded
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.survey import Design, Share, Sums, aggregate, estimates_and_gaps
@@ -124,14 +124,13 @@ def estimation(
     root, staging = workspace.paths.data_root(), workspace.paths.staging()
     due = [key for key, entry in staging.manifest().items() if is_due(staging, key, entry)]
     progress.begin("estimates", len(due))
-    for survey_ids in in_one_pass_if_possible(root, staging, due, context.log):
-        for key, tables in survey_ids.items():
-            progress.step(key)
-            for name, frame in tables.items():
-                staging.write(frame, staging.table(name, key))
-            entry = staging.manifest()[key]
-            settled = {"error": None, "error_since": None} if entry.get("failed_in") == STAGE else {}
-            staging.update_manifest(key, entry | settled | {"estimated": entry["fingerprint"]})
+    passes = [survey_ids for first in range(processors()) if (survey_ids := due[first :: processors()])]
+    for key, error in _staged(root, staging, passes):
+        progress.step(key)
+        if error:
+            failed(staging, key, STAGE, error, context.log)
+        else:
+            succeeded(staging, key, STAGE, estimated=staging.manifest()[key]["fingerprint"])
     for name in TABLES:
         frame = staging.read(name, sorted(staging.manifest()))
         yield dg.MaterializeResult(name, metadata=_metadata(frame, due))
@@ -145,29 +144,21 @@ def is_due(staging: Staging, survey_id: str, entry: Mapping[str, Any]) -> bool:
     return not made or entry.get("estimated") != entry["fingerprint"]
 
 
-def in_one_pass_if_possible(
-    root: DataRoot, staging: Staging, survey_ids: list[str], log: logging.Logger
-) -> Iterator[dict[str, dict[str, pd.DataFrame]]]:
-    """Tables by survey, all at once; where one survey's design forbids estimates, one by one, and its error in the manifest."""
-    if not survey_ids:
-        return
-    try:
-        yield _by_survey(tables_of(root, staging, survey_ids), survey_ids)
-    except InputError as error:
-        if len(survey_ids) == 1:
-            (key,) = survey_ids
-            log.error(f"{key} failed; its last good numbers are kept:\n{error}")
-            entry = staging.manifest()[key]
-            since = entry.get("error_since") or now()
-            staging.update_manifest(key, entry | {"error": str(error), "error_since": since, "failed_in": STAGE})
-            return
+def _staged(root: DataRoot, staging: Staging, passes: list[list[str]]) -> Iterator[tuple[str, Exception | None]]:
+    """Stage the tables of each of ``passes`` over several surveys; where there is an error, of each of those by itself."""
+    for survey_ids, error in zip(passes, each(partial(stage_tables, root, staging), passes), strict=True):
+        if error and len(survey_ids) > 1:
+            yield from _staged(root, staging, [[key] for key in survey_ids])
+        else:
+            yield from ((key, error) for key in survey_ids)
+
+
+def stage_tables(root: DataRoot, staging: Staging, survey_ids: list[str]) -> None:
+    """Compute and write the published rows of ``survey_ids`` in one pass over them. Raises InputError."""
+    for name, frame in tables_of(root, staging, survey_ids).items():
+        of_survey = dict(list(frame.groupby("survey_id")))
         for key in survey_ids:
-            yield from in_one_pass_if_possible(root, staging, [key], log)
-
-
-def _by_survey(tables: dict[str, pd.DataFrame], survey_ids: list[str]) -> dict[str, dict[str, pd.DataFrame]]:
-    groups = {name: dict(list(frame.groupby("survey_id"))) for name, frame in tables.items()}
-    return {key: {name: groups[name].get(key, frame.iloc[:0]) for name, frame in tables.items()} for key in survey_ids}
+            staging.write(of_survey.get(key, frame.iloc[:0]), staging.table(name, key))
 
 
 def _metadata(frame: pd.DataFrame, computed: list[str]) -> dict[str, Any]:

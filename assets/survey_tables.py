@@ -5,7 +5,6 @@ Belongs here: what is written per survey, and in which order. Not here: which su
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -37,11 +36,10 @@ def is_staged(staging: Staging, survey_id: str) -> bool:
     return staging.is_complete(survey_id) and all(staging.table(name, survey_id).is_file() for name in TABLES)
 
 
-def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writing: Callable[[], None]) -> dict[str, dict[str, Any]]:
+def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, dict[str, Any]]:
     """Read, weigh and stage one survey; nothing is written unless all of it can be.
 
-    Returns facts by asset, for people; ``columns`` is a frame without rows, ``svg`` a picture.
-    ``before_writing`` is called when the old files are about to be replaced. Raises InputError.
+    Returns facts by asset, for people; ``columns`` is a frame without rows, ``svg`` a picture. Raises InputError.
     """
     respondents = prepare(root, survey_id)
     weights = weigh(root, survey_id, respondents)
@@ -59,7 +57,6 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str, before_writin
         "specification": specification_row(root, survey_id),
         OWN: finding_rows(survey_id, findings_of(subject_of(root, survey_id, respondents, margins))),
     }
-    before_writing()
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))
     staging.write(weights.frame, staging.restricted("weights", survey_id))
     for name, frame in tables.items():

@@ -4,19 +4,22 @@ Belongs here: which surveys to work on, and telling Dagster the truth about each
 ``weights``, ``survey_tables``).
 """
 
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Literal
 
 import dagster as dg
 import pandas as pd
 
 from assets.metadata import column_schema, picture
+from assets.processes import Killed, each
 from assets.quality import OWN, thresholds, verdict
 from assets.survey_tables import is_staged, stage_survey
-from assets.workspace import SURVEYS, Progress, Workspace, inputs, now
+from assets.workspace import NEVER_BUILT, SURVEYS, Progress, Workspace, failed, inputs, now, succeeded
 from assets.workspace import surveys as survey_partitions
-from rga.errors import InputError, Problem
+from rga.errors import InputError
 from rga.microdata.data_root import DataRoot, one_hash
 from rga.quality import finding_rows
 from rga.warehouse.staging import Staging
@@ -24,7 +27,6 @@ from rga.warehouse.staging import Staging
 STAGE = "surveys"
 DATA_VERSION = "dagster/data_version"
 FILE_CHECK = "file_gives_no_cause_for_doubt"
-NEVER_BUILT = {"tried": "", "fingerprint": "", "built": None, "error": None, "error_since": None}
 
 
 class SurveysConfig(dg.Config):
@@ -117,18 +119,14 @@ def survey_files(
     _forget_removed(root, staging, context)
     spanned = _spanned(context, root)
     keys = [key for key in spanned if not config.surveys or key in config.surveys]
-    outcomes: dict[str, Outcome] = {}
-    progress.begin("surveys", len(keys))
-    for key in keys:
-        progress.step(key)
-        outcomes[key] = _bring_up_to_date(root, staging, key, config.force, context)
-    failed = {key: outcome for key, outcome in outcomes.items() if outcome.status == "failed"}
+    outcomes = _bring_up_to_date(root, staging, keys, config.force, progress, context.log)
+    bad = {key: outcome for key, outcome in outcomes.items() if outcome.status == "failed"}
     _report(context, staging, {key: outcomes.get(key) or _left_alone(staging, key) for key in spanned})
     if dg.AssetKey("manifest") in context.selected_asset_keys:
         yield dg.MaterializeResult("manifest", metadata=_manifest_metadata(outcomes, staging))
-    elif failed:  # nothing after this step could say so
-        told = "\n".join(f"{key}:\n{outcome.message}" for key, outcome in failed.items())
-        raise dg.Failure(f"{len(failed)} of {len(keys)} surveys failed.\n{told}", allow_retries=False)
+    elif bad:  # nothing after this step could say so
+        told = "\n".join(f"{key}:\n{outcome.message}" for key, outcome in bad.items())
+        raise dg.Failure(f"{len(bad)} of {len(keys)} surveys failed.\n{told}", allow_retries=False)
 
 
 def _spanned(context: dg.AssetExecutionContext, root: DataRoot) -> list[str]:
@@ -152,39 +150,37 @@ def _forget_removed(root: DataRoot, staging: Staging, context: dg.AssetExecution
         staging.remove(key)
 
 
-def _bring_up_to_date(root: DataRoot, staging: Staging, key: str, force: bool, context: dg.AssetExecutionContext) -> Outcome:
-    entry, made_from = staging.manifest().get(key, {}), inputs(root, key)
-    version = one_hash(made_from)
-    if not force and entry.get("fingerprint") == version and is_staged(staging, key):
-        # The file may be again as it was when it was good.
-        settled = {"error": None, "error_since": None} if entry.get("failed_in") == STAGE else {}
-        if (current := entry | settled | {"tried": version}) != entry:
-            staging.update_manifest(key, current)
-        return Outcome("unchanged", version=version)
-    context.log.info(f"{key}: building")
-
-    def unsettle() -> None:
-        """A kill between here and the last file leaves a survey that is built again, whatever its input is then."""
-        staging.update_manifest(key, NEVER_BUILT | entry | {"fingerprint": "", "tried": ""})
-
-    try:
-        metadata = stage_survey(root, staging, key, before_writing=unsettle)
-    except InputError as error:
-        message = str(error)
-    except Exception as error:
-        context.log.error(f"{key}: unexpected error", exc_info=True)
-        what = f"{key}: internal error, not the survey's fault: {type(error).__name__}: {error}"
-        message = str(InputError(Problem(what, "report it, with what --debug says")))
-    else:
-        made = {"tried": version, "fingerprint": version, "inputs": made_from, "built": now()}
-        good = made | {"error": None, "error_since": None}
-        staging.update_manifest(key, entry | good)
-        return Outcome("built", version=version, metadata=metadata)
-    context.log.error(f"{key} failed; its last good numbers are kept:\n{message}")
-    since = entry.get("error_since") or now()
-    bad = {"tried": version, "error": message, "error_since": since, "failed_in": STAGE}
-    staging.update_manifest(key, NEVER_BUILT | entry | bad)
-    return Outcome("failed", message=message)
+def _bring_up_to_date(
+    root: DataRoot, staging: Staging, keys: list[str], force: bool, progress: Progress, log: logging.Logger
+) -> dict[str, Outcome]:
+    """Build those surveys that changed, several at a time."""
+    made_from = {key: inputs(root, key) for key in keys}
+    versions = {key: one_hash(hashes) for key, hashes in made_from.items()}
+    before = staging.manifest()
+    outcomes = {}
+    for key in keys:
+        if not force and before.get(key, {}).get("fingerprint") == versions[key] and is_staged(staging, key):
+            succeeded(staging, key, STAGE, tried=versions[key])  # the file may be again as it was when it was good
+            outcomes[key] = Outcome("unchanged", version=versions[key])
+    due = [key for key in keys if key not in outcomes]
+    progress.begin("surveys", len(due))
+    for key in due:
+        # Killed between here and its last file, it is built again, whatever its input is then.
+        staging.update_manifest(key, NEVER_BUILT | before.get(key, {}) | {"fingerprint": "", "tried": ""})
+    for key, found in zip(due, each(partial(stage_survey, root, staging), due), strict=True):
+        progress.step(key)
+        version = versions[key]
+        if isinstance(found, Exception):
+            untouched = isinstance(found, InputError) and not isinstance(found, Killed)
+            stands = {"fingerprint": before[key]["fingerprint"]} if untouched and key in before else {}
+            message = failed(staging, key, STAGE, found, log, tried=version, **stands)
+            outcomes[key] = Outcome("failed", message=message)
+            continue
+        log.info(f"{key}: built")
+        made = {"tried": version, "fingerprint": version, "inputs": made_from[key], "built": now()}
+        succeeded(staging, key, STAGE, **made, error=None, error_since=None)
+        outcomes[key] = Outcome("built", version=version, metadata=found)
+    return {key: outcomes[key] for key in keys}
 
 
 def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[str, Outcome]) -> None:

@@ -1,17 +1,21 @@
-"""What every asset is handed: where input and output are, one build at a time, and whom to tell how far it got.
+"""What every asset is handed: where input and output are, one build at a time, whom to tell how far it got, and what went wrong.
 
-Belongs here: the interfaces of resources and the partitions of assets. Not here: which folders those are (``pipelines.resources``).
+Belongs here: the interfaces of resources, the partitions of assets, how the manifest is kept. Not here: which folders those are
+(``pipelines.resources``).
 """
 
 import hashlib
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
+from rga.errors import InputError, Problem
 from rga.microdata.data_root import DataRoot, one_hash
 from rga.warehouse.staging import Staging
 
@@ -77,6 +81,32 @@ def inputs(root: DataRoot, survey_id: str) -> dict[str, str]:
 def fingerprint(root: DataRoot, survey_id: str) -> str:
     """One hash of all of them."""
     return one_hash(inputs(root, survey_id))
+
+
+NEVER_BUILT = {"tried": "", "fingerprint": "", "built": None, "error": None, "error_since": None}
+
+
+def succeeded(staging: Staging, survey_id: str, stage: str, **facts: Any) -> None:
+    """Note ``facts`` in the survey's entry of the manifest; an error of this stage is past."""
+    entry = staging.manifest().get(survey_id, NEVER_BUILT)
+    past = {"error": None, "error_since": None} if entry.get("failed_in") == stage else {}
+    if (current := entry | past | facts) != entry:
+        staging.update_manifest(survey_id, current)
+
+
+def failed(staging: Staging, survey_id: str, stage: str, error: Exception, log: logging.Logger, **facts: Any) -> str:
+    """Note what went wrong, and ``facts``, in the survey's entry of the manifest; says it, as people are told."""
+    unexpected = not isinstance(error, InputError)
+    if unexpected:
+        what = f"{survey_id}: internal error, not the survey's fault: {type(error).__name__}: {error}"
+        message = str(InputError(Problem(what, "report it, with what --debug says")))
+    else:
+        message = str(error)
+    log.error(f"{survey_id} failed; its last good numbers are kept:\n{message}", exc_info=error if unexpected else None)
+    entry = NEVER_BUILT | staging.manifest().get(survey_id, {})
+    since = entry["error_since"] or now()
+    staging.update_manifest(survey_id, entry | facts | {"error": message, "error_since": since, "failed_in": stage})
+    return message
 
 
 def now() -> str:

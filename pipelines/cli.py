@@ -87,10 +87,12 @@ def build(surveys: tuple[str, ...], raw_data: Path | None, warehouse: Path | Non
 
     Surveys whose files, specification, catalogue and code did not change are kept as they are.
     """
+    from assets.processes import load_beforehand
     from pipelines.resources import paths
 
     where = paths(raw_data, warehouse)
     keys = _survey_ids(where.data_root(), surveys)
+    load_beforehand()
     click.echo(f"Reading {where.raw_data}, building in {where.warehouse}", err=True)
     from pipelines import report
     from pipelines.build import build as run

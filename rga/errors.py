@@ -55,6 +55,10 @@ class InputError(Exception):
         self.problems = [problems] if isinstance(problems, Problem) else list(problems)
         super().__init__(str(self))
 
+    def __reduce__(self) -> tuple[type[InputError], tuple[list[Problem]]]:
+        """As it goes from one process to another."""
+        return type(self), (self.problems,)
+
     def __str__(self) -> str:
         shown = [f"  - {problem}" for problem in self.problems[: self.SHOWN]]
         more = len(self.problems) - self.SHOWN

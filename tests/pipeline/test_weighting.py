@@ -250,7 +250,7 @@ def test_weights_keep_what_the_last_calibration_started_from_and_its_margins(wei
 
 def test_the_asset_has_a_picture_of_margins_and_weights_and_no_respondent(weighted: Place) -> None:
     root, staging = weighted.paths.data_root(), weighted.paths.staging()
-    facts = stage_survey(root, staging, DIALLED, before_writing=lambda: None)["weights"]
+    facts = stage_survey(root, staging, DIALLED)["weights"]
     assert (
         facts["chain"] == "base (constant) > multiplicity > nonresponse (propensity) > calibrate (logit) > normalise (population)"
     )
