@@ -16,7 +16,6 @@ import pandas as pd
 from assets.estimates import weighted_respondents
 from assets.metadata import column_schema, preview
 from assets.processes import each
-from assets.publication import ADJUSTED
 from assets.workspace import ESTIMATES, Progress, Workspace, failed, succeeded
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
@@ -78,11 +77,6 @@ def part_of_indicator(catalogue: Catalogue, given: set[str]) -> dict[str, set[st
 
 def _adjusted(found: Model, asked: list[str], whole: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     said = found.adjustment
-    frame = pd.DataFrame({"indicator": asked, "status": said.status, "n": said.n, "n_women": said.n_women, "n_men": said.n_men})
-    for name, texts in (("adjusted_for", said.adjusted_for), ("left_out", said.left_out)):
-        frame[name] = pd.Series([", ".join(some) if name == "adjusted_for" else "; ".join(some) for some in texts], dtype="string")
-    frame["left_out"] = frame["left_out"].replace("", pd.NA)
-    frame["reason"] = pd.Series([text or None for text in said.reason], dtype="string")
     rest, composition = whole["adjusted_gap"], whole["composition"]
     numbers = {
         "gap": whole["gap"]["value"], "adjusted_gap": rest["value"], "se": rest["se"],
@@ -90,20 +84,27 @@ def _adjusted(found: Model, asked: list[str], whole: Mapping[str, pd.DataFrame])
         "composition": composition["value"], "composition_se": composition["se"],
         "composition_low": composition["ci_low"], "composition_high": composition["ci_high"],
     }  # fmt: skip
-    values = np.full((len(asked), len(numbers)), np.nan)
+    values, p_value, df = np.full((len(asked), len(numbers)), np.nan), np.full(len(asked), np.nan), np.zeros(len(asked), np.int64)
     values[said.fitted] = 100 * np.column_stack(list(numbers.values()))
-    frame[list(numbers)] = values
-    fitted = frame.index[said.fitted]
-    frame["p_value"] = pd.Series(rest["p_value"].to_numpy(), index=fitted, dtype="float64").reindex(frame.index)
-    frame["df"] = pd.Series(rest["df"].to_numpy(), index=fitted).reindex(frame.index).astype("Int64")
-    n = frame[["n_women", "n_men"]].min(axis=1).to_numpy()
-    status = obs_status(n, frame["df"].fillna(0).to_numpy(dtype=np.int64))
+    p_value[said.fitted], df[said.fitted] = rest["p_value"], rest["df"]
+    status = obs_status(np.minimum(said.n_women, said.n_men), df)
     status = np.where((status == "A") & (said.per_coefficient < FLAG_BELOW), "U", status)
-    frame["obs_status"] = np.where(frame["se"].isna() | frame["composition_se"].isna(), "Q", status)
-    hidden = frame["obs_status"] == "Q"
-    frame["p_adjusted"] = np.nan  # where it is known what is shown: `assets.publication.adjusted_as_published`
-    frame.loc[hidden, ADJUSTED] = np.nan
-    return frame.assign(conf_status="F")
+    columns = dict(zip(numbers, values.T, strict=True))
+    hidden = (status == "Q") | np.isnan(columns["se"]) | np.isnan(columns["composition_se"])
+    shown = {name: np.where(hidden, np.nan, column) for name, column in {**columns, "p_value": p_value}.items()}
+    fitted = np.isin(np.arange(len(asked)), said.fitted)
+    return pd.DataFrame(
+        {
+            "indicator": asked, "status": said.status, "n": said.n, "n_women": said.n_women, "n_men": said.n_men,
+            "adjusted_for": pd.Series([", ".join(names) for names in said.adjusted_for], dtype="string"),
+            "left_out": pd.Series(["; ".join(names) or None for names in said.left_out], dtype="string"),
+            "reason": pd.Series([text or None for text in said.reason], dtype="string"),
+            **shown, "df": pd.arrays.IntegerArray(df, ~fitted),
+            "obs_status": np.where(hidden, "Q", status),
+            "p_adjusted": np.nan,  # where it is known what is shown: `assets.publication.adjusted_as_published`
+            "conf_status": "F",
+        }
+    )  # fmt: skip
 
 
 @dg.multi_asset(

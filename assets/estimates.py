@@ -132,8 +132,7 @@ def estimation(
         else:
             succeeded(staging, key, STAGE, estimated=staging.manifest()[key]["fingerprint"])
     for name in TABLES:
-        frame = staging.read(name, sorted(staging.manifest()))
-        yield dg.MaterializeResult(name, metadata=_metadata(frame, due))
+        yield dg.MaterializeResult(name, metadata=_metadata(staging, name, due))
 
 
 def is_due(staging: Staging, survey_id: str, entry: Mapping[str, Any]) -> bool:
@@ -161,16 +160,17 @@ def stage_tables(root: DataRoot, staging: Staging, survey_ids: list[str]) -> Non
             staging.write(of_survey.get(key, frame.iloc[:0]), staging.table(name, key))
 
 
-def _metadata(frame: pd.DataFrame, computed: list[str]) -> dict[str, Any]:
+def _metadata(staging: Staging, name: str, computed: list[str]) -> dict[str, Any]:
+    frame = staging.read(name, sorted(staging.manifest()), ["survey_id", "obs_status", "reason"])
     facts: dict[str, Any] = {"dagster/row_count": len(frame), "computed": computed}
     if frame.empty:
         return facts
-    first = frame[frame["breakdown"] == frame["breakdown"].iloc[0]]
+    first = staging.read(name, [frame["survey_id"].iloc[0]])
     return facts | {
         "surveys": int(frame["survey_id"].nunique()),
         "shown": int((frame["obs_status"] != "Q").sum()),
         "suppressed": int((frame["obs_status"] == "Q").sum()),
         "reasons": {name: int(count) for name, count in frame["reason"].value_counts().items()},
-        "dagster/column_schema": column_schema(frame),
-        "preview": preview(first),
+        "dagster/column_schema": column_schema(first),
+        "preview": preview(first[first["breakdown"] == first["breakdown"].iloc[0]]),
     }

@@ -59,7 +59,7 @@ def totals(root: DataRoot, survey_id: str, respondents: Respondents, weights: We
 
 def staged_totals(staging: Staging, survey_id: str) -> pd.DataFrame:
     """The same from staged estimates, of indicators that were asked unaltered."""
-    frame = staging.read("estimates", [survey_id])
+    frame = staging.read("estimates", [survey_id], ["breakdown", *COMPARED])
     if frame.empty:
         return pd.DataFrame(columns=COMPARED)
     coverage = staging.read("coverage", [survey_id])

@@ -66,10 +66,10 @@ class Staging:
             temporary.unlink(missing_ok=True)
         sync_folder(path.parent)
 
-    def read(self, name: str, survey_ids: Sequence[str]) -> pd.DataFrame:
-        """Rows of a staged table for those of ``survey_ids`` that have some."""
+    def read(self, name: str, survey_ids: Sequence[str], columns: list[str] | None = None) -> pd.DataFrame:
+        """Rows of a staged table for those of ``survey_ids`` that have some; all columns, or those asked for."""
         paths = [path for key in survey_ids if (path := self.table(name, key)).is_file()]
-        found = [table for path in paths if len(table := pq.ParquetFile(path).read(use_threads=False))]  # small files
+        found = [table for path in paths if len(table := pq.ParquetFile(path).read(columns, use_threads=False))]  # small files
         return pa.concat_tables(found, promote_options="permissive").to_pandas() if found else pd.DataFrame()
 
     def read_restricted(self, name: str, survey_id: str) -> pd.DataFrame:

@@ -16,8 +16,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assets import processes, survey_tables
+from assets import processes, survey_tables, surveys
 from pipelines.build import BuildOutcome
+from rga.errors import Problem
 from rga.microdata.readers import read_columns
 from rga.warehouse.staging import Staging
 from tests.pipeline.place import SURVEYS, Place, statuses
@@ -124,6 +125,24 @@ def test_an_unexpected_error_in_one_survey_does_not_stop_the_others(built: Place
     assert statuses(outcome) == dict.fromkeys(SURVEYS, "built") | {PAK: "failed"}
     message = next(survey.message for survey in outcome.surveys if survey.survey_id == PAK)
     assert PAK in message and "internal error" in message and "ZeroDivisionError" in message
+
+
+def test_a_survey_whose_process_is_killed_is_built_again_even_where_its_input_is_as_before(
+    built: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_but_one_lives(function: object, items: list[str]) -> list[object]:
+        return [processes.Killed(Problem("was killed")) if key == PAK else {"respondents": {}, "weights": {}} for key in items]
+
+    good = built.survey_yaml(PAK).read_text(encoding="utf-8")
+    built.edit(PAK, "^mode: sms", "mode: web")
+    monkeypatch.setattr(surveys, "each", none_but_one_lives)
+    outcome = built.build()
+    assert statuses(outcome) == dict.fromkeys(SURVEYS, "unchanged") | {PAK: "failed"} and outcome.release
+    assert built.ask(f"SELECT status FROM surveys WHERE survey_id = '{PAK}'")["status"][0] == "stale"
+    monkeypatch.undo()
+    built.survey_yaml(PAK).write_text(good, encoding="utf-8")
+    assert statuses(built.build()) == dict.fromkeys(SURVEYS, "unchanged") | {PAK: "built"}, "files may be half written"
+    assert (built.ask("SELECT status FROM surveys")["status"] == "current").all()
 
 
 def test_a_survey_whose_design_forbids_estimates_does_not_stop_the_others(built: Place) -> None:
