@@ -32,9 +32,12 @@ _CONTEXT = get_context("forkserver")
 _LOADED = ["assets.survey_tables", "assets.estimates", "assets.changes", "assets.adjusted_gaps"]
 
 
+MOST = 8  # each takes half a gigabyte
+
+
 def processors() -> int:
-    """How many this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many this process may use, and will."""
+    return min(MOST, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)
 
 
 def load_beforehand() -> None:
