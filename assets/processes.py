@@ -5,6 +5,7 @@ Belongs here: starting processes, and what becomes of one that is killed. Not he
 
 import gc
 import os
+import pickle
 import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -102,7 +103,20 @@ def _pool() -> ProcessPoolExecutor:
 def _with_settings(environment: dict[str, str], function: Callable[[Item], Result], item: Item) -> Result:
     os.environ.clear()
     os.environ.update(environment)
-    return function(item)
+    try:
+        return function(item)
+    except Exception as error:
+        if _travels(error):
+            raise
+        raise RuntimeError(f"{type(error).__name__}: {error}") from error
+
+
+def _travels(error: Exception) -> bool:
+    """Whether ``error`` is the same in another process; one that cannot be put together there would cost the pool its life."""
+    try:
+        return str(pickle.loads(pickle.dumps(error))) == str(error)
+    except Exception:
+        return False
 
 
 def _begin() -> None:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import duckdb
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
 from assets import processes
 from assets.processes import Killed, each
@@ -31,6 +33,21 @@ def halved(item: int) -> tuple[float, int]:
     return 12 / item, os.getpid()
 
 
+class NeedsTwo(Exception):
+    def __init__(self, what: str, where: str) -> None:
+        super().__init__(f"{what} in {where}")
+
+
+def peculiar(kind: str) -> None:
+    match kind:
+        case "two arguments":
+            raise NeedsTwo("a hole", "the bucket")
+        case "pydantic":
+            TypeAdapter(int).validate_python("seven")
+        case "duckdb":
+            duckdb.sql("SELECT hole FROM range(1)")
+
+
 def setting(name: str) -> str | None:
     return os.environ.get(name)
 
@@ -48,6 +65,13 @@ def test_results_come_in_the_order_of_the_items_and_errors_in_their_place() -> N
     assert isinstance(error, InputError) and [problem.variable for problem in error.problems] == ["age", None]
     assert "variable age, 3 rows: is odd" in str(error) and "is a prime number" in str(error)
     assert isinstance(nothing, ZeroDivisionError) and "in halved" in str(nothing.__cause__), "with the traceback over there"
+
+
+def test_an_exception_that_cannot_leave_its_process_is_told_all_the_same() -> None:
+    two, pydantic, from_duckdb = each(peculiar, ["two arguments", "pydantic", "duckdb"])
+    assert str(two) == "NeedsTwo: a hole in the bucket"
+    assert isinstance(pydantic, ValidationError) and "valid integer" in str(pydantic)
+    assert isinstance(from_duckdb, duckdb.BinderException) and "hole" in str(from_duckdb)
 
 
 @pytest.mark.parametrize("items, processors", [([4], 2), ([4, 6], 1)])
