@@ -23,10 +23,6 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Killed(InputError):
-    """A process did not live to say what came of its work; files it was to write may be written in part."""
-
-
 # Processes are copies of one that has loaded libraries and never did anything else: a copy of this one, in the midst of threads of
 # DuckDB's, might wait for ever for a lock that one of them held.
 _CONTEXT = get_context("forkserver")
@@ -53,7 +49,7 @@ def each(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[
 
     As many at a time as there are processors, and this process itself where there is but one, or one item. Where a process is
     killed (for want of memory, most likely), what it and the others were at is done again, one by one; an item that gets its
-    process killed then, too, has the exception Killed.
+    process killed then, too, has an InputError.
     """
     if min(processors(), len(items)) < 2:
         for item in items:
@@ -74,7 +70,7 @@ def _by_itself(function: Callable[[Item], Result], item: Item) -> Result | Excep
     if not isinstance(found, BrokenProcessPool):
         return found
     what = "the process that worked on it was killed, most likely because memory ran out"
-    return Killed(Problem(what, "build it on a machine with more memory, or where nothing else is running"))
+    return InputError(Problem(what, "build it on a machine with more memory, or where nothing else is running"))
 
 
 def _outcome(result: Callable[[], Result]) -> Result | Exception:

@@ -29,10 +29,11 @@ TABLES = (
     *("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins"),
     *("coverage", "item_nonresponse", "codebook", "specification", OWN),
 )
+LAST = OWN  # taken away before the others are written: killed in their midst, a survey is built again
 
 
 def is_staged(staging: Staging, survey_id: str) -> bool:
-    """Whether everything this module writes of the survey is there."""
+    """Whether everything this module writes of the survey is there, from one time of writing."""
     return staging.is_complete(survey_id) and all(staging.table(name, survey_id).is_file() for name in TABLES)
 
 
@@ -55,8 +56,9 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, 
         "item_nonresponse": nonresponse_rows(survey_id, respondents),
         "codebook": with_small_counts_hidden(respondents.codebook, root.catalogue().dimensions).assign(survey_id=survey_id),
         "specification": specification_row(root, survey_id),
-        OWN: finding_rows(survey_id, findings_of(subject_of(root, survey_id, respondents, margins))),
+        LAST: finding_rows(survey_id, findings_of(subject_of(root, survey_id, respondents, margins))),
     }
+    staging.table(LAST, survey_id).unlink(missing_ok=True)
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))
     staging.write(weights.frame, staging.restricted("weights", survey_id))
     for name, frame in tables.items():

@@ -14,7 +14,7 @@ import dagster as dg
 import pandas as pd
 
 from assets.metadata import column_schema, picture
-from assets.processes import Killed, each
+from assets.processes import each
 from assets.quality import OWN, thresholds, verdict
 from assets.survey_tables import is_staged, stage_survey
 from assets.workspace import NEVER_BUILT, SURVEYS, Progress, Workspace, failed, inputs, now, succeeded
@@ -164,16 +164,12 @@ def _bring_up_to_date(
             outcomes[key] = Outcome("unchanged", version=versions[key])
     due = [key for key in keys if key not in outcomes]
     progress.begin("surveys", len(due))
-    for key in due:
-        # Killed between here and its last file, it is built again, whatever its input is then.
-        staging.update_manifest(key, NEVER_BUILT | before.get(key, {}) | {"fingerprint": "", "tried": ""})
     for key, found in zip(due, each(partial(stage_survey, root, staging), due), strict=True):
         progress.step(key)
         version = versions[key]
         if isinstance(found, Exception):
-            untouched = isinstance(found, InputError) and not isinstance(found, Killed)
-            stands = {"fingerprint": before[key]["fingerprint"]} if untouched and key in before else {}
-            message = failed(staging, key, STAGE, found, log, tried=version, **stands)
+            torn = {} if is_staged(staging, key) else {"fingerprint": ""}  # in part what it was, in part what it should be
+            message = failed(staging, key, STAGE, found, log, tried=version, **torn)
             outcomes[key] = Outcome("failed", message=message)
             continue
         log.info(f"{key}: built")

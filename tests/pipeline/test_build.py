@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assets import processes, survey_tables, surveys
+from assets import processes, survey_tables
 from pipelines.build import BuildOutcome
-from rga.errors import Problem
 from rga.microdata.readers import read_columns
 from rga.warehouse.staging import Staging
 from tests.pipeline.place import SURVEYS, Place, statuses
@@ -127,21 +126,26 @@ def test_an_unexpected_error_in_one_survey_does_not_stop_the_others(built: Place
     assert PAK in message and "internal error" in message and "ZeroDivisionError" in message
 
 
-def test_a_survey_whose_process_is_killed_is_built_again_even_where_its_input_is_as_before(
+def test_a_survey_that_was_written_in_part_is_built_again_even_where_its_input_is_as_before(
     built: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def none_but_one_lives(function: object, items: list[str]) -> list[object]:
-        return [processes.Killed(Problem("was killed")) if key == PAK else {"respondents": {}, "weights": {}} for key in items]
+    write = Staging.write
+
+    def until_the_disk_is_full(staging: Staging, frame: pd.DataFrame, path: Path) -> None:
+        if path == staging.restricted("weights", PAK):
+            raise OSError("No space left on device")
+        write(staging, frame, path)
 
     good = built.survey_yaml(PAK).read_text(encoding="utf-8")
     built.edit(PAK, "^mode: sms", "mode: web")
-    monkeypatch.setattr(surveys, "each", none_but_one_lives)
+    monkeypatch.setattr(Staging, "write", until_the_disk_is_full)
     outcome = built.build()
     assert statuses(outcome) == dict.fromkeys(SURVEYS, "unchanged") | {PAK: "failed"} and outcome.release
+    assert "No space left on device" in next(survey.message for survey in outcome.surveys if survey.survey_id == PAK)
     assert built.ask(f"SELECT status FROM surveys WHERE survey_id = '{PAK}'")["status"][0] == "stale"
     monkeypatch.undo()
     built.survey_yaml(PAK).write_text(good, encoding="utf-8")
-    assert statuses(built.build()) == dict.fromkeys(SURVEYS, "unchanged") | {PAK: "built"}, "files may be half written"
+    assert statuses(built.build()) == dict.fromkeys(SURVEYS, "unchanged") | {PAK: "built"}
     assert (built.ask("SELECT status FROM surveys")["status"] == "current").all()
 
 

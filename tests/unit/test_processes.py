@@ -15,7 +15,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from assets import processes
-from assets.processes import Killed, each
+from assets.processes import each
 from rga.errors import InputError, Problem
 
 
@@ -94,7 +94,7 @@ def test_processes_have_the_settings_of_the_one_that_asks(monkeypatch: pytest.Mo
 def test_an_item_that_gets_its_process_killed_is_named_and_costs_no_other_item_its_result() -> None:
     found = list(each(deadly, [0, 1, 2, 3, 4]))
     assert found[:2] == [0, 1] and found[3:] == [3, 4]
-    assert isinstance(found[2], Killed) and "memory ran out" in str(found[2])
+    assert isinstance(found[2], InputError) and "memory ran out" in str(found[2])
     assert list(each(deadly, [5, 6])) == [5, 6], "there are processes again"
 
 
