@@ -29,7 +29,8 @@ TABLES = (
     *("surveys", "weighting", "weighting_effects", "weighting_sensitivity", "margins"),
     *("coverage", "item_nonresponse", "codebook", "specification", OWN),
 )
-LAST = OWN  # taken away before the others are written: killed in their midst, a survey is built again
+LAST = OWN  # taken away before the others are written, and there again once the manifest says what they were made from: where it is
+# absent, as after a kill in their midst, the survey is built again
 
 
 def is_staged(staging: Staging, survey_id: str) -> bool:
@@ -38,9 +39,10 @@ def is_staged(staging: Staging, survey_id: str) -> bool:
 
 
 def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, dict[str, Any]]:
-    """Read, weigh and stage one survey; nothing is written unless all of it can be.
+    """Read, weigh and stage one survey, all but the table LAST; nothing is written unless all of it can be.
 
-    Returns facts by asset, for people; ``columns`` is a frame without rows, ``svg`` a picture. Raises InputError.
+    Returns facts by asset, for people; ``columns`` is a frame without rows, ``svg`` a picture. And LAST with its ``rows``, for the
+    one who keeps the manifest. Raises InputError.
     """
     respondents = prepare(root, survey_id)
     weights = weigh(root, survey_id, respondents)
@@ -56,8 +58,8 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, 
         "item_nonresponse": nonresponse_rows(survey_id, respondents),
         "codebook": with_small_counts_hidden(respondents.codebook, root.catalogue().dimensions).assign(survey_id=survey_id),
         "specification": specification_row(root, survey_id),
-        LAST: finding_rows(survey_id, findings_of(subject_of(root, survey_id, respondents, margins))),
     }
+    findings = finding_rows(survey_id, findings_of(subject_of(root, survey_id, respondents, margins)))
     staging.table(LAST, survey_id).unlink(missing_ok=True)
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))
     staging.write(weights.frame, staging.restricted("weights", survey_id))
@@ -81,6 +83,7 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, 
             "svg": weights_svg(survey_id, tables["margins"], weight_bins(final.weights), root.specification(survey_id).simulated),
             "chain": " > ".join(f"{step.action} ({step.method})" if step.method else step.action for step in weights.steps),
         },
+        LAST: {"rows": findings},
     }
 
 

@@ -16,7 +16,7 @@ import pandas as pd
 from assets.metadata import column_schema, picture
 from assets.processes import each
 from assets.quality import OWN, thresholds, verdict
-from assets.survey_tables import is_staged, stage_survey
+from assets.survey_tables import LAST, is_staged, stage_survey
 from assets.workspace import NEVER_BUILT, SURVEYS, Progress, Workspace, failed, inputs, now, succeeded
 from assets.workspace import surveys as survey_partitions
 from rga.errors import InputError
@@ -175,6 +175,7 @@ def _bring_up_to_date(
         log.info(f"{key}: built")
         made = {"tried": version, "fingerprint": version, "inputs": made_from[key], "built": now()}
         succeeded(staging, key, STAGE, **made, error=None, error_since=None)
+        staging.write(found[LAST]["rows"], staging.table(LAST, key))
         outcomes[key] = Outcome("built", version=version, metadata=found)
     return {key: outcomes[key] for key in keys}
 

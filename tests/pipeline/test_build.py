@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from assets import processes, survey_tables
+from assets import processes, survey_tables, surveys
 from pipelines.build import BuildOutcome
 from rga.microdata.readers import read_columns
 from rga.warehouse.staging import Staging
@@ -147,6 +147,23 @@ def test_a_survey_that_was_written_in_part_is_built_again_even_where_its_input_i
     built.survey_yaml(PAK).write_text(good, encoding="utf-8")
     assert statuses(built.build()) == dict.fromkeys(SURVEYS, "unchanged") | {PAK: "built"}
     assert (built.ask("SELECT status FROM surveys")["status"] == "current").all()
+
+
+def test_a_survey_that_was_written_is_built_again_where_the_manifest_could_not_say_so(
+    built: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object, **facts: object) -> None:
+        if "built" in facts:
+            raise KeyboardInterrupt
+
+    good = built.survey_yaml(PAK).read_text(encoding="utf-8")
+    built.edit(PAK, "^mode: sms", "mode: web")
+    monkeypatch.setattr(surveys, "succeeded", killed)
+    assert built.build().error
+    monkeypatch.undo()
+    built.survey_yaml(PAK).write_text(good, encoding="utf-8")
+    assert statuses(built.build()) == dict.fromkeys(SURVEYS, "unchanged") | {PAK: "built"}
+    assert built.ask(f"SELECT mode FROM surveys WHERE survey_id = '{PAK}'")["mode"][0] == "sms"
 
 
 def test_a_survey_whose_design_forbids_estimates_does_not_stop_the_others(built: Place) -> None:
