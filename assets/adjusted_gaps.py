@@ -143,10 +143,14 @@ def adjustment(
     root.catalogue()
     due = [key for key, entry in staging.manifest().items() if is_due(staging, key, entry)]
     progress.begin("adjusted gaps", len(due))
+    before = {key: staging.manifest()[key].get("adjusted") for key in due}
+    for key in due:
+        # Killed before it is noted what was written, they are computed again.
+        staging.update_manifest(key, staging.manifest()[key] | {"adjusted": ""})
     for key, error in zip(due, each(partial(stage_tables, root, staging), due), strict=True):
         progress.step(key)
         if error:
-            failed(staging, key, STAGE, error, context.log)
+            failed(staging, key, STAGE, error, context.log, adjusted=before[key])
         else:
             succeeded(staging, key, STAGE, adjusted=staging.manifest()[key]["fingerprint"])
     for name in TABLES:

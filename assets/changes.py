@@ -91,9 +91,9 @@ def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress,
     manifest = staging.manifest()
     simulated = {key: bool(staging.read("surveys", [key])["simulated"].iloc[0]) for key in manifest if _is_estimated(staging, key)}
     due = {later: _due(manifest, pairs, later) for later, pairs in earlier_rounds(simulated).items()}
-    pairs = [(earlier, later) for later, (_, new) in due.items() for earlier in new]
-    progress.begin("changes", len(pairs))
-    found = dict(zip(pairs, each(partial(rows_of, catalogue, staging), pairs), strict=True))
+    computed_anew = [(earlier, later) for later, (_, new) in due.items() for earlier in new]
+    progress.begin("changes", len(computed_anew))
+    found = dict(zip(computed_anew, each(partial(rows_of, catalogue, staging), computed_anew), strict=True))
     computed = []
     for later, (kept, new) in due.items():
         known = manifest[later].get(TABLE, {})

@@ -13,7 +13,7 @@ import duckdb
 import pandas as pd
 
 from assets.metadata import column_schema, preview
-from assets.processes import each, processors
+from assets.processes import each
 from assets.publication import published
 from assets.workspace import ESTIMATES, Progress, Workspace, failed, succeeded
 from rga.microdata.catalogue import Catalogue
@@ -25,6 +25,7 @@ from rga.warehouse.staging import Staging
 
 STAGE = "estimates"
 TABLES = ("estimates", "gender_gaps")
+PASSES = 4  # whatever the processors: last digits depend on what is summed together, and should not on the machine
 
 
 def sums_of(staging: Staging, survey_ids: list[str], catalogue: Catalogue) -> Sums:
@@ -124,11 +125,15 @@ def estimation(
     root, staging = workspace.paths.data_root(), workspace.paths.staging()
     due = [key for key, entry in staging.manifest().items() if is_due(staging, key, entry)]
     progress.begin("estimates", len(due))
-    passes = [survey_ids for first in range(processors()) if (survey_ids := due[first :: processors()])]
+    before = {key: staging.manifest()[key].get("estimated") for key in due}
+    for key in due:
+        # Killed before it is noted what was written, they are computed again.
+        staging.update_manifest(key, staging.manifest()[key] | {"estimated": ""})
+    passes = [survey_ids for first in range(PASSES) if (survey_ids := due[first::PASSES])]
     for key, error in _staged(root, staging, passes):
         progress.step(key)
         if error:
-            failed(staging, key, STAGE, error, context.log)
+            failed(staging, key, STAGE, error, context.log, estimated=before[key])
         else:
             succeeded(staging, key, STAGE, estimated=staging.manifest()[key]["fingerprint"])
     for name in TABLES:

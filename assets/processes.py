@@ -13,6 +13,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from functools import cache, partial
 from multiprocessing import forkserver, get_context, parent_process
+from multiprocessing.util import Finalize
 from typing import TypeVar
 
 from threadpoolctl import threadpool_limits
@@ -23,13 +24,12 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+MOST = 8  # each takes up to half a gigabyte
+
 # Processes are copies of one that has loaded libraries and never did anything else: a copy of this one, in the midst of threads of
 # DuckDB's, might wait for ever for a lock that one of them held.
 _CONTEXT = get_context("forkserver")
 _LOADED = ["assets.survey_tables", "assets.estimates", "assets.changes", "assets.adjusted_gaps"]
-
-
-MOST = 8  # each takes half a gigabyte
 
 
 def processors() -> int:
@@ -48,8 +48,8 @@ def each(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[
     """Result of ``function``, which is to be a module's own, for each item, in their order; where it raised one, the exception.
 
     As many at a time as there are processors, and this process itself where there is but one, or one item. Where a process is
-    killed (for want of memory, most likely), what it and the others were at is done again, one by one; an item that gets its
-    process killed then, too, has an InputError.
+    killed (for want of memory, most likely), what is left of the items is done one by one; one that gets its process killed then,
+    too, has an InputError.
     """
     if min(processors(), len(items)) < 2:
         for item in items:
@@ -69,7 +69,7 @@ def _by_itself(function: Callable[[Item], Result], item: Item) -> Result | Excep
     found = _outcome(_started(function, item).result)
     if not isinstance(found, BrokenProcessPool):
         return found
-    what = "the process that worked on it was killed, most likely because memory ran out"
+    what = "the process that worked on it ended in its midst, most likely because memory ran out"
     return InputError(Problem(what, "build it on a machine with more memory, or where nothing else is running"))
 
 
@@ -93,7 +93,22 @@ def _started(function: Callable[[Item], Result], item: Item) -> Future[Result]:
 def _pool() -> ProcessPoolExecutor:
     """Kept from one stage to the next: what is read once, such as the catalogue, is read once in each process."""
     load_beforehand()
+    Finalize(None, end, exitpriority=100)  # a child of multiprocessing waits for its own children before it tells a pool to end
     return ProcessPoolExecutor(processors(), _CONTEXT, _begin)
+
+
+def end() -> None:
+    """End all processes, whatever they are at."""
+    if not _pool.cache_info().currsize:
+        return
+    pool = _pool()
+    _pool.cache_clear()
+    processes = list((pool._processes or {}).values())  # of Python 3.14 on: `pool.kill_workers()`
+    pool.shutdown(wait=False, cancel_futures=True)
+    for process in processes:
+        process.kill()
+    for process in processes:
+        process.join()
 
 
 def _with_settings(environment: dict[str, str], function: Callable[[Item], Result], item: Item) -> Result:

@@ -7,7 +7,7 @@ Belongs here: the interfaces of resources, the partitions of assets, how the man
 import hashlib
 import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
+from assets import processes
 from rga.errors import InputError, Problem
 from rga.microdata.data_root import DataRoot, one_hash
 from rga.warehouse.staging import Staging
@@ -47,11 +48,11 @@ class Workspace(dg.ConfigurableResource):
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Workspace"]:
-        if not self.lock:
-            yield self
-            return
-        with self.paths.staging().lock():
-            yield self
+        with self.paths.staging().lock() if self.lock else nullcontext():
+            try:
+                yield self
+            finally:
+                processes.end()  # those of an interrupted run, too, before another may begin
 
 
 class Progress:

@@ -25,6 +25,7 @@ Model = TypeVar("Model", bound=BaseModel)
 
 MAX_BYTES = 300_000
 DEEPEST = 30  # values within values: each takes Python's stack
+TOO_DEEP = "nested too deeply"
 MOST_PROBLEMS = 50  # that are looked up in the file
 
 
@@ -73,7 +74,7 @@ class _Loader(Composer, CParser, SafeConstructor, Resolver):
         if self.check_event(yaml.AliasEvent):
             raise yaml.constructor.ConstructorError(None, None, "aliases (*name) are not allowed here", mark)
         if self._depth >= DEEPEST:
-            raise yaml.composer.ComposerError(None, None, "nested too deeply", mark)
+            raise yaml.composer.ComposerError(None, None, TOO_DEEP, mark)
         self._depth += 1
         node = super().compose_node(parent, index)
         self._depth -= 1
@@ -140,9 +141,10 @@ def _parsed(text: str, model: type[BaseModel], name: str) -> BaseModel:
         mark = getattr(error, "problem_mark", None)
         line = f"line {mark.line + 1}: " if mark else ""
         what = getattr(error, "problem", None) or str(error)
-        raise InputError(
-            Problem(f"{line}not valid YAML: {what}", "check the indentation, colons and quotes near it", file=name)
-        ) from None
+        if mark and "character that cannot start" in what:  # a tab, say, which nobody sees
+            what = what.replace("character", f"character {text[mark.index : mark.index + 1]!r}")
+        remedy = "keep specifications flat" if what == TOO_DEEP else "check the indentation, colons and quotes near it"
+        raise InputError(Problem(f"{line}not valid YAML: {what}", remedy, file=name)) from None
     if not isinstance(data, dict):
         raise InputError(Problem("empty, or not a list of `key: value` lines", "see docs/", file=name))
     try:

@@ -82,7 +82,11 @@ class Staging:
             restricted.create_view(connection, name, [self.restricted(name, key) for key in survey_ids])
 
     def protect(self) -> None:
-        """Respondents for the owner only. Raises InputError where they are encrypted and the key does not fit."""
+        """Respondents for the owner only, and nothing left that a killed process wrote in part: for the one who holds the lock.
+        Raises InputError where they are encrypted and the key does not fit."""
+        for folder in ("restricted", "staging"):
+            for path in (self.warehouse / folder).glob("*/.*.parquet.*"):
+                path.unlink(missing_ok=True)
         restricted.protect(self.warehouse / "restricted")
 
     def remove(self, survey_id: str) -> None:

@@ -11,12 +11,13 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from assets import processes, survey_tables, surveys
+from assets import adjusted_gaps, estimates, processes, survey_tables, surveys
 from pipelines.build import BuildOutcome
 from rga.microdata.readers import read_columns
 from rga.warehouse.staging import Staging
@@ -149,21 +150,24 @@ def test_a_survey_that_was_written_in_part_is_built_again_even_where_its_input_i
     assert (built.ask("SELECT status FROM surveys")["status"] == "current").all()
 
 
-def test_a_survey_that_was_written_is_built_again_where_the_manifest_could_not_say_so(
-    built: Place, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("stage, fact", [(surveys, "built"), (estimates, "estimated"), (adjusted_gaps, "adjusted")])
+def test_what_was_written_is_made_again_where_the_manifest_could_not_say_so(
+    stage: ModuleType, fact: str, built: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(*_: object, **facts: object) -> None:
-        if "built" in facts:
+        if fact in facts:
             raise KeyboardInterrupt
 
     good = built.survey_yaml(PAK).read_text(encoding="utf-8")
     built.edit(PAK, "^mode: sms", "mode: web")
-    monkeypatch.setattr(surveys, "succeeded", killed)
+    monkeypatch.setattr(stage, "succeeded", killed)
     assert built.build().error
     monkeypatch.undo()
     built.survey_yaml(PAK).write_text(good, encoding="utf-8")
     assert statuses(built.build()) == dict.fromkeys(SURVEYS, "unchanged") | {PAK: "built"}
-    assert built.ask(f"SELECT mode FROM surveys WHERE survey_id = '{PAK}'")["mode"][0] == "sms"
+    assert built.ask(f"SELECT DISTINCT mode FROM estimates WHERE survey_id = '{PAK}'")["mode"].tolist() == ["sms"]
+    made = built.paths.staging().manifest()[PAK]
+    assert made["fingerprint"] == made["estimated"] == made["adjusted"]
 
 
 def test_a_survey_whose_design_forbids_estimates_does_not_stop_the_others(built: Place) -> None:

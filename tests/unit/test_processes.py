@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
@@ -21,10 +22,10 @@ from rga.errors import InputError, Problem
 
 @pytest.fixture(autouse=True)
 def two_processors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    processes._pool.cache_clear()
+    processes.end()
     monkeypatch.setattr(processes, "processors", lambda: 2)
     yield
-    processes._pool.cache_clear()
+    processes.end()
 
 
 def halved(item: int) -> tuple[float, int]:
@@ -108,6 +109,26 @@ def test_processes_end_when_the_one_they_work_for_is_killed() -> None:
     while (alive := [pid for pid in children if _is_alive(pid)]) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive
+
+
+def test_a_run_that_dagster_starts_in_a_process_of_its_own_ends_with_its_processes() -> None:
+    child = get_context("spawn").Process(target=_use_processes)
+    child.start()
+    child.join(60)
+    assert child.exitcode == 0
+
+
+def _use_processes() -> None:
+    processes.processors = lambda: 2
+    assert list(each(abs, [-1, -2])) == [1, 2]
+
+
+def test_processes_can_be_ended_in_the_midst_of_their_work() -> None:
+    started = [processes._started(_say_and_wait, 3), processes._started(_say_and_wait, 4)]
+    processes.end()
+    assert all(future.done() for future in started)
+    processes.end()
+    assert list(each(abs, [-1, -2])) == [1, 2], "there are processes again"
 
 
 def wait_for_ever() -> None:
