@@ -61,8 +61,8 @@ def each(function: Callable[[Item], Result], items: Sequence[Item]) -> Iterator[
             found = _outcome(future.result)
             yield _by_itself(function, item) if isinstance(found, BrokenProcessPool) else found
     finally:
-        for future in futures:
-            future.cancel()  # of someone who was interrupted: nobody waits for the rest
+        if not all(future.done() for future in futures):  # interrupted: nothing is to be at work once the run has ended
+            end()
 
 
 def _by_itself(function: Callable[[Item], Result], item: Item) -> Result | Exception:

@@ -15,7 +15,6 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets import processes
 from rga.errors import InputError, Problem
 from rga.microdata.data_root import DataRoot, one_hash
 from rga.warehouse.staging import Staging
@@ -49,10 +48,7 @@ class Workspace(dg.ConfigurableResource):
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Workspace"]:
         with self.paths.staging().lock() if self.lock else nullcontext():
-            try:
-                yield self
-            finally:
-                processes.end()  # those of an interrupted run, too, before another may begin
+            yield self
 
 
 class Progress:
