@@ -16,7 +16,7 @@ import pandas as pd
 from assets.estimates import weighted_respondents
 from assets.metadata import column_schema, preview
 from assets.processes import each
-from assets.workspace import ESTIMATES, Progress, Workspace, failed, succeeded
+from assets.workspace import ESTIMATES, Progress, Workspace, begun, failed, succeeded
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
 from rga.survey import Share, obs_status
@@ -143,10 +143,7 @@ def adjustment(
     root.catalogue()
     due = [key for key, entry in staging.manifest().items() if is_due(staging, key, entry)]
     progress.begin("adjusted gaps", len(due))
-    before = {key: staging.manifest()[key].get("adjusted") for key in due}
-    for key in due:
-        # Killed before it is noted what was written, they are computed again.
-        staging.update_manifest(key, staging.manifest()[key] | {"adjusted": ""})
+    before = begun(staging, due, "adjusted")
     for key, error in zip(due, each(partial(stage_tables, root, staging), due), strict=True):
         progress.step(key)
         if error:

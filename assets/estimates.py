@@ -15,7 +15,7 @@ import pandas as pd
 from assets.metadata import column_schema, preview
 from assets.processes import each
 from assets.publication import published
-from assets.workspace import ESTIMATES, Progress, Workspace, failed, succeeded
+from assets.workspace import ESTIMATES, Progress, Workspace, begun, failed, succeeded
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.survey import Design, Share, Sums, aggregate, estimates_and_gaps
@@ -125,10 +125,7 @@ def estimation(
     root, staging = workspace.paths.data_root(), workspace.paths.staging()
     due = [key for key, entry in staging.manifest().items() if is_due(staging, key, entry)]
     progress.begin("estimates", len(due))
-    before = {key: staging.manifest()[key].get("estimated") for key in due}
-    for key in due:
-        # Killed before it is noted what was written, they are computed again.
-        staging.update_manifest(key, staging.manifest()[key] | {"estimated": ""})
+    before = begun(staging, due, "estimated")
     passes = [survey_ids for first in range(PASSES) if (survey_ids := due[first::PASSES])]
     for key, error in _staged(root, staging, passes):
         progress.step(key)

@@ -83,6 +83,15 @@ def fingerprint(root: DataRoot, survey_id: str) -> str:
 NEVER_BUILT = {"tried": "", "fingerprint": "", "built": None, "error": None, "error_since": None}
 
 
+def begun(staging: Staging, survey_ids: list[str], fact: str) -> dict[str, Any]:
+    """Take ``fact`` out of the manifest, whose files are about to be written: killed before it is noted that they were, a survey's
+    are written again. Returns what it was, by survey, for where nothing came of it."""
+    manifest = staging.manifest()
+    if survey_ids:
+        staging.write_manifest(manifest | {key: manifest[key] | {fact: ""} for key in survey_ids})
+    return {key: manifest[key].get(fact) for key in survey_ids}
+
+
 def succeeded(staging: Staging, survey_id: str, stage: str, **facts: Any) -> None:
     """Note ``facts`` in the survey's entry of the manifest; an error of this stage is past."""
     entry = staging.manifest().get(survey_id, NEVER_BUILT)

@@ -9,7 +9,7 @@ import fcntl
 import io
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -109,7 +109,10 @@ class Staging:
 
     def update_manifest(self, survey_id: str, entry: dict[str, Any] | None) -> None:
         """Replace one survey's entry (None removes it), the file whole or not at all."""
-        manifest = self.manifest() | {survey_id: entry}
+        self.write_manifest(self.manifest() | {survey_id: entry})
+
+    def write_manifest(self, manifest: Mapping[str, dict[str, Any] | None]) -> None:
+        """Replace all entries (None removes one), the file whole or not at all."""
         kept = {key: value for key, value in sorted(manifest.items()) if value is not None}
         self._write_bytes(self.manifest_path, json.dumps(kept, indent=1).encode(), 0o644)
 
