@@ -22,6 +22,7 @@ from rga.microdata.data_root import DataRoot
 from rga.survey import Share, obs_status
 from rga.survey.adjustment import Model, model, results
 from rga.survey.blas import one_blas_thread
+from rga.survey.decomposition import NONLINEAR
 from rga.survey.sample import sample_of
 from rga.warehouse.staging import Staging
 
@@ -29,6 +30,8 @@ STAGE = "adjusted_gaps"
 TABLES = ("adjusted_gaps", "gap_decomposition")
 COVARIATES = ("age_group", "education", "residence", "marital_status", "children", "employment")
 FACTS = ["survey_id", "country", "round", "year", "simulated"]
+WHOLE = ("gap", "adjusted_gap", "composition")  # the others are parts of the composition
+NUMBERS = {"composition": "value", "se": "se", "ci_low": "ci_low", "ci_high": "ci_high"}
 FLAG_BELOW = 10.0  # cases per coefficient: Peduzzi et al. 1996; below 5 (`rga.survey.adjustment.Limits`) there is no number
 
 
@@ -50,18 +53,9 @@ def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.
         reasons = {code: dict.fromkeys(own[code] & set(covariates), "part of the indicator") for code in asked}
         with sample_of((connection, "weighted"), drawn) as sample:
             found = model(sample, shares, covariates, reasons)
-            whole, parts = results(found)
-    adjusted = _adjusted(found, asked, whole)
-    kept = [asked[k] for k in found.adjustment.fitted]
-    shown = set(adjusted.loc[adjusted["obs_status"] != "Q", "indicator"])
-    pieces = [frame.assign(indicator=kept, variable=name) for name, frame in parts.items()]
-    apart = pd.concat(pieces).rename(columns={"value": "composition"}).drop(columns=["df", "p_value"])
-    apart = apart[apart["indicator"].isin(shown)]
-    numbers = ["composition", "se", "ci_low", "ci_high"]
-    apart[numbers] = 100 * apart[numbers]
-    taken = {(code, text.split(" ")[0]) for code, names in zip(asked, found.adjustment.adjusted_for, strict=True) for text in names}
-    pairs = zip(apart["indicator"], apart["variable"], strict=True)
-    apart = apart[np.array([pair in taken or pair[1] not in covariates for pair in pairs], dtype=bool)]
+            effects = results(found)
+    adjusted = _adjusted(found, asked, effects)
+    apart = _apart(found, asked, effects, (adjusted["obs_status"] != "Q").to_numpy())
     return {"adjusted_gaps": adjusted.assign(**facts), "gap_decomposition": apart.assign(**facts)}
 
 
@@ -75,8 +69,19 @@ def part_of_indicator(catalogue: Catalogue, given: set[str]) -> dict[str, set[st
     return found
 
 
-def _adjusted(found: Model, asked: list[str], whole: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+def _apart(found: Model, asked: list[str], effects: pd.DataFrame, shown: np.ndarray) -> pd.DataFrame:
+    """Rows of `gap_decomposition`: of indicators whose adjusted gap is ``shown``, the part of each covariate that was taken."""
+    kept = shown[effects["outcome"]] & ~effects["effect"].isin(WHOLE).to_numpy()
+    parts = effects[kept]
+    taken = {(k, text.split(" ")[0]) for k, names in enumerate(found.adjustment.adjusted_for) for text in [*names, NONLINEAR]}
+    parts = parts[[pair in taken for pair in zip(parts["outcome"], parts["effect"], strict=True)]]
+    numbers = {name: 100 * parts[of].to_numpy() for name, of in NUMBERS.items()}
+    return pd.DataFrame({**numbers, "indicator": np.array(asked, dtype=object)[parts["outcome"]], "variable": parts["effect"]})
+
+
+def _adjusted(found: Model, asked: list[str], effects: pd.DataFrame) -> pd.DataFrame:
     said = found.adjustment
+    whole = {name: effects[effects["effect"] == name] for name in WHOLE}
     rest, composition = whole["adjusted_gap"], whole["composition"]
     numbers = {
         "gap": whole["gap"]["value"], "adjusted_gap": rest["value"], "se": rest["se"],

@@ -52,14 +52,13 @@ class Survey:
     round: Round
 
     @classmethod
-    def staged(cls, staging: Staging, key: str) -> "Survey":
+    def staged(cls, staging: Staging, key: str, dimensions: list[str]) -> "Survey":
         specification, benchmark = read_specification(staging, key)
         coverage = staging.read("coverage", [key])
         reasons = coverage["reason"].fillna("")
         asked = dict(zip(coverage["indicator"], zip(coverage["status"], reasons, strict=True), strict=True))
-        return cls(
-            key, specification, benchmark, asked, Round(staging.read("estimates", [key]), staging.read("gender_gaps", [key]))
-        )
+        estimates, gaps = (staging.read(name, [key], Round.read(dimensions)) for name in ("estimates", "gender_gaps"))
+        return cls(key, specification, benchmark, asked, Round(estimates, gaps))
 
 
 @dg.asset(
@@ -92,6 +91,8 @@ def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress,
     simulated = {key: bool(staging.read("surveys", [key])["simulated"].iloc[0]) for key in manifest if _is_estimated(staging, key)}
     due = {later: _due(manifest, pairs, later) for later, pairs in earlier_rounds(simulated).items()}
     computed_anew = [(earlier, later) for later, (_, new) in due.items() for earlier in new]
+    # linked ones take longest: they come first, and nobody waits for the last of them
+    computed_anew.sort(key=lambda pair: not any(_links(*(read_specification(staging, key)[0] for key in pair))))
     progress.begin("changes", len(computed_anew))
     found = dict(zip(computed_anew, each(partial(rows_of, catalogue, staging), computed_anew), strict=True))
     computed = []
@@ -120,7 +121,7 @@ def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress,
 
 def rows_of(catalogue: Catalogue, staging: Staging, pair: tuple[str, str]) -> pd.DataFrame:
     """Rows of `changes` of an earlier and a later survey, as they are staged."""
-    earlier, later = (Survey.staged(staging, key) for key in pair)
+    earlier, later = (Survey.staged(staging, key, catalogue.dimensions) for key in pair)
     return pair_rows(catalogue, staging, earlier, later)
 
 
@@ -198,8 +199,7 @@ def linked_by(
 ) -> tuple[Link | None, pd.DataFrame | None]:
     """What the rounds share, and changes with its covariance in per cent; None where samples are independent."""
     specifications = [earlier.specification, later.specification]
-    panel = all(specification.panel_id for specification in specifications)
-    psus = all(specification.design.shared_psus and specification.design.psu for specification in specifications)
+    panel, psus = _links(*specifications)
     if not panel and not psus:
         return None, None
     unread = set(catalogue.columns).difference(catalogue.dimensions, *map(catalogue.reads, codes))
@@ -221,6 +221,12 @@ def linked_by(
     for dimension in catalogue.dimensions:
         frame[dimension] = frame[dimension].replace(catalogue.columns[dimension].sdmx)
     return ("panel" if panel else "shared_psu"), frame
+
+
+def _links(*specifications: SurveySpecification) -> tuple[bool, bool]:
+    """Whether all say who was in another round, and which PSUs were."""
+    panel = all(specification.panel_id for specification in specifications)
+    return panel, all(specification.design.shared_psus and specification.design.psu for specification in specifications)
 
 
 def _metadata(frame: pd.DataFrame, computed: list[str]) -> dict[str, Any]:

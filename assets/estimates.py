@@ -1,6 +1,7 @@
 """Weighted respondents into published estimates and gender gaps.
 
-Belongs here: which surveys to compute. Not here: estimators (``rga.survey``), what of them is printed (``publication``).
+Belongs here: which surveys to compute. Not here: estimators (``rga.survey``), what of them is printed (``publication``), how groups
+are compared (``furthest_behind``).
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -12,6 +13,7 @@ import dagster as dg
 import duckdb
 import pandas as pd
 
+from assets.furthest_behind import furthest_behind_rows
 from assets.metadata import column_schema, preview
 from assets.processes import each
 from assets.publication import published
@@ -24,7 +26,7 @@ from rga.survey.data import quoted
 from rga.warehouse.staging import Staging
 
 STAGE = "estimates"
-TABLES = ("estimates", "gender_gaps")
+TABLES = ("estimates", "gender_gaps", "furthest_behind")
 PASSES = 4  # whatever the processors: last digits depend on what is summed together, and should not on the machine
 
 
@@ -58,7 +60,8 @@ def joined(connection: duckdb.DuckDBPyConnection, name: str, respondents: str, w
 
 
 def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[str, pd.DataFrame]:
-    """Published rows of `estimates` and `gender_gaps` for ``survey_ids``. Raises InputError where a design forbids them."""
+    """Published rows of `estimates`, `gender_gaps` and `furthest_behind` for ``survey_ids``. Raises InputError where a design
+    forbids them."""
     catalogue = root.catalogue()
     sums = sums_of(staging, survey_ids, catalogue)
     lonely_psu = {key: root.specification(key).design.lonely_psu for key in survey_ids}
@@ -73,7 +76,8 @@ def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[s
         # An expression may be true or false of people who were never asked, where it speaks of missing answers (COALESCE).
     )
     tables = published(estimates, gaps, catalogue, rules)
-    return {name: frame.merge(facts, on="survey_id") for name, frame in tables.items()}
+    tables = {name: frame.merge(facts, on="survey_id") for name, frame in tables.items()}
+    return tables | {"furthest_behind": furthest_behind_rows(tables["estimates"], catalogue)}
 
 
 def _facts(root: DataRoot, survey_id: str) -> dict[str, object]:
@@ -115,6 +119,18 @@ def _facts(root: DataRoot, survey_id: str) -> dict[str, object]:
             description=(
                 "**Women minus men, in percentage points**, with the covariance of people in shared PSUs; the ratio; p-values, "
                 "also adjusted for the number of comparisons (Benjamini-Hochberg within survey and breakdown)."
+            ),
+        ),
+        dg.AssetSpec(
+            "furthest_behind",
+            deps=["estimates"],
+            group_name=ESTIMATES,
+            kinds={"numpy"},
+            owners=["team:statistics"],
+            description=(
+                "**The ten groups furthest behind per survey and indicator**, of every cell that is shown, three-way crossings "
+                "included: how far they are from everybody, with limits that hold for all groups at once, and between which ranks "
+                "they may be."
             ),
         ),
     ],
@@ -168,11 +184,14 @@ def _metadata(staging: Staging, name: str, computed: list[str]) -> dict[str, Any
     if frame.empty:
         return facts
     first = staging.read(name, [frame["survey_id"].iloc[0]])
+    if "reason" in frame:
+        facts |= {
+            "shown": int((frame["obs_status"] != "Q").sum()),
+            "suppressed": int((frame["obs_status"] == "Q").sum()),
+            "reasons": {name: int(count) for name, count in frame["reason"].value_counts().items()},
+        }
     return facts | {
         "surveys": int(frame["survey_id"].nunique()),
-        "shown": int((frame["obs_status"] != "Q").sum()),
-        "suppressed": int((frame["obs_status"] == "Q").sum()),
-        "reasons": {name: int(count) for name, count in frame["reason"].value_counts().items()},
         "dagster/column_schema": column_schema(first),
         "preview": preview(first[first["breakdown"] == first["breakdown"].iloc[0]]),
     }

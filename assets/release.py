@@ -7,6 +7,7 @@ Belongs here: which rows make a release, and when there is nothing new to releas
 import hashlib
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -34,10 +35,10 @@ from rga.warehouse.verify import Check, verify
 
 STAGED = (
     *("surveys", "coverage", "estimates", "gender_gaps", "item_nonresponse", "codebook"),
-    *("changes", "adjusted_gaps", "gap_decomposition"),
+    *("furthest_behind", "changes", "adjusted_gaps", "gap_decomposition"),
     *("weighting", "weighting_effects", "weighting_sensitivity", "margins"),
 )
-OF_ALL = (*regional.TABLES, "furthest_behind")  # one file for all surveys
+OF_ALL = regional.TABLES  # one file for all surveys
 
 # Columns of tables with the same shares under other weights, and the sex that each is of.
 GIVEN_AWAY_BY = {"weighting_effects": {"value": "sex"}, "weighting_sensitivity": {"women": "F", "men": "M"}}
@@ -133,7 +134,9 @@ def release_code() -> str:
 def frames(root: DataRoot, staging: Staging, surveys: list[str], created: datetime, content: str) -> dict[str, pd.DataFrame]:
     """The release's rows by table."""
     catalogue = root.catalogue()
-    found = {name: staging.read(name, surveys) for name in STAGED} | {"search_interest": staged_search_interest(staging)}
+    with ThreadPoolExecutor(releases.THREADS) as pool:
+        found = dict(zip(STAGED, pool.map(lambda name: staging.read(name, surveys), STAGED), strict=True))
+    found["search_interest"] = staged_search_interest(staging)
     found |= {name: staging.read(name, [ALL]) for name in OF_ALL}
     for name, sides in GIVEN_AWAY_BY.items():
         if len(found[name]):

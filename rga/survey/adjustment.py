@@ -17,7 +17,7 @@ from rga.survey.decomposition import decompose
 from rga.survey.design import MEN, MISSING, SEX, WOMEN
 from rga.survey.glm import Fits, fit
 from rga.survey.links import Link
-from rga.survey.marginal_effects import Effects, effect_of_being_a_woman
+from rga.survey.marginal_effects import effect_of_being_a_woman
 from rga.survey.model_matrix import WOMAN, Columns, ModelMatrix, aliased, columns_of, model_matrix
 from rga.survey.patterns import Patterns
 from rga.survey.sample import ROW, TABLE, Sample
@@ -131,18 +131,18 @@ def model(
     return Model(sample, matrix, columns, base, adjustment, fits.only(good))
 
 
-def results(found: Model) -> tuple[dict[str, pd.DataFrame], dict[str, pd.DataFrame]]:
-    """Frames of value, se, ci_low, ci_high, df, p_value, a row per outcome fitted: `gap`, `adjusted_gap` and `composition`; and by
-    covariate, with `rga.survey.decomposition.NONLINEAR`, its part of the composition."""
+def results(found: Model) -> pd.DataFrame:
+    """Rows of effect, outcome, value, se, ci_low, ci_high, df, p_value. For each effect a row per outcome fitted (its place among
+    all): `gap`, `adjusted_gap` and `composition`, then by covariate, with `rga.survey.decomposition.NONLINEAR`, its part of the
+    composition."""
     rest = effect_of_being_a_woman(found.fits)
     apart = decompose(found.fits, rest, found.matrix.blocks)
-    uncertainty = found.uncertainty
-
-    def of(effects: Effects) -> pd.DataFrame:
-        return uncertainty.table(effects.value, effects.z)
-
-    whole = {"gap": apart.gap, "adjusted_gap": rest, "composition": apart.composition}
-    return {name: of(effects) for name, effects in whole.items()}, {name: of(effects) for name, effects in apart.parts.items()}
+    effects = {"gap": apart.gap, "adjusted_gap": rest, "composition": apart.composition} | apart.parts
+    value, z = np.concatenate([effect.value for effect in effects.values()]), [effect.z for effect in effects.values()]
+    table = found.uncertainty.table(value, z)
+    table.insert(0, "effect", np.repeat(np.array(list(effects), dtype=object), len(found.adjustment.fitted)))
+    table.insert(1, "outcome", np.tile(np.array(found.adjustment.fitted, dtype=np.int64), len(effects)))
+    return table
 
 
 def _taken(

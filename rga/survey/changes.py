@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -20,7 +21,7 @@ from rga.survey.data import Data, quoted
 from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN, Design, breakdown_name
 from rga.survey.grouping import sum_by
 from rga.survey.intervals import t_interval
-from rga.survey.linearisation import influence
+from rga.survey.linearisation import ROUNDING
 from rga.survey.linked import ROUND, ROUNDS
 from rga.survey.sample import ROW, TABLE, Sample, sample_of
 from rga.survey.statistics import Distribution, Quantile, Share, Statistic, Total, Values
@@ -97,24 +98,27 @@ def linked_changes(
 @dataclass(frozen=True)
 class _Cell:
     """One domain in one round: per statistic ``value``, ``n`` and ``known`` (has it a standard error?); units x statistics:
-    ``z``, residual influence values, and ``inside``, whether the unit has an answer."""
+    ``z``, influence values, and ``inside``, whether the unit has an answer; ``onto``, what margins know of ``z``."""
 
     value: np.ndarray
     n: np.ndarray
     known: np.ndarray
     z: np.ndarray
+    onto: np.ndarray
     inside: np.ndarray
 
 
 @dataclass(frozen=True)
 class _Stacked:
-    """Both rounds as arrays. ``codes`` are categories of each dimension, respondents long; ``explained`` is summed by unit."""
+    """Both rounds as arrays. ``codes`` are categories of each dimension, respondents long; ``terms``, respondents x three times
+    the statistics, are w y, w x and whether she or he answered; ``explained`` is summed by unit."""
 
     sample: Sample
     values: Values
     rounds: tuple[np.ndarray, np.ndarray]
     codes: dict[str, pd.Categorical]
     unit: np.ndarray
+    terms: np.ndarray
     onto: np.ndarray
     explained: np.ndarray
 
@@ -125,8 +129,9 @@ class _Stacked:
         codes = {name: pd.Categorical(frame[name].fillna(MISSING)) for name in dimensions}
         earlier, later = (np.flatnonzero(frame[ROUND].to_numpy(dtype=object) == name) for name in ROUNDS)
         onto, explained = sample.projection
-        values = sample.values(list(statistics))
-        return cls(sample, values, (earlier, later), codes, sample.stages.unit, onto, sample.stages.by_unit(explained))
+        values, weight = sample.values(list(statistics)), sample.weight[:, None]
+        terms = np.hstack([weight * values.y, weight * values.x, values.known & (weight != 0)])
+        return cls(sample, values, (earlier, later), codes, sample.stages.unit, terms, onto, sample.stages.by_unit(explained))
 
     def changes(self, by: tuple[str, ...], n_min: int) -> Iterator[tuple[tuple[str, ...], dict[str, np.ndarray]]]:
         """Measure, breakdown and category of each dimension; and the measures of every statistic there."""
@@ -154,32 +159,48 @@ class _Stacked:
         return sorted(cell for cell, n in found[0].items() if MISSING not in cell and min(n, found[1][cell]) >= n_min)
 
     def _estimate(self, categories: dict[str, str], number: int) -> _Cell:
+        """As `rga.survey.linearisation.influence`, of which this is the case of one domain and no quantile, many times over."""
         rows = self.rounds[number]
         for name, code in categories.items():
             rows = rows[self.codes[name].codes[rows] == self.codes[name].categories.get_loc(code)]
-        values, weight = self.values, self.sample.weight[rows]
-        of_rows = Values(values.names, values.statistics, values.y[rows], values.x[rows], values.known[rows])
-        found = influence(of_rows, weight, np.arange(len(values.names)), np.ones_like(of_rows.known))
+        terms, kinds = self.terms[rows], self.values.statistics
+        numerator, denominator, n = np.split(terms.sum(axis=0), 3)
+        y, x, answered = np.split(terms, 3, axis=1)
         units = len(self.explained)
-        z = sum_by(self.unit[rows], units, found.z) - self.explained @ (self.onto[rows].T @ found.z)
-        inside = sum_by(self.unit[rows], units, found.answered.astype(np.float64)) > 0
-        is_share, is_total = (np.array([isinstance(s, kind) for s in values.statistics]) for kind in (Share | Distribution, Total))
-        bound = is_share & ((found.value == 0) | (found.value == 1))
-        known = ~np.isnan(found.value) & (~self.sample.stages.silent(inside, ~is_total) | bound)
-        return _Cell(found.value, found.n, known, z, inside)
+        inside = sum_by(self.unit[rows], units, answered) > 0
+        is_share, is_total = (np.array([isinstance(s, kind) for s in kinds], bool) for kind in (Share | Distribution, Total))
+        scale = np.where(is_total | (denominator == 0), 1.0, denominator)
+        value = np.where((n == 0) | ((denominator == 0) & ~is_total), np.nan, numerator / scale)
+        slope = np.where(is_total | np.isnan(value), 0.0, value)
+        bound = is_share & ((value == 0) | (value == 1))
+        of_rows = (y - slope * x) / scale
+        of_rows[:, bound | self._alike(rows, slope, ~is_share & ~is_total)] = 0.0  # no variance, nor rounding in its place
+        z, onto = sum_by(self.unit[rows], units, of_rows), self.onto[rows].T @ of_rows
+        known = ~np.isnan(value) & (~self.sample.stages.silent(inside, ~is_total) | bound)
+        return _Cell(value, n, known, z, onto, inside)
+
+    def _alike(self, rows: np.ndarray, slope: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """Of the statistics ``which``, those of which every respondent has the same y / x."""
+        found = which.copy()
+        if which.any():
+            y, x = (table[np.ix_(rows, which)] for table in (self.values.y, slope * self.values.x))
+            found[which] = (np.abs(y - x) <= ROUNDING * (np.abs(y) + np.abs(x))).all(axis=0)
+        return found
 
     def _change(self, cells: list[tuple[_Cell, _Cell]]) -> dict[str, np.ndarray]:
         """Of one cell in both rounds; or of the first of two cells minus the second."""
-        signs = [1.0, -1.0][: len(cells)]
-        value, z, n, inside = [], [], [], []
+        value, z, onto, n, inside = [], [], [], [], []
         for number in range(2):
-            those = [rounds[number] for rounds in cells]
-            value.append(np.sum([sign * cell.value for sign, cell in zip(signs, those, strict=True)], axis=0))
-            z.append(those[0].z if len(those) == 1 else those[0].z - those[1].z)
-            n.append(np.where(np.all([cell.n > 0 for cell in those], axis=0), sum(cell.n for cell in those), 0))
-            inside.append(np.any([cell.inside for cell in those], axis=0))
+            first, *second = (rounds[number] for rounds in cells)
+            value.append(reduce(np.subtract, (cell.value for cell in second), first.value))
+            z.append(reduce(np.subtract, (cell.z for cell in second), first.z))
+            onto.append(reduce(np.subtract, (cell.onto for cell in second), first.onto))
+            n.append(np.where(np.all([cell.n > 0 for cell in (first, *second)], axis=0), sum(c.n for c in (first, *second)), 0))
+            inside.append(reduce(np.logical_or, (cell.inside for cell in second), first.inside))
         either = inside[0] | inside[1]
-        variance = self.sample.stages.variance(z[1] - z[0], either)
+        residual = z[1] - z[0]
+        residual -= self.explained @ (onto[1] - onto[0])
+        variance = self.sample.stages.variance(residual, either)
         known = np.all([cell.known for rounds in cells for cell in rounds], axis=0)
         return {
             "earlier": value[0], "later": value[1], "se": np.where(known, np.sqrt(variance), np.nan),

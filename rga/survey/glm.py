@@ -16,7 +16,7 @@ from rga.survey.links import Link
 from rga.survey.patterns import Patterns
 
 ITERATIONS = 40
-STEP = 1e-10  # a Newton step of this size (in linear predictors) leaves an error of its square
+STEP = 1e-8  # a Newton step of this size (in linear predictors) leaves an error of its square
 DIVERGED = 30.0  # a linear predictor beyond this is a probability of 1e-13: the likelihood has no maximum
 
 
@@ -50,6 +50,11 @@ class Fits:
     def _off(self) -> np.ndarray:
         return self.share * (self.y - self.mean)
 
+    @cached_property
+    def _inverse(self) -> np.ndarray:
+        """Of the information, in the columns of ``x``: K x P x P."""
+        return self.basis @ np.linalg.inv(self.information) @ self.basis.transpose(0, 2, 1)
+
     def only(self, outcomes: Sequence[int]) -> Fits:
         """The fits of some outcomes."""
         k = np.asarray(outcomes, dtype=np.int64)
@@ -62,9 +67,7 @@ class Fits:
 
         z_i = g' I^-1 share_i (y_i - mean_i) x_i (Binder 1983, eq. 3.4; R ``svyglm``). Respondents x K.
         """
-        own = np.einsum("kpq,kp->kq", self.basis, gradient)
-        direction = np.linalg.solve(self.information, own[:, :, None])
-        return self._off * (self.x @ (self.basis @ direction)[:, :, 0].T)
+        return self._off * (self.x @ (self._inverse @ gradient[:, :, None])[:, :, 0].T)
 
 
 def fit(patterns: Patterns, y: np.ndarray, weight: np.ndarray, basis: np.ndarray, used: np.ndarray, link: Link) -> Fits:

@@ -49,7 +49,7 @@ class Stage:
     def variance(self, z: np.ndarray, inside: np.ndarray, rule: LonelyPsu, outer: np.ndarray) -> np.ndarray:
         """The diagonal of `covariance`."""
         off, scale = self._deviations(z, rule, outer)
-        v = np.einsum("u,uk,uk->k", scale, off, off)
+        v = scale @ np.square(off, out=off)
         stretch = self._stretch(inside, rule)
         return v if stretch is None else v * stretch**2
 
@@ -59,9 +59,10 @@ class Stage:
         lonely = self._lonely
         scale = np.where(self.whole, 0.0, (1 - self.fraction) * size / np.maximum(size - 1, 1))
         centre = np.add.reduceat(z, self.first, axis=0) / size[:, None]
-        if rule == "adjust":
+        if rule == "adjust" and lonely.any():
             centre[lonely] = z.mean(axis=0)  # under the other rules a lonely unit is its own mean, and adds nothing
-        return z - centre[self.group], (outer * scale)[self.group]
+        off = centre[self.group]
+        return np.subtract(z, off, out=off), (outer * scale)[self.group]
 
     def _stretch(self, inside: np.ndarray, rule: LonelyPsu) -> np.ndarray | None:
         """Per result, under the rule `average`: the root of strata by strata with a variance."""
@@ -156,10 +157,10 @@ class Stages:
         whole).
         """
         psus = inside if self.ssus is None else self.ssus.any(inside)
-        drawn = psus & ~self.psus.whole[self.psus.group][:, None]
-        strata, size = self.psus.any(psus), self.psus.size
-        left_out = (size == 1) & ~self.psus.whole & (self.lonely_psu != "adjust" or len(self.psus.group) == 1)
-        alone = (psus.sum(axis=0) == 1) & drawn.any(axis=0) & of_ratios
+        strata, size, whole = self.psus.any(psus), self.psus.size, self.psus.whole
+        left_out = (size == 1) & ~whole & (self.lonely_psu != "adjust" or len(self.psus.group) == 1)
+        alone = (psus.sum(axis=0) == 1) & of_ratios
+        alone[alone] = (psus[:, alone] & ~whole[self.psus.group][:, None]).any(axis=0)
         return ~(strata & ~left_out[:, None]).any(axis=0) | alone
 
 

@@ -63,9 +63,9 @@ def regional_tables(
     status = coverage.merge(surveys[["survey_id", "country", "round", "simulated"]], on="survey_id")
     key = pd.MultiIndex.from_frame(status[["survey_id", "indicator"]])
     asked = key[(status["status"] == "asked").to_numpy()]
-    cells, pairs = _usable(estimates, asked, "value"), _usable(gaps, asked, "gap")
-    cells = cells[cells["breakdown"].isin(["total", SEX]) & cells[SEX].isin([WOMEN, MEN, TOTAL])]
-    pairs = pairs[pairs["breakdown"] == SEX]
+    cells = _usable(estimates[estimates["breakdown"].isin(["total", SEX])], asked, "value")
+    cells = cells[cells[SEX].isin([WOMEN, MEN, TOTAL])]
+    pairs = _usable(gaps[gaps["breakdown"] == SEX], asked, "gap")
     for side, sex in (("women", WOMEN), ("men", MEN)):
         of_side = cells.loc[cells[SEX] == sex, ["survey_id", "indicator", "se", "population", "n"]]
         names = {name: f"{name}_{side}" for name in ("se", "population", "n")}

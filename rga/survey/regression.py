@@ -61,8 +61,7 @@ def regress(
             empty = pd.DataFrame()
             return Regression(adjustment.status[0], adjustment.reason[0], int(adjustment.n[0]), empty, np.zeros((0, 0)), empty)
         coefficients, covariance = _coefficients(found)
-        whole, parts = results(found)
-        gaps = pd.concat({name: frame.iloc[0] for name, frame in {**whole, **parts}.items()}, axis=1).T
+        gaps = results(found).set_index("effect").drop(columns="outcome").rename_axis(None)
         return Regression(adjustment.status[0], adjustment.reason[0], int(adjustment.n[0]), coefficients, covariance, gaps)
 
 
@@ -75,6 +74,6 @@ def _coefficients(found: Model) -> tuple[pd.DataFrame, np.ndarray]:
     inside = np.repeat(one.inside, len(own), axis=1)
     covariance = sample.stages.covariance(sample.stages.by_unit(sample.residuals(z)), inside)
     several = type(one)(sample, np.repeat(one.base, len(own), axis=1))
-    table = several.table(fits.coefficients[0, own], z, several.df + 1 - len(own))
+    table = several.table(fits.coefficients[0, own], [z], several.df + 1 - len(own))
     table.index = pd.Index([found.matrix.names[column] for column in own], name="term")
     return table, covariance

@@ -54,6 +54,15 @@ class Sample:
         onto, explained = self.projection
         return z - explained @ (onto.T @ z)
 
+    def residuals_by_unit(self, z: np.ndarray) -> np.ndarray:
+        """Sums of `residuals` over ultimate units, units x results; what is explained is summed once, and not for each ``z``."""
+        units = self.stages.by_unit(z)
+        return units - self._explained_by_unit @ (self.projection[0].T @ z) if self.margins.shape[1] else units
+
+    @cached_property
+    def _explained_by_unit(self) -> np.ndarray:
+        return self.stages.by_unit(self.projection[1])
+
     @cached_property
     def projection(self) -> tuple[np.ndarray, np.ndarray]:
         """``onto`` and ``explained``, respondents x basis: of influence values z the margins explain explained (onto' z)."""

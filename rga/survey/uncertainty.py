@@ -6,6 +6,7 @@ Belongs here: influence values of respondents into a table. Not here: influence 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -15,8 +16,6 @@ from scipy.special import stdtr
 
 from rga.survey.intervals import t_interval
 from rga.survey.sample import Sample
-
-BLOCK = 16  # results whose covariance is had at once, of which the variances are kept
 
 
 @dataclass(frozen=True)
@@ -42,16 +41,13 @@ class Uncertainty:
 
     def se(self, z: np.ndarray) -> np.ndarray:
         """Standard errors of K results from influence values (respondents x K); NaN where the sample says nothing of it."""
-        units = self.sample.stages.by_unit(self.sample.residuals(z))
-        variance = np.zeros(z.shape[1])
-        for first in range(0, z.shape[1], BLOCK):
-            some = slice(first, first + BLOCK)
-            variance[some] = np.diag(self.sample.stages.covariance(units[:, some], self.inside[:, some]))
+        variance = self.sample.stages.variance(self.sample.residuals_by_unit(z), self.inside)
         return np.where(self._silent, np.nan, np.sqrt(variance))
 
-    def table(self, value: np.ndarray, z: np.ndarray, df: np.ndarray | None = None) -> pd.DataFrame:
-        """Columns value, se, ci_low, ci_high (95 %, t), df, p_value (of 0); by default with the design's degrees of freedom."""
-        se, df = self.se(z), self.df if df is None else df
+    def table(self, value: np.ndarray, z: Sequence[np.ndarray], df: np.ndarray | None = None) -> pd.DataFrame:
+        """Of several sets of K results one below the other, ``z`` the influence values of each: columns value, se, ci_low, ci_high
+        (95 %, t), df, p_value (of 0); by default with the design's degrees of freedom."""
+        se, df = np.concatenate([self.se(of_set) for of_set in z]), np.tile(self.df if df is None else df, len(z))
         spread = np.where(se > 0, se, np.nan)
         low, high = t_interval(value, spread, df)
         p_value = np.where(df > 0, 2 * stdtr(np.maximum(df, 1), -np.abs(value / spread)), np.nan)

@@ -25,10 +25,14 @@ SIDE = ["value", "se", "df", "n", *STATUSES]
 
 @dataclass(frozen=True)
 class Round:
-    """A survey's published rows of `estimates` and `gender_gaps`."""
+    """A survey's published rows of `estimates` and `gender_gaps`; of their columns those that ``read`` names are enough."""
 
     estimates: pd.DataFrame
     gaps: pd.DataFrame
+
+    @staticmethod
+    def read(dimensions: list[str]) -> list[str]:
+        return [*_keys(dimensions)[1:], *SIDE, "gap", "n_women", "n_men"]
 
     def rows(self, dimensions: list[str]) -> pd.DataFrame:
         """Levels and gaps as rows of one shape: measure, keys, value, se, df, n and the statuses."""

@@ -110,7 +110,8 @@ def _read(connection: duckdb.DuckDBPyConnection) -> tuple[pd.DataFrame, list[tup
     breakdowns = [by for by in crossed if present.issuperset(by)]
     dimensions = list(dict.fromkeys(name for by in breakdowns for name in by))
     columns = ", ".join(f'"{name}"' for name in [*READ, *dimensions] if name in present)
-    frame = connection.execute(f"SELECT {columns} FROM estimates WHERE statistic = 'share'").df()
+    cells = connection.execute(f"SELECT {columns} FROM estimates WHERE statistic = 'share'").to_arrow_table()
+    frame = cells.to_pandas()  # by way of Arrow: read several times as fast
     frame["value"] /= 100
     if "rounded_to" not in frame:
         frame["rounded_to"] = np.nan

@@ -67,7 +67,8 @@ class Staging:
         sync_folder(path.parent)
 
     def read(self, name: str, survey_ids: Sequence[str], columns: list[str] | None = None) -> pd.DataFrame:
-        """Rows of a staged table for those of ``survey_ids`` that have some; all columns, or those asked for."""
+        """Rows of a staged table for those of ``survey_ids`` that have some; all columns, or those of the ones asked for that it
+        has."""
         paths = [path for key in survey_ids if (path := self.table(name, key)).is_file()]
         found = [table for path in paths if len(table := pq.ParquetFile(path).read(columns, use_threads=False))]  # small files
         return pa.concat_tables(found, promote_options="permissive").to_pandas() if found else pd.DataFrame()

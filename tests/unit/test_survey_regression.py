@@ -176,8 +176,8 @@ def test_nobody_answered_is_too_few() -> None:
 def test_where_no_outcome_can_be_fitted_the_tables_are_empty() -> None:
     with sample_of(respondents().assign(y=1), Design(psu="psu")) as sample:
         found = model(sample, [Share("y", "", "y = 1")], COVARIATES)
-        whole, parts = results(found)
-    assert found.adjustment.status == ["too_few"] and all(len(frame) == 0 for frame in [*whole.values(), *parts.values()])
+        assert results(found).empty
+    assert found.adjustment.status == ["too_few"]
 
 
 def test_thin_categories_are_pooled_and_where_they_stay_thin_join_the_largest() -> None:
@@ -214,8 +214,9 @@ def test_one_bad_outcome_does_not_disturb_the_others() -> None:
     shares = [Share(name, "", f"{name} = 1") for name in ("split", "y", "rare")]
     with sample_of(frame, Design(psu="psu")) as sample:
         found = model(sample, shares, COVARIATES, limits=Limits(per_coefficient=0.5, women_or_men=1))
-        whole, _ = results(found)
+        every = results(found)
     assert found.adjustment.status == ["separation", "ok", "ok"] and found.adjustment.fitted == [1, 2]
     alone = fitted(frame).gaps.loc["adjusted_gap"]
-    assert whole["adjusted_gap"]["value"][0] == pytest.approx(alone["value"], rel=1e-10)
-    assert np.isfinite(benjamini_hochberg(whole["adjusted_gap"]["p_value"].to_numpy())).all()
+    adjusted = every[every["effect"] == "adjusted_gap"]
+    assert list(adjusted["outcome"]) == [1, 2] and adjusted["value"].iloc[0] == pytest.approx(alone["value"], rel=1e-10)
+    assert np.isfinite(benjamini_hochberg(adjusted["p_value"].to_numpy())).all()
