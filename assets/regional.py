@@ -73,7 +73,8 @@ def regional_rows(staging: Staging, survey_ids: list[str]) -> Mapping[str, pd.Da
     """The four tables of ``survey_ids`` together; none has rows where there is no survey."""
     if not survey_ids:
         return {name: pd.DataFrame() for name in TABLES}
-    estimates, gaps = (staging.read(name, survey_ids, READ) for name in ("estimates", "gender_gaps"))
+    staged = (staging.read(name, survey_ids, READ) for name in ("estimates", "gender_gaps"))
+    estimates, gaps = (frame if len(frame) else pd.DataFrame(columns=READ) for frame in staged)
     return regional_tables(estimates, gaps, staging.read("coverage", survey_ids), staging.read("surveys", survey_ids))
 
 
