@@ -16,6 +16,7 @@ from rga.survey.design import MISSING, TOTAL
 
 WORSE = {"more_is_worse": 1.0, "more_is_better": -1.0}
 KEPT = 10
+GIVEN = ["value", "se", "n", "population", "df", "se_from_total", "obs_status", "conf_status"]
 COLUMNS = [
     "direction", "rank", "rank_low", "rank_high", "may_be_furthest", "value", "se", "ci_low", "ci_high", "n", "population", "df",
     "total", "gap_to_total", "gap_se", "gap_low", "gap_high", "p_adjusted", "worse_than_total", "groups",
@@ -40,10 +41,15 @@ def furthest_behind(
     everybody's (`_under_the_total`); it is ``worse_than_total`` where they leave 0 on the side of harm, and
     ``p_adjusted`` is m times the two-sided p-value. NaN, and not worse, where a group has no ``se_from_total``.
     """
-    known = estimates[estimates["indicator"].isin([code for code, direction in directions.items() if direction in WORSE])]
-    shown = known["value"].notna() & known["se"].notna() & (known["obs_status"] != "Q") & (known["df"] > 0)
-    known = known[shown & (known["statistic"] == "share") & (known["category"] == TOTAL)]
     keys = ["survey_id", "indicator"]
+    shown = estimates["value"].notna() & estimates["se"].notna() & (estimates["df"] > 0)  # before any text is compared
+    known = estimates.loc[shown, [*keys, "statistic", "category", "breakdown", *dimensions, *GIVEN]]
+    known = known[
+        (known["obs_status"] != "Q")
+        & (known["statistic"] == "share")
+        & (known["category"] == TOTAL)
+        & known["indicator"].isin([code for code, direction in directions.items() if direction in WORSE])
+    ]
     total = known.loc[known["breakdown"] == "total", [*keys, "value"]].rename(columns={"value": "total"})
     known = known[(known["breakdown"] != "total") & ~(known[list(dimensions)] == MISSING).any(axis=1)]
     known = known.merge(total, on=keys).reset_index(drop=True)
