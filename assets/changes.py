@@ -39,6 +39,7 @@ from rga.warehouse.staging import Staging
 
 TABLE = "changes"
 FAILED = "changes_failed"
+PAIR = ["country", "earlier_round", "later_round"]
 
 
 @dataclass(frozen=True)
@@ -76,8 +77,7 @@ class Survey:
 def changes(context: dg.AssetExecutionContext, workspace: Workspace, progress: dg.ResourceParam[Progress]) -> dg.MaterializeResult:
     root, staging = workspace.paths.data_root(), workspace.paths.staging()
     computed = bring_up_to_date(root.catalogue(), staging, progress, context.log)
-    frame = staging.read(TABLE, sorted(staging.manifest()))
-    return dg.MaterializeResult(metadata=_metadata(frame, computed))
+    return dg.MaterializeResult(metadata=_metadata(staging, computed))
 
 
 def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress, log: logging.Logger) -> list[str]:
@@ -88,7 +88,8 @@ def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress,
     pairs made of its last good estimates stay for as long as the other survey is the same.
     """
     manifest = staging.manifest()
-    simulated = {key: bool(staging.read("surveys", [key])["simulated"].iloc[0]) for key in manifest if _is_estimated(staging, key)}
+    surveys = staging.read("surveys", [key for key in manifest if _is_estimated(staging, key)], ["survey_id", "simulated"])
+    simulated = dict(zip(surveys["survey_id"], surveys["simulated"].astype(bool), strict=True)) if len(surveys) else {}
     due = {later: _due(manifest, pairs, later) for later, pairs in earlier_rounds(simulated).items()}
     computed_anew = [(earlier, later) for later, (_, new) in due.items() for earlier in new]
     # linked ones take longest: they come first, and nobody waits for the last of them
@@ -229,15 +230,17 @@ def _links(*specifications: SurveySpecification) -> tuple[bool, bool]:
     return panel, all(specification.design.shared_psus and specification.design.psu for specification in specifications)
 
 
-def _metadata(frame: pd.DataFrame, computed: list[str]) -> dict[str, Any]:
+def _metadata(staging: Staging, computed: list[str]) -> dict[str, Any]:
+    surveys = sorted(staging.manifest())
+    frame = staging.read(TABLE, surveys, [*PAIR, "change", "comparable"])
     facts: dict[str, Any] = {"dagster/row_count": len(frame), "computed": computed}
     if frame.empty:
         return facts
-    shown = frame[frame["change"].notna()]
+    first = next(rows for key in surveys if len(rows := staging.read(TABLE, [key])))
     return facts | {
-        "pairs": len(frame[["country", "earlier_round", "later_round"]].drop_duplicates()),
-        "shown": len(shown),
+        "pairs": len(frame[PAIR].drop_duplicates()),
+        "shown": int(frame["change"].notna().sum()),
         "not comparable": int((~frame["comparable"]).sum()),
-        "dagster/column_schema": column_schema(frame),
-        "preview": preview(shown[shown["breakdown"] == "total"]),
+        "dagster/column_schema": column_schema(first),
+        "preview": preview(first[(first["breakdown"] == "total") & first["change"].notna()]),
     }
