@@ -69,8 +69,14 @@ def published(
         n = frame["n"] if name == "estimates" else frame[["n_women", "n_men"]].min(axis=1)
         left_out = (n < rules.dhs.suppress_below) | _unknown(frame, catalogue.dimensions)
         left_out |= np.isin(*_numbered(frame, exposed, GROUP))
-        tables[name] = frame[~(left_out & (frame["breakdown"].str.count(r"\*") >= THREE - 1))]
+        tables[name] = frame[~(left_out & (_crossed(frame) >= THREE))]
     return tables
+
+
+def _crossed(frame: pd.DataFrame) -> np.ndarray:
+    """How many dimensions the breakdown of each row has; `total` has none, and counts as 1."""
+    code, names = pd.factorize(frame["breakdown"])
+    return np.array([1 + str(name).count("*") for name in names], dtype=np.int64)[code]
 
 
 def _unknown(frame: pd.DataFrame, dimensions: list[str]) -> pd.Series:
@@ -112,10 +118,10 @@ def protected(estimates: pd.DataFrame, withheld: np.ndarray, catalogue: Catalogu
     few = [by for by in catalogue.breakdowns if len(by) < THREE]
     small = np.array(estimates["n"] <= rules.disclosure.small_count)
     hidden, rounded, exposed = withheld | small, np.zeros(len(estimates)), np.zeros(len(estimates), dtype=bool)
-    shares, crossed = (estimates["statistic"] == "share").to_numpy(), estimates["breakdown"].str.count(r"\*").to_numpy()
+    shares, crossed = (estimates["statistic"] == "share").to_numpy(), _crossed(estimates)
     settled = np.zeros(len(estimates), dtype=bool)
     for breakdowns in (few, catalogue.breakdowns):
-        rows = np.flatnonzero(shares & (crossed < max(map(len, breakdowns))))
+        rows = np.flatnonzero(shares & (crossed <= max(map(len, breakdowns))))
         if len(rows) and len(rows) > settled.sum():
             cells = cells_of(estimates.iloc[rows], breakdowns)
             se = estimates["se"].to_numpy()[rows]
