@@ -4,6 +4,7 @@ Belongs here: which surveys to compute. Not here: estimators (``rga.survey``), w
 are compared (``furthest_behind``).
 """
 
+import math
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
@@ -27,7 +28,9 @@ from rga.warehouse.staging import Staging
 
 STAGE = "estimates"
 TABLES = ("estimates", "gender_gaps", "furthest_behind")
-PASSES = 4  # whatever the processors: last digits depend on what is summed together, and should not on the machine
+# In a pass, of which there are two at least. More have costs of their own; and whatever the processors: last digits depend on what
+# is summed together, and should not on the machine.
+SURVEYS = 9
 
 
 def sums_of(staging: Staging, survey_ids: list[str], catalogue: Catalogue) -> Sums:
@@ -142,7 +145,8 @@ def estimation(
     due = [key for key, entry in staging.manifest().items() if is_due(staging, key, entry)]
     progress.begin("estimates", len(due))
     before = begun(staging, due, "estimated")
-    passes = [survey_ids for first in range(PASSES) if (survey_ids := due[first::PASSES])]
+    number = max(2, math.ceil(len(due) / SURVEYS))
+    passes = [survey_ids for first in range(number) if (survey_ids := due[first::number])]
     for key, error in _staged(root, staging, passes):
         progress.step(key)
         if error:
