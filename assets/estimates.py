@@ -197,5 +197,5 @@ def _metadata(staging: Staging, name: str, computed: list[str]) -> dict[str, Any
     return facts | {
         "surveys": int(frame["survey_id"].nunique()),
         "dagster/column_schema": column_schema(first),
-        "preview": preview(first[first["breakdown"] == first["breakdown"].iloc[0]]),
+        "preview": preview(first if name == "furthest_behind" else first[first["breakdown"] == first["breakdown"].iloc[0]]),
     }

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -107,6 +106,12 @@ class _Cell:
     onto: np.ndarray
     inside: np.ndarray
 
+    def __sub__(self, other: _Cell) -> _Cell:
+        """The gap between two domains."""
+        n = np.where((self.n > 0) & (other.n > 0), self.n + other.n, 0)
+        known, inside = self.known & other.known, self.inside | other.inside
+        return _Cell(self.value - other.value, n, known, self.z - other.z, self.onto - other.onto, inside)
+
 
 @dataclass(frozen=True)
 class _Stacked:
@@ -131,7 +136,7 @@ class _Stacked:
         onto, explained = sample.projection
         values, weight = sample.values(list(statistics)), sample.weight[:, None]
         terms = np.hstack([weight * values.y, weight * values.x, values.known & (weight != 0)])
-        return cls(sample, values, (earlier, later), codes, sample.stages.unit, terms, onto, sample.stages.by_unit(explained))
+        return cls(sample, values, (earlier, later), codes, sample.stages.unit, terms, onto, explained)
 
     def changes(self, by: tuple[str, ...], n_min: int) -> Iterator[tuple[tuple[str, ...], dict[str, np.ndarray]]]:
         """Measure, breakdown and category of each dimension; and the measures of every statistic there."""
@@ -140,14 +145,14 @@ class _Stacked:
         for cell in self._cells(by, n_min):
             categories = dict(zip(by, cell, strict=True))
             rounds = self._estimate(categories, 0), self._estimate(categories, 1)
-            yield (LEVEL, name, *(categories.get(dimension, TOTAL) for dimension in self.codes)), self._change([rounds])
+            yield (LEVEL, name, *(categories.get(dimension, TOTAL) for dimension in self.codes)), self._change(*rounds)
             without = tuple(categories[dimension] for dimension in others)
             if categories.get(SEX) in (WOMEN, MEN) and OTHER not in without:
                 pair = waiting.setdefault(without, {})
                 pair[categories[SEX]] = rounds
                 if len(pair) == 2:
                     categories = categories | {SEX: TOTAL}
-                    of_gap = self._change([pair[WOMEN], pair[MEN]])
+                    of_gap = self._change(*(women - men for women, men in zip(pair[WOMEN], pair[MEN], strict=True)))
                     yield (GAP, name, *(categories.get(dimension, TOTAL) for dimension in self.codes)), of_gap
                     del waiting[without]
 
@@ -183,26 +188,17 @@ class _Stacked:
         """Of the statistics ``which``, those of which every respondent has the same y / x."""
         found = which.copy()
         if which.any():
-            y, x = (table[np.ix_(rows, which)] for table in (self.values.y, slope * self.values.x))
+            y, x = self.values.y[np.ix_(rows, which)], slope[which] * self.values.x[np.ix_(rows, which)]
             found[which] = (np.abs(y - x) <= ROUNDING * (np.abs(y) + np.abs(x))).all(axis=0)
         return found
 
-    def _change(self, cells: list[tuple[_Cell, _Cell]]) -> dict[str, np.ndarray]:
-        """Of one cell in both rounds; or of the first of two cells minus the second."""
-        value, z, onto, n, inside = [], [], [], [], []
-        for number in range(2):
-            first, *second = (rounds[number] for rounds in cells)
-            value.append(reduce(np.subtract, (cell.value for cell in second), first.value))
-            z.append(reduce(np.subtract, (cell.z for cell in second), first.z))
-            onto.append(reduce(np.subtract, (cell.onto for cell in second), first.onto))
-            n.append(np.where(np.all([cell.n > 0 for cell in (first, *second)], axis=0), sum(c.n for c in (first, *second)), 0))
-            inside.append(reduce(np.logical_or, (cell.inside for cell in second), first.inside))
-        either = inside[0] | inside[1]
-        residual = z[1] - z[0]
-        residual -= self.explained @ (onto[1] - onto[0])
+    def _change(self, earlier: _Cell, later: _Cell) -> dict[str, np.ndarray]:
+        either = earlier.inside | later.inside
+        residual = later.z - earlier.z
+        residual -= self.explained @ (later.onto - earlier.onto)
         variance = self.sample.stages.variance(residual, either)
-        known = np.all([cell.known for rounds in cells for cell in rounds], axis=0)
         return {
-            "earlier": value[0], "later": value[1], "se": np.where(known, np.sqrt(variance), np.nan),
-            "df": self.sample.stages.df(either), "n_earlier": n[0], "n_later": n[1], "overlap": (inside[0] & inside[1]).sum(axis=0),
+            "earlier": earlier.value, "later": later.value, "n_earlier": earlier.n, "n_later": later.n,
+            "se": np.where(earlier.known & later.known, np.sqrt(variance), np.nan),
+            "df": self.sample.stages.df(either), "overlap": (earlier.inside & later.inside).sum(axis=0),
         }  # fmt: skip

@@ -153,7 +153,7 @@ def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
     for block in np.array_split(np.arange(len(kinds)), 1 + len(weight) * len(kinds) // BLOCK):
         found = influence(values, weight, column[block], domain[:, block])
         simple = simple_random_variance(found, weight, at_scale)
-        units = stages.by_unit(sample.residuals(found.z)), stages.by_unit(found.answered)
+        units = sample.residuals(found.z), stages.by_unit(found.answered)
         parts.append((found.value, found.n, found.population, found.level, simple, *units))
     value, n, population, level, simple, z, inside = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
     df = stages.df(inside)

@@ -72,7 +72,7 @@ def _coefficients(found: Model) -> tuple[pd.DataFrame, np.ndarray]:
     z = score @ np.linalg.inv(fits.information[0][np.ix_(own, own)])
     one = found.uncertainty
     inside = np.repeat(one.inside, len(own), axis=1)
-    covariance = sample.stages.covariance(sample.stages.by_unit(sample.residuals(z)), inside)
+    covariance = sample.stages.covariance(sample.residuals(z), inside)
     several = type(one)(sample, np.repeat(one.base, len(own), axis=1))
     table = several.table(fits.coefficients[0, own], [z], several.df + 1 - len(own))
     table.index = pd.Index([found.matrix.names[column] for column in own], name="term")

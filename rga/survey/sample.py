@@ -44,32 +44,27 @@ class Sample:
     margins: np.ndarray
 
     def residuals(self, z: np.ndarray) -> np.ndarray:
-        """Influence values less what the calibration margins explain of them, respondents x results.
+        """Influence values less what the calibration margins explain of them, summed by ultimate unit: units x results, from
+        respondents x results.
 
         e_i = z_i - w_i x_i' B, B = (sum d x x')^+ sum d x z / w, by the weights d before calibration (Deville and Särndal 1992,
         eq. 3.4; R ``calibrate``).
         """
-        if not self.margins.shape[1]:
-            return z
-        onto, explained = self.projection
-        return z - explained @ (onto.T @ z)
-
-    def residuals_by_unit(self, z: np.ndarray) -> np.ndarray:
-        """Sums of `residuals` over ultimate units, units x results; what is explained is summed once, and not for each ``z``."""
         units = self.stages.by_unit(z)
-        return units - self._explained_by_unit @ (self.projection[0].T @ z) if self.margins.shape[1] else units
-
-    @cached_property
-    def _explained_by_unit(self) -> np.ndarray:
-        return self.stages.by_unit(self.projection[1])
+        if not self.margins.shape[1]:
+            return units
+        onto, explained = self.projection
+        return units - explained @ (onto.T @ z)
 
     @cached_property
     def projection(self) -> tuple[np.ndarray, np.ndarray]:
-        """``onto`` and ``explained``, respondents x basis: of influence values z the margins explain explained (onto' z)."""
+        """``onto``, respondents x basis, and ``explained``, ultimate units x basis: of the sums by unit of influence values z the
+        margins explain explained (onto' z)."""
         root, weight = np.sqrt(self.base)[:, None], self.weight[:, None]
         known = (root > 0) & (weight != 0)
         onto = np.divide(self.margins * root, weight, out=np.zeros_like(self.margins), where=known)
-        return onto, np.divide(self.margins * weight, root, out=np.zeros_like(self.margins), where=known)
+        explained = np.divide(self.margins * weight, root, out=np.zeros_like(self.margins), where=known)
+        return onto, self.stages.by_unit(explained)
 
     def values(self, statistics: Sequence[Statistic]) -> Values:
         """Every statistic for every respondent. Raises InputError where an expression does not fit the table."""

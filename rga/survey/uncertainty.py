@@ -41,7 +41,7 @@ class Uncertainty:
 
     def se(self, z: np.ndarray) -> np.ndarray:
         """Standard errors of K results from influence values (respondents x K); NaN where the sample says nothing of it."""
-        variance = self.sample.stages.variance(self.sample.residuals_by_unit(z), self.inside)
+        variance = self.sample.stages.variance(self.sample.residuals(z), self.inside)
         return np.where(self._silent, np.nan, np.sqrt(variance))
 
     def table(self, value: np.ndarray, z: Sequence[np.ndarray], df: np.ndarray | None = None) -> pd.DataFrame:
