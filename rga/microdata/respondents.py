@@ -22,8 +22,9 @@ from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.forms import read_form
 from rga.microdata.harmonise import as_number, code_counts, harmonise, is_blank, is_number
 from rga.microdata.interviews import interviews
+from rga.microdata.joins import one_row_per_respondent
 from rga.microdata.private_columns import read_identifiers
-from rga.microdata.readers import column_names, file_labels, one_row_per_respondent, sha256
+from rga.microdata.readers import column_names, file_labels, sha256
 from rga.microdata.sample import ELIGIBLE, RESPONDED, auxiliary, misused_names, names_used, responded
 from rga.microdata.specification import MissingKind, Source, SurveySpecification
 from rga.microdata.telling import publishable, told_or_numbered

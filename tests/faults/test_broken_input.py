@@ -12,7 +12,7 @@ import pyreadstat
 import pytest
 
 from rga.errors import InputError
-from rga.microdata import readers
+from rga.microdata import joins
 from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import prepare
 from tests.pipeline.place import Place
@@ -305,7 +305,7 @@ def test_a_join_of_every_row_with_every_other_is_stopped(
 ) -> None:
     frame = pd.concat([rows()] * 300, ignore_index=True).assign(ID=range(1200))
     broken = place(tmp_path, frame, SURVEY + f"respondents: |\n  {sql}\n")
-    monkeypatch.setattr(readers, "LONGEST_STATEMENT", seconds)
+    monkeypatch.setattr(joins, "LONGEST_STATEMENT", seconds)
     start = time.monotonic()
     with pytest.raises(InputError, match=words):
         prepare(DataRoot(broken.raw_data), "2020-r1_BGD")
@@ -314,7 +314,7 @@ def test_a_join_of_every_row_with_every_other_is_stopped(
 
 def test_a_statement_that_runs_out_of_memory_is_the_surveys_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = place(tmp_path, survey=SURVEY + "respondents: SELECT * FROM respondents ORDER BY q2\n")
-    monkeypatch.setitem(readers._SHUT_IN, "memory_limit", "1kB")
+    monkeypatch.setitem(joins._SHUT_IN, "memory_limit", "1kB")
     with pytest.raises(InputError, match="needs more memory"):
         prepare(DataRoot(broken.raw_data), "2020-r1_BGD")
 
