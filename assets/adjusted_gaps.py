@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from assets.estimates import weighted_respondents
-from assets.metadata import column_schema, preview
+from assets.metadata import of_table
 from assets.processes import each
 from assets.workspace import ESTIMATES, Progress, Workspace, begun, failed, succeeded
 from rga.microdata.catalogue import Catalogue
@@ -24,12 +24,13 @@ from rga.survey.adjustment import Model, model, results
 from rga.survey.blas import one_blas_thread
 from rga.survey.decomposition import NONLINEAR
 from rga.survey.sample import sample_of
+from rga.warehouse.columns import FACTS
 from rga.warehouse.staging import Staging
+from rga.warehouse.tables import table
 
 STAGE = "adjusted_gaps"
 TABLES = ("adjusted_gaps", "gap_decomposition")
 COVARIATES = ("age_group", "education", "residence", "marital_status", "children", "employment")
-FACTS = ["survey_id", "country", "round", "year", "simulated"]
 WHOLE = ("gap", "adjusted_gap", "composition")  # the others are parts of the composition
 NUMBERS = {"composition": "value", "se": "se", "ci_low": "ci_low", "ci_high": "ci_high"}
 FLAG_BELOW = 10.0  # cases per coefficient: Peduzzi et al. 1996; below 5 (`rga.survey.adjustment.Limits`) there is no number
@@ -157,7 +158,10 @@ def adjustment(
             succeeded(staging, key, STAGE, adjusted=staging.manifest()[key]["fingerprint"])
     for name in TABLES:
         frame = staging.read(name, sorted(staging.manifest()))
-        yield dg.MaterializeResult(name, metadata=_metadata(frame, due))
+        facts: dict[str, Any] = of_table(table(name, []), len(frame), frame) | {"computed": due}
+        if "status" in frame:
+            facts["statuses"] = dg.MetadataValue.json({str(k): int(n) for k, n in frame["status"].value_counts().items()})
+        yield dg.MaterializeResult(name, metadata=facts)
 
 
 def is_due(staging: Staging, survey_id: str, entry: Mapping[str, Any]) -> bool:
@@ -173,12 +177,3 @@ def stage_tables(root: DataRoot, staging: Staging, survey_id: str) -> None:
     """Compute and write the rows of one survey. Raises InputError where its design forbids estimates."""
     for name, frame in tables_of(root, staging, survey_id).items():
         staging.write(frame, staging.table(name, survey_id))
-
-
-def _metadata(frame: pd.DataFrame, computed: list[str]) -> dict[str, Any]:
-    facts: dict[str, Any] = {"dagster/row_count": len(frame), "computed": computed}
-    if frame.empty:
-        return facts
-    if "status" in frame:
-        facts |= {"statuses": dg.MetadataValue.json({str(k): int(n) for k, n in frame["status"].value_counts().items()})}
-    return facts | {"dagster/column_schema": column_schema(frame), "preview": preview(frame)}

@@ -19,7 +19,7 @@ import duckdb
 import pandas as pd
 
 from assets.estimates import joined
-from assets.metadata import column_schema, preview
+from assets.metadata import of_table
 from assets.processes import each
 from assets.survey_tables import read_specification
 from assets.workspace import ESTIMATES, Progress, Workspace, code_of
@@ -36,6 +36,7 @@ from rga.warehouse import change_tables
 from rga.warehouse.changes import Round, change_rows
 from rga.warehouse.restricted import create_view
 from rga.warehouse.staging import Staging
+from rga.warehouse.tables import table
 
 TABLE = "changes"
 FAILED = "changes_failed"
@@ -77,7 +78,7 @@ class Survey:
 def changes(context: dg.AssetExecutionContext, workspace: Workspace, progress: dg.ResourceParam[Progress]) -> dg.MaterializeResult:
     root, staging = workspace.paths.data_root(), workspace.paths.staging()
     computed = bring_up_to_date(root.catalogue(), staging, progress, context.log)
-    return dg.MaterializeResult(metadata=_metadata(staging, computed))
+    return dg.MaterializeResult(metadata=_metadata(staging, root.catalogue().dimensions, computed))
 
 
 def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress, log: logging.Logger) -> list[str]:
@@ -230,17 +231,17 @@ def _links(*specifications: SurveySpecification) -> tuple[bool, bool]:
     return panel, all(specification.design.shared_psus and specification.design.psu for specification in specifications)
 
 
-def _metadata(staging: Staging, computed: list[str]) -> dict[str, Any]:
+def _metadata(staging: Staging, dimensions: list[str], computed: list[str]) -> dict[str, Any]:
     surveys = sorted(staging.manifest())
     frame = staging.read(TABLE, surveys, [*PAIR, "change", "comparable"])
-    facts: dict[str, Any] = {"dagster/row_count": len(frame), "computed": computed}
+    first = next((rows for key in surveys if len(rows := staging.read(TABLE, [key]))), frame)
+    if len(first):
+        first = first[(first["breakdown"] == "total") & first["change"].notna()]
+    facts = of_table(table(TABLE, dimensions), len(frame), first) | {"computed": computed}
     if frame.empty:
         return facts
-    first = next(rows for key in surveys if len(rows := staging.read(TABLE, [key])))
     return facts | {
         "pairs": len(frame[PAIR].drop_duplicates()),
         "shown": int(frame["change"].notna().sum()),
         "not comparable": int((~frame["comparable"]).sum()),
-        "dagster/column_schema": column_schema(first),
-        "preview": preview(first[(first["breakdown"] == "total") & first["change"].notna()]),
     }

@@ -15,7 +15,7 @@ import duckdb
 import pandas as pd
 
 from assets.furthest_behind import furthest_behind_rows
-from assets.metadata import column_schema, preview
+from assets.metadata import of_table
 from assets.processes import each
 from assets.publication import published
 from assets.workspace import ESTIMATES, Progress, Workspace, begun, failed, succeeded
@@ -24,7 +24,9 @@ from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.survey import Design, Share, Sums, aggregate, estimates_and_gaps
 from rga.survey.aggregation import STAGED
 from rga.survey.data import quoted
+from rga.warehouse.schema import Table
 from rga.warehouse.staging import Staging
+from rga.warehouse.tables import table
 
 STAGE = "estimates"
 TABLES = ("estimates", "gender_gaps", "furthest_behind")
@@ -154,7 +156,7 @@ def estimation(
         else:
             succeeded(staging, key, STAGE, estimated=staging.manifest()[key]["fingerprint"])
     for name in TABLES:
-        yield dg.MaterializeResult(name, metadata=_metadata(staging, name, due))
+        yield dg.MaterializeResult(name, metadata=_metadata(staging, table(name, root.catalogue().dimensions), due))
 
 
 def is_due(staging: Staging, survey_id: str, entry: Mapping[str, Any]) -> bool:
@@ -182,20 +184,18 @@ def stage_tables(root: DataRoot, staging: Staging, survey_ids: list[str]) -> Non
             staging.write(of_survey.get(key, frame.iloc[:0]), staging.table(name, key))
 
 
-def _metadata(staging: Staging, name: str, computed: list[str]) -> dict[str, Any]:
-    frame = staging.read(name, sorted(staging.manifest()), ["survey_id", "obs_status", "reason"])
-    facts: dict[str, Any] = {"dagster/row_count": len(frame), "computed": computed}
+def _metadata(staging: Staging, table: Table, computed: list[str]) -> dict[str, Any]:
+    frame = staging.read(table.name, sorted(staging.manifest()), ["survey_id", "obs_status", "reason"])
+    first = staging.read(table.name, frame["survey_id"].head(1).tolist())
+    if table.name != "furthest_behind" and len(first):
+        first = first[first["breakdown"] == first["breakdown"].iloc[0]]
+    facts = of_table(table, len(frame), first) | {"computed": computed}
     if frame.empty:
         return facts
-    first = staging.read(name, [frame["survey_id"].iloc[0]])
     if "reason" in frame:
         facts |= {
             "shown": int((frame["obs_status"] != "Q").sum()),
             "suppressed": int((frame["obs_status"] == "Q").sum()),
             "reasons": {name: int(count) for name, count in frame["reason"].value_counts().items()},
         }
-    return facts | {
-        "surveys": int(frame["survey_id"].nunique()),
-        "dagster/column_schema": column_schema(first),
-        "preview": preview(first if name == "furthest_behind" else first[first["breakdown"] == first["breakdown"].iloc[0]]),
-    }
+    return facts | {"surveys": int(frame["survey_id"].nunique())}

@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import dagster as dg
 import pandas as pd
 
-from assets.metadata import column_schema, preview
+from assets.metadata import of_table
 from assets.workspace import EVIDENCE, Workspace
 from rga.errors import InputError
 from rga.evidence.search_interest import read_search_interest
 from rga.warehouse.staging import Staging
+from rga.warehouse.tables import SEARCH_INTEREST
 
 ALL = "all"  # where staging has a file per survey, evidence has one
 
@@ -36,9 +37,7 @@ def search_interest(workspace: Workspace) -> Iterator[dg.MaterializeResult | dg.
     except InputError as error:
         problem = str(error)
     frame = staged_search_interest(staging)
-    yield dg.MaterializeResult(
-        metadata={"dagster/row_count": len(frame), "dagster/column_schema": column_schema(frame), "preview": preview(frame)}
-    )
+    yield dg.MaterializeResult(metadata=of_table(SEARCH_INTEREST, len(frame), frame))
     yield dg.AssetCheckResult(passed=problem is None, metadata={"problem": problem} if problem else {})
 
 

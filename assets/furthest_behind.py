@@ -10,8 +10,7 @@ import pandas as pd
 from rga.microdata.catalogue import Catalogue
 from rga.survey.design import TOTAL
 from rga.survey.furthest_behind import furthest_behind
-
-FACTS = ["survey_id", "country", "round", "year", "simulated"]
+from rga.warehouse.columns import FACTS
 
 
 def furthest_behind_rows(estimates: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:

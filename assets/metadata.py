@@ -6,16 +6,30 @@ Belongs here: schemas, pictures, and previews of aggregates. Not here: a row of 
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
+from typing import Any
 
 import dagster as dg
 import pandas as pd
 
+from rga.warehouse.schema import Table
+
 SHOWN = 12
 
 
-def column_schema(frame: pd.DataFrame) -> dg.TableSchema:
-    """Names and types of the columns of ``frame``, whose rows stay where they are."""
-    return dg.TableSchema(columns=[dg.TableColumn(str(name), str(dtype)) for name, dtype in frame.dtypes.items()])
+def of_table(table: Table, rows: int, first: pd.DataFrame) -> dict[str, Any]:
+    """How many ``rows`` a published table has, what its columns are, and its ``first`` rows; where it has none, only that."""
+    facts: dict[str, Any] = {"dagster/row_count": rows}
+    if first.empty:
+        return facts
+    comments = {column.name: column.comment for column in table.columns}
+    return facts | {"dagster/column_schema": column_schema(first, comments), "preview": preview(first)}
+
+
+def column_schema(frame: pd.DataFrame, comments: Mapping[str, str]) -> dg.TableSchema:
+    """Names and types of the columns of ``frame``, whose rows stay where they are, with the ``comments`` there are on them."""
+    described = [dg.TableColumn(str(name), str(dtype), comments.get(str(name))) for name, dtype in frame.dtypes.items()]
+    return dg.TableSchema(columns=described)
 
 
 def preview(aggregates: pd.DataFrame, shown: int = SHOWN) -> dg.TableMetadataValue:

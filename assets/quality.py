@@ -23,6 +23,7 @@ from rga.quality import CHECKS, Finding, Subject, Thresholds, finding_rows, load
 from rga.quality.changes import changed_shares, previous_rounds
 from rga.survey import Share, aggregate, estimate
 from rga.survey.aggregation import STAGED
+from rga.warehouse.quality_tables import DATA_QUALITY
 from rga.warehouse.staging import Staging
 
 OWN = "quality"  # staged per survey; `data_quality` adds what takes two rounds
@@ -124,7 +125,7 @@ def data_quality_table(workspace: Workspace) -> Iterator[dg.MaterializeResult | 
     yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(frame),
-            "dagster/column_schema": column_schema(frame),
+            "dagster/column_schema": column_schema(frame, {column.name: column.comment for column in DATA_QUALITY.columns}),
             "findings": preview(counts, len(counts)),
         }
     )

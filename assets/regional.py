@@ -6,16 +6,16 @@ Belongs here: which staged rows they are made from, and what Dagster is told. No
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import dagster as dg
 import pandas as pd
 
 from assets.evidence import ALL
-from assets.metadata import column_schema, preview
+from assets.metadata import of_table
 from assets.workspace import ESTIMATES, Workspace
 from rga.survey.regional_tables import regional_tables
 from rga.warehouse.staging import Staging
+from rga.warehouse.tables import table
 
 TABLES = ("regional_estimates", "regional_gaps", "regional_contributions", "gap_heterogeneity")
 READ = [  # of both tables what they have of it
@@ -66,7 +66,7 @@ def regional(workspace: Workspace) -> Iterator[dg.MaterializeResult]:
     made = regional_rows(staging, estimated(staging))
     for name in TABLES:
         staging.write(made[name], staging.table(name, ALL))
-        yield dg.MaterializeResult(name, metadata=_metadata(made[name]))
+        yield dg.MaterializeResult(name, metadata=of_table(table(name, []), len(made[name]), made[name]))
 
 
 def regional_rows(staging: Staging, survey_ids: list[str]) -> Mapping[str, pd.DataFrame]:
@@ -76,9 +76,3 @@ def regional_rows(staging: Staging, survey_ids: list[str]) -> Mapping[str, pd.Da
     staged = (staging.read(name, survey_ids, READ) for name in ("estimates", "gender_gaps"))
     estimates, gaps = (frame if len(frame) else pd.DataFrame(columns=READ) for frame in staged)
     return regional_tables(estimates, gaps, staging.read("coverage", survey_ids), staging.read("surveys", survey_ids))
-
-
-def _metadata(frame: pd.DataFrame) -> dict[str, Any]:
-    if frame.empty:
-        return {"dagster/row_count": 0}
-    return {"dagster/row_count": len(frame), "dagster/column_schema": column_schema(frame), "preview": preview(frame)}

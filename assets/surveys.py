@@ -121,7 +121,8 @@ def survey_files(
     keys = [key for key in spanned if not config.surveys or key in config.surveys]
     outcomes = _bring_up_to_date(root, staging, keys, config.force, progress, context.log)
     bad = {key: outcome for key, outcome in outcomes.items() if outcome.status == "failed"}
-    _report(context, staging, {key: outcomes.get(key) or _left_alone(staging, key) for key in spanned})
+    labels = {name: variable.label for name, variable in root.catalogue().columns.items()}
+    _report(context, staging, {key: outcomes.get(key) or _left_alone(staging, key) for key in spanned}, labels)
     if dg.AssetKey("manifest") in context.selected_asset_keys:
         yield dg.MaterializeResult("manifest", metadata=_manifest_metadata(outcomes, staging))
     elif bad:  # nothing after this step could say so
@@ -180,7 +181,7 @@ def _bring_up_to_date(
     return {key: outcomes[key] for key in keys}
 
 
-def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[str, Outcome]) -> None:
+def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[str, Outcome], labels: dict[str, str]) -> None:
     """One materialisation per good partition, none for a failed one: so the partition reads as what it is.
 
     Unchanged ones are logged again, with the data version they have: when the run fails, for whatever reason and however late,
@@ -197,7 +198,7 @@ def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[
             if rows := metadata.pop("rows", None):
                 metadata["dagster/row_count"] = rows
             if (columns := metadata.pop("columns", None)) is not None:
-                metadata["dagster/column_schema"] = column_schema(columns)
+                metadata["dagster/column_schema"] = column_schema(columns, labels)
             if svg := metadata.pop("svg", None):
                 metadata["margins and weights"] = picture(svg, f"Margins before and after weighting, and weights, of {key}")
             context.log_event(

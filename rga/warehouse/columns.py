@@ -20,6 +20,7 @@ ROUND = Column("round", "VARCHAR", "Round, such as 2020-r1")
 YEAR = Column("year", "INTEGER", "Year of the round")
 INDICATOR = Column("indicator", "VARCHAR", "Code of the indicator (table indicators)")
 SIMULATED = Column("simulated", "BOOLEAN", "True: made from simulated data, no finding about any real population")
+FACTS = [column.name for column in (SURVEY_ID, COUNTRY, ROUND, YEAR, SIMULATED)]  # of the survey, in each of its rows
 DF = Column("df", "INTEGER", "Degrees of freedom: PSUs minus strata with respondents in the cell's base", nullable=True)
 STATUS = [
     Column(

@@ -61,6 +61,11 @@ def tables(dimensions: Sequence[str]) -> list[Table]:
     return [*descriptive_tables(), *_estimates(dimensions, others), *compared, *about]
 
 
+def table(name: str, dimensions: Sequence[str]) -> Table:
+    """The table ``name`` of such a release."""
+    return next(found for found in tables(dimensions) if found.name == name)
+
+
 def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
     cell = [SURVEY_ID, COUNTRY, ROUND, YEAR, INDICATOR, *STATISTIC, text("breakdown", "Crossing (table breakdowns)")]
     key = ["survey_id", "indicator", "statistic", "category", "breakdown"]

@@ -1,0 +1,57 @@
+"""What the Dagster UI shows of the tables that a run has made."""
+
+from __future__ import annotations
+
+import dagster as dg
+import pandas as pd
+import pytest
+
+from assets.metadata import of_table
+from assets.workspace import Paths
+from pipelines.instance import open_instance
+from rga.warehouse.tables import tables
+from tests.pipeline.place import Place
+
+SHOWN = [
+    *("estimates", "gender_gaps", "furthest_behind", "changes", "adjusted_gaps", "gap_decomposition"),
+    *("regional_estimates", "regional_gaps", "regional_contributions", "gap_heterogeneity", "search_interest", "data_quality"),
+]
+
+
+def _latest(place: Place, asset: str) -> dict[str, dg.MetadataValue]:
+    with open_instance(place.warehouse) as instance:
+        event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    assert event is not None and event.asset_materialization is not None
+    return dict(event.asset_materialization.metadata)
+
+
+@pytest.mark.parametrize("name", SHOWN)
+def test_every_column_of_a_published_table_is_described_where_its_asset_is_looked_at(built: Place, name: str) -> None:
+    schema = _latest(built, name)["dagster/column_schema"].value
+    comments = {c.name: c.comment for t in tables(_dimensions(built.paths)) if t.name == name for c in t.columns}
+    published = [column for column in schema.columns if column.name in comments]
+    assert published and {c.name: c.description for c in published} == {c.name: comments[c.name] for c in published}
+    assert len(published) >= len(schema.columns) - 2, "two columns at most are there for later steps only"
+
+
+@pytest.mark.parametrize("name", ["estimates", "gender_gaps", "furthest_behind", "changes", "adjusted_gaps", "regional_estimates"])
+def test_an_assets_page_shows_its_first_rows(built: Place, name: str) -> None:
+    found = _latest(built, name)
+    assert len(found["preview"].value.records) > 0 and found["dagster/row_count"].value > 0
+
+
+def test_answers_of_respondents_are_described_by_the_catalogues_labels_and_never_shown(built: Place) -> None:
+    found = _latest(built, "respondents")
+    described = {column.name: column.description for column in found["dagster/column_schema"].value.columns}
+    labels = {name: variable.label for name, variable in built.paths.data_root().catalogue().columns.items()}
+    assert described["education"] == labels["education"]
+    assert not any(isinstance(value, dg.TableMetadataValue) for value in found.values())
+
+
+def test_of_a_table_without_rows_only_their_number_is_told() -> None:
+    table = next(t for t in tables(["sex"]) if t.name == "changes")
+    assert of_table(table, 0, pd.DataFrame()) == {"dagster/row_count": 0}
+
+
+def _dimensions(paths: Paths) -> list[str]:
+    return paths.data_root().catalogue().dimensions
