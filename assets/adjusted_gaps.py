@@ -16,6 +16,7 @@ import pandas as pd
 from assets.estimates import weighted_respondents
 from assets.metadata import of_table
 from assets.processes import each
+from assets.publication import adjusted_as_published
 from assets.workspace import ESTIMATES, Progress, Workspace, begun, failed, succeeded
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot
@@ -37,13 +38,22 @@ FLAG_BELOW = 10.0  # cases per coefficient: Peduzzi et al. 1996; below 5 (`rga.s
 
 
 def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.DataFrame]:
-    """Rows of `adjusted_gaps` and `gap_decomposition` of one survey. Raises InputError where its design forbids estimates."""
+    """Rows of `adjusted_gaps` and `gap_decomposition` of one survey, as far as its gaps are shown.
+
+    Raises InputError where its design forbids estimates.
+    """
+    adjusted, parts = computed(root, staging, survey_id)
+    return dict(zip(TABLES, adjusted_as_published(adjusted, parts, staging.read("gender_gaps", [survey_id])), strict=True))
+
+
+def computed(root: DataRoot, staging: Staging, survey_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All that can be computed of both, which gives away what is hidden: it is not to be kept."""
     catalogue, design = root.catalogue(), root.specification(survey_id).design
     coverage = staging.read("coverage", [survey_id]).set_index("indicator")["status"]
     own = part_of_indicator(catalogue, root.specification(survey_id).harmonised_columns)
     asked = [code for code in catalogue.indicators if coverage[code] != "not_asked" and "sex" not in own[code]]
     if not asked:
-        return {name: pd.DataFrame({"survey_id": []}) for name in TABLES}
+        return pd.DataFrame({"survey_id": []}), pd.DataFrame({"survey_id": []})
     covariates = [name for name in COVARIATES if name in catalogue.columns]
     row = staging.read("surveys", [survey_id]).iloc[0]
     facts = {name: row[name] for name in FACTS}
@@ -57,7 +67,7 @@ def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.
             effects = results(found)
     adjusted = _adjusted(found, asked, effects)
     apart = _apart(found, asked, effects, (adjusted["obs_status"] != "Q").to_numpy())
-    return {"adjusted_gaps": adjusted.assign(**facts), "gap_decomposition": apart.assign(**facts)}
+    return adjusted.assign(**facts), apart.assign(**facts)
 
 
 def part_of_indicator(catalogue: Catalogue, given: set[str]) -> dict[str, set[str]]:
@@ -107,7 +117,7 @@ def _adjusted(found: Model, asked: list[str], effects: pd.DataFrame) -> pd.DataF
             "reason": pd.Series([text or None for text in said.reason], dtype="string"),
             **shown, "df": pd.arrays.IntegerArray(df, ~fitted),
             "obs_status": np.where(hidden, "Q", status),
-            "p_adjusted": np.nan,  # where it is known what is shown: `assets.publication.adjusted_as_published`
+            "p_adjusted": np.nan,
             "conf_status": "F",
         }
     )  # fmt: skip

@@ -34,10 +34,17 @@ def column_schema(frame: pd.DataFrame, comments: Mapping[str, str]) -> dg.TableS
 
 def preview(aggregates: pd.DataFrame, shown: int = SHOWN) -> dg.TableMetadataValue:
     """The first rows of a table of aggregates."""
-    head = aggregates.head(shown).astype(object)
-    rows = head.where(head.notna(), None).map(lambda v: f"{v:,.2f}" if isinstance(v, float) else v if v is None else str(v))
-    records = [dg.TableRecord({str(name): value for name, value in row.items()}) for row in rows.to_dict("records")]
-    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=[dg.TableColumn(str(n)) for n in head.columns]))
+    names = [str(name) for name in aggregates.columns]
+    rows = aggregates.head(shown).itertuples(index=False, name=None)
+    records = [dg.TableRecord(dict(zip(names, map(_shown, row), strict=True))) for row in rows]
+    return dg.MetadataValue.table(records, schema=dg.TableSchema(columns=[dg.TableColumn(name) for name in names]))
+
+
+def _shown(value: Any) -> str | None:
+    """As text: the UI cannot read a row with NaN in it."""
+    if pd.isna(value):
+        return None
+    return f"{value:,.2f}" if isinstance(value, float) else str(value)
 
 
 def picture(svg: str, alternative: str) -> dg.MarkdownMetadataValue:

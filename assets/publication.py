@@ -239,27 +239,55 @@ def without_given_away(frame: pd.DataFrame, estimates: pd.DataFrame, sides: dict
 def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`adjusted_gaps` and `gap_decomposition` with the gap that `gender_gaps` shows: hidden with it, and rounded with it, so that
     nothing leads back to the exact gap. P-values are adjusted within the survey, over what is shown."""
-    if adjusted.empty or gaps.empty:
+    if adjusted.empty:
         return adjusted, parts
-    key = ["survey_id", "indicator"]
-    shown = gaps[(gaps["breakdown"] == SEX) & (gaps["category"] == TOTAL)].set_index(key)
-    shown = shown.reindex(pd.MultiIndex.from_frame(adjusted[key]))
-    adjusted = adjusted.reset_index(drop=True)
+    shown, adjusted = _gaps_of(adjusted, gaps), adjusted.reset_index(drop=True)
     hidden = (shown["obs_status"].fillna("Q") == "Q").to_numpy() & (adjusted["obs_status"] != "Q").to_numpy()
     inexact = shown["rounded_to"].notna().to_numpy() & ~hidden & (adjusted["obs_status"] != "Q").to_numpy()
     adjusted.loc[inexact, ADJUSTED] = _rounded(adjusted[inexact], *shown.loc[inexact, ["gap", "rounded_to"]].to_numpy(np.float64).T)
+    adjusted.loc[hidden, "conf_status"] = shown["conf_status"].fillna("F").to_numpy()[hidden]
+    adjusted = _without(adjusted, hidden, "the gap is not shown: " + shown["reason"].fillna("no gap").astype(str).to_numpy())
+    return adjusted, _parts_of(parts, adjusted[~(hidden | inexact)])
+
+
+def of_published_gaps(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Both tables, as they were when they were made, without the numbers that go with other gaps than are published now: those of a
+    survey whose regressions failed since."""
+    if adjusted.empty:
+        return adjusted, parts
+    shown, adjusted = _gaps_of(adjusted, gaps), adjusted.reset_index(drop=True)
+    other = adjusted["gap"].notna().to_numpy() & ~np.isclose(adjusted["gap"], shown["gap"].to_numpy(np.float64), rtol=0, atol=1e-6)
+    if not other.any():
+        return adjusted, parts
+    adjusted = _without(adjusted, other, np.full(len(adjusted), "the regression is of estimates before these"))
+    return adjusted, _parts_of(parts, adjusted[~other])
+
+
+def _gaps_of(adjusted: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
+    """What `gender_gaps` shows of women and men, for each row of `adjusted_gaps`."""
+    key, facts = ["survey_id", "indicator"], ["gap", "rounded_to", "obs_status", "conf_status", "reason"]
+    if gaps.empty:  # of a catalogue without a breakdown by sex: what no gap is published of has no adjusted one
+        gaps = pd.DataFrame(columns=[*key, "breakdown", "category", *facts])
+    of_sex = gaps[(gaps["breakdown"] == SEX) & (gaps["category"] == TOTAL)].set_index(key)[facts]
+    return of_sex.reindex(pd.MultiIndex.from_frame(adjusted[key]))
+
+
+def _without(adjusted: pd.DataFrame, hidden: np.ndarray, why: np.ndarray) -> pd.DataFrame:
+    """`adjusted_gaps` with the numbers of ``hidden`` rows taken out, and p-values adjusted over what remains."""
+    unsaid = hidden & adjusted["reason"].isna().to_numpy()
     adjusted.loc[hidden, ADJUSTED] = np.nan
     adjusted.loc[hidden, "obs_status"] = "Q"
-    adjusted.loc[hidden, "conf_status"] = shown["conf_status"].fillna("F").to_numpy()[hidden]
-    why = "the gap is not shown: " + shown["reason"].fillna("no gap").astype(str)
-    adjusted.loc[hidden & adjusted["reason"].isna().to_numpy(), "reason"] = why.to_numpy()[
-        hidden & adjusted["reason"].isna().to_numpy()
-    ]
+    adjusted.loc[unsaid, "reason"] = why[unsaid]
     adjusted["p_adjusted"] = adjusted.groupby("survey_id")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
+    return adjusted
+
+
+def _parts_of(parts: pd.DataFrame, adjusted: pd.DataFrame) -> pd.DataFrame:
+    """Rows of `gap_decomposition` that belong to rows of ``adjusted``."""
     if parts.empty:
-        return adjusted, parts
-    gone = pd.MultiIndex.from_frame(adjusted.loc[hidden | inexact, key])
-    return adjusted, parts[~pd.MultiIndex.from_frame(parts[key]).isin(gone)].reset_index(drop=True)
+        return parts
+    key = ["survey_id", "indicator"]
+    return parts[pd.MultiIndex.from_frame(parts[key]).isin(pd.MultiIndex.from_frame(adjusted[key]))].reset_index(drop=True)
 
 
 def _rounded(adjusted: pd.DataFrame, gap: np.ndarray, step: np.ndarray) -> np.ndarray:

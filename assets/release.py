@@ -20,7 +20,7 @@ import pandas as pd
 from assets import regional
 from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
-from assets.publication import adjusted_as_published, codebook_as_published, without_given_away
+from assets.publication import codebook_as_published, of_published_gaps, without_given_away
 from assets.quality import staged_findings
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError
@@ -141,7 +141,7 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     for name, sides in GIVEN_AWAY_BY.items():
         if len(found[name]):
             found[name] = without_given_away(found[name], found["estimates"], sides)
-    found["adjusted_gaps"], found["gap_decomposition"] = adjusted_as_published(
+    found["adjusted_gaps"], found["gap_decomposition"] = of_published_gaps(
         found["adjusted_gaps"], found["gap_decomposition"], found["gender_gaps"]
     )
     uses = {code: catalogue.uses(code) | catalogue.reads(code) for code in catalogue.indicators}

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from assets.adjusted_gaps import part_of_indicator
-from assets.publication import adjusted_as_published
+from assets.adjusted_gaps import computed, part_of_indicator
+from assets.publication import adjusted_as_published, of_published_gaps
 from rga.microdata.data_root import DataRoot
 from rga.survey import benjamini_hochberg
 from tests.pipeline.place import SURVEYS, Place
@@ -57,7 +57,8 @@ def test_gap_and_composition_come_apart_without_a_remainder(whole_build: Place) 
 
 
 def test_nothing_that_is_shown_of_a_rounded_gap_adds_up_to_the_exact_one(whole_build: Place) -> None:
-    exact = whole_build.paths.staging().read("adjusted_gaps", SURVEYS)[["survey_id", "indicator", "gap", "adjusted_gap"]]
+    root, staging = whole_build.paths.data_root(), whole_build.paths.staging()
+    exact = pd.concat([computed(root, staging, key)[0] for key in SURVEYS])[["survey_id", "indicator", "gap", "adjusted_gap"]]
     shown = whole_build.ask(
         "SELECT a.*, g.rounded_to, p.parts FROM adjusted_gaps a JOIN gender_gaps g USING (survey_id, indicator) LEFT JOIN "
         "(SELECT survey_id, indicator, count(*) AS parts FROM gap_decomposition GROUP BY ALL) p USING (survey_id, indicator) "
@@ -118,3 +119,38 @@ def test_a_release_without_any_decomposition_has_its_adjusted_gaps(whole_build: 
     adjusted, gaps = whole_build.ask("FROM adjusted_gaps"), whole_build.ask("FROM gender_gaps")
     published, parts = adjusted_as_published(adjusted, pd.DataFrame({"survey_id": []}), gaps)
     assert len(published) == len(adjusted) and parts.empty
+
+
+def test_what_is_kept_for_a_release_gives_away_no_more_than_the_release(whole_build: Place) -> None:
+    staging = whole_build.paths.staging()
+    for name in ("adjusted_gaps", "gap_decomposition"):
+        kept, columns = (
+            staging.read(name, SURVEYS),
+            ["survey_id", "indicator", *(["variable"] if name == "gap_decomposition" else [])],
+        )
+        shown = whole_build.ask(f"FROM {name}")
+        kept, shown = (frame.sort_values(columns, ignore_index=True) for frame in (kept, shown))
+        numbers = [column for column in shown.select_dtypes("float") if column in kept]
+        assert len(kept) == len(shown) > 200 and len(numbers) > 3
+        pd.testing.assert_frame_equal(kept[numbers], shown[numbers], check_dtype=False)
+
+
+def test_an_adjusted_gap_of_another_gap_than_the_published_one_is_not_shown(whole_build: Place) -> None:
+    adjusted, parts, gaps = (whole_build.ask(f"FROM {name}") for name in ("adjusted_gaps", "gap_decomposition", "gender_gaps"))
+    same, whole = of_published_gaps(adjusted, parts, gaps)
+    pd.testing.assert_frame_equal(same, adjusted)
+    assert len(whole) == len(parts)
+    row = adjusted[adjusted["gap"].notna()].iloc[0]
+    here = (gaps["survey_id"] == row["survey_id"]) & (gaps["indicator"] == row["indicator"])
+    for gap in (row["gap"] + 1, np.nan):
+        found, left = of_published_gaps(adjusted, parts, gaps.assign(gap=gaps["gap"].mask(here, gap)))
+        changed = found[(found["survey_id"] == row["survey_id"]) & (found["indicator"] == row["indicator"])].iloc[0]
+        assert changed["obs_status"] == "Q" and np.isnan(changed["adjusted_gap"]) and "before these" in changed["reason"]
+        assert found["gap"].notna().sum() == adjusted["gap"].notna().sum() - 1
+        assert not ((left["survey_id"] == row["survey_id"]) & (left["indicator"] == row["indicator"])).any()
+
+
+def test_without_a_breakdown_by_sex_no_adjusted_gap_is_shown(whole_build: Place) -> None:
+    adjusted, parts = computed(whole_build.paths.data_root(), whole_build.paths.staging(), PAK)
+    shown, left = adjusted_as_published(adjusted, parts, pd.DataFrame())
+    assert adjusted["gap"].notna().any() and shown["gap"].isna().all() and left.empty and (shown["obs_status"] == "Q").all()

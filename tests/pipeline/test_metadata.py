@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import dagster as dg
+import numpy as np
 import pandas as pd
 import pytest
 
-from assets.metadata import of_table
+from assets.metadata import of_table, preview
 from assets.workspace import Paths
 from pipelines.instance import open_instance
 from rga.warehouse.tables import tables
@@ -38,6 +41,16 @@ def test_every_column_of_a_published_table_is_described_where_its_asset_is_looke
 def test_an_assets_page_shows_its_first_rows(built: Place, name: str) -> None:
     found = _latest(built, name)
     assert len(found["preview"].value.records) > 0 and found["dagster/row_count"].value > 0
+    json.dumps([record.data for record in found["preview"].value.records], allow_nan=False)  # the UI cannot read NaN
+
+
+def test_gaps_in_any_kind_of_column_are_empty_in_a_preview() -> None:
+    some = pd.DataFrame(
+        {"text": ["x", None], "number": [1.234, np.nan], "count": pd.array([3, None], "Int64"), "yes": [True, False]}
+    )
+    shown = [record.data for record in preview(some).records]
+    assert shown[0] == {"text": "x", "number": "1.23", "count": "3", "yes": "True"}
+    assert shown[1] == {"text": None, "number": None, "count": None, "yes": "False"}
 
 
 def test_answers_of_respondents_are_described_by_the_catalogues_labels_and_never_shown(built: Place) -> None:
