@@ -32,7 +32,8 @@ def computable(connection: duckdb.DuckDBPyConnection, values: int = 2) -> pd.Dat
 def exposed_by(older: Path, newer: Path, values: int = 2) -> pd.DataFrame:
     """Cells that ``newer`` hides and whoever kept ``older`` can still have: `shown_before`, or `narrowed` by the two together.
 
-    Of surveys whose cells have the same ``n`` and ``population`` in both: the same data, under the same weights. What was published
+    A cell was shown before where the answers of as many to the same question were, whatever the weights, in a survey most of whose
+    cells have the ``n`` they had; sums narrow those surveys that have the same data under the same weights. What was published
     cannot be taken back; this is for those who decide whether changing a rule is worth it.
     """
     frames = []
@@ -40,24 +41,44 @@ def exposed_by(older: Path, newer: Path, values: int = 2) -> pd.DataFrame:
         with duckdb.connect(str(path), read_only=True) as connection:
             frames.append(_read(connection))
     (old, _), (new, breakdowns) = frames
+    with attached(older, newer) as connection:
+        questions, weights = _same_questions(connection), _same_weights(connection)
     dimensions = [name for name in dict.fromkeys(d for by in breakdowns for d in by) if name in old]
     keys = [*GROUP, "breakdown", *dimensions]
-    both = new.merge(old, on=keys, how="left", suffixes=("", "_old"))
-    same = both["n"].eq(both["n_old"]) & np.isclose(both["population"], both["population_old"], rtol=1e-9)
-    whole = same.groupby(both["survey_id"]).transform("all")
-    both = both[whole].reset_index(drop=True)
+    both = new[new["indicator"].isin(questions)].merge(old, on=keys, how="left", suffixes=("", "_old"))
+    same_n = both["n"].eq(both["n_old"])
+    known = same_n & same_n.groupby(both["survey_id"]).transform("mean").gt(0.5)
+    shown = both["value"].isna() & both["value_old"].notna() & known
+    direct = both.loc[shown, [*keys, "n"]].assign(how="shown_before")
+    same = same_n & np.isclose(both["population"], both["population_old"], rtol=1e-9) & both["survey_id"].isin(weights)
+    both = both[same.groupby(both["survey_id"]).transform("all")]
+    rest = _narrowed_together(both, breakdowns, values)[[*keys, "n"]].assign(how="narrowed")
+    return pd.concat([direct, rest[~rest.index.isin(direct.index)]]).reset_index(drop=True)
+
+
+def _narrowed_together(both: pd.DataFrame, breakdowns: list[tuple[str, ...]], values: int) -> pd.DataFrame:
+    """Rows hidden in the newer of two releases that what they show together narrows too far."""
     if both.empty:
-        return both[[*keys, "n"]].assign(how=pd.Series(dtype=str))
+        return both
     before = both[["n", "population"]].assign(value=both["value_old"], rounded_to=both.get("rounded_to_old"))
     (low, high), (low_old, high_old) = _limits(both), _limits(before)
     # Where the two contradict each other the numbers changed, and the older says nothing.
     agree = np.maximum(low, low_old) <= np.minimum(high, high_old)
     low, high = np.where(agree, np.maximum(low, low_old), low), np.where(agree, np.minimum(high, high_old), high)
-    shown_before = both["value"].isna() & both["value_old"].notna()
-    found = _narrow(both, breakdowns, low, high, values)
-    direct = both.loc[shown_before, [*keys, "n"]].assign(how="shown_before")
-    rest = found[~found.index.isin(direct.index)][[*keys, "n"]].assign(how="narrowed")
-    return pd.concat([direct, rest]).reset_index(drop=True)
+    return _narrow(both, breakdowns, low, high, values)
+
+
+def _same_questions(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Indicators that two `attached` releases define alike."""
+    query = "SELECT indicator FROM older.indicators JOIN newer.indicators USING (indicator, universe, numerator)"
+    return [code for (code,) in connection.execute(query).fetchall()]
+
+
+def _same_weights(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Surveys whose weights have the same design effect in two `attached` releases: no other set of weights has."""
+    query = f"""SELECT survey_id FROM older.surveys o JOIN newer.surveys n USING (survey_id)
+                WHERE abs(o.weight_deff - n.weight_deff) <= {ERROR} * o.weight_deff"""
+    return [survey_id for (survey_id,) in connection.execute(query).fetchall()]
 
 
 def given_away(older: Path, newer: Path) -> tuple[int, dict[str, int]]:
@@ -70,7 +91,7 @@ def differences_of_few(older: Path, newer: Path) -> pd.DataFrame:
     """By survey, how many cells of `estimates` differ by 1 to 4 respondents between two releases: whoever has both subtracts one
     from the other, and what remains are the answers of those few.
 
-    A cell differs by the difference of its ``n``; with ``n`` and ``population`` as they were, by that of its share times ``n``,
+    A cell differs by the difference of its ``n``; with ``n``, question and weights as they were, by that of its share times ``n``,
     shown exactly in both. Columns: survey_id, cells, respondents_before, respondents. Indicators and breakdowns that both releases
     have are compared; a cell that one of them lacks has nobody in it.
     """
@@ -90,17 +111,22 @@ def differences_of_few(older: Path, newer: Path) -> pd.DataFrame:
                   AND breakdown IN (SELECT breakdown FROM {other}.breakdowns)"""
 
         same = " AND ".join(f"a.{quoted(name)} = b.{quoted(name)}" for name in keys)
-        return connection.execute(f"""
+        questions, weights = _same_questions(connection), _same_weights(connection)
+        return connection.execute(
+            f"""
             WITH a AS ({cells("older", columns[0], "newer")}), b AS ({cells("newer", columns[1], "older")}),
             few AS (
                 SELECT coalesce(a.survey_id, b.survey_id) AS survey_id, count(*) AS cells FROM a FULL JOIN b ON {same}
                 WHERE abs(coalesce(a.n, 0) - coalesce(b.n, 0)) BETWEEN 1 AND {FEW}
                    OR (a.n = b.n AND abs(a.population - b.population) <= {ERROR} * a.population
+                       AND list_contains($questions, a.indicator) AND list_contains($weights, a.survey_id)
                        AND abs(a.numerator - b.numerator) > {EQUAL} AND abs(a.numerator - b.numerator) < {FEW} + 1)
                 GROUP BY 1
             )
             SELECT survey_id, cells, o.n AS respondents_before, n.n AS respondents
-            FROM few JOIN older.surveys o USING (survey_id) JOIN newer.surveys n USING (survey_id) ORDER BY survey_id""").df()
+            FROM few JOIN older.surveys o USING (survey_id) JOIN newer.surveys n USING (survey_id) ORDER BY survey_id""",
+            {"questions": questions, "weights": weights},
+        ).df()
 
 
 def _read(connection: duckdb.DuckDBPyConnection) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:

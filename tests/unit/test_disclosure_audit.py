@@ -14,7 +14,13 @@ COUNTS = {"_T": (1000, 400), "F": (480, 200), "M": (500, 190), "_O": (20, 10)}
 
 
 def release(
-    path: Path, hidden: set[str], rounded: dict[str, float] | None = None, n_of_men: int = 500, women_who: int = 200
+    path: Path,
+    hidden: set[str],
+    rounded: dict[str, float] | None = None,
+    n_of_men: int = 500,
+    women_who: int = 200,
+    weight_deff: float = 1.0,
+    numerator: str = "yes",
 ) -> Path:
     """A file with as much of a release as the audit reads: an indicator by sex, with weights of 1."""
     rows = []
@@ -29,8 +35,10 @@ def release(
     estimates = pd.DataFrame(rows).assign(**facts).astype({"value": "float64", "rounded_to": "float64"})
     breakdowns = pd.DataFrame({"breakdown": ["total", "sex"], "dimensions": ["", "sex"]})
     with duckdb.connect(str(path)) as connection:
-        surveys = pd.DataFrame({"survey_id": ["2020-r1_AAA"], "n": [500 + n_of_men]})
-        for name, frame in (("estimates", estimates), ("breakdowns", breakdowns), ("surveys", surveys)):
+        surveys = pd.DataFrame({"survey_id": ["2020-r1_AAA"], "n": [500 + n_of_men], "weight_deff": [weight_deff]})
+        indicators = pd.DataFrame({"indicator": ["I"], "universe": ["TRUE"], "numerator": [numerator]})
+        tables = {"estimates": estimates, "breakdowns": breakdowns, "surveys": surveys, "indicators": indicators}
+        for name, frame in tables.items():
             connection.register("frame", frame)
             connection.execute(f"CREATE TABLE {name} AS FROM frame").fetchall()
     return path
@@ -68,9 +76,22 @@ def test_the_same_pattern_again_gives_nothing_away(tmp_path: Path, hidden: set[s
     assert exposed_by(release(tmp_path / "a", hidden), release(tmp_path / "b", hidden), 4).empty
 
 
-def test_releases_of_other_data_are_not_compared(tmp_path: Path) -> None:
-    older, newer = release(tmp_path / "a", {"_O", "M"}), release(tmp_path / "b", {"_O", "F"}, n_of_men=499)
+def test_of_other_data_or_other_weights_only_what_was_shown_before_is_known(tmp_path: Path) -> None:
+    older = release(tmp_path / "a", {"_O", "M"})
+    for number, other in enumerate([{"n_of_men": 499}, {"weight_deff": 1.1}]):
+        both = exposed_by(older, release(tmp_path / str(number), {"_O", "F"}, **other), 4)
+        assert dict(zip(both["sex"], both["how"], strict=True)) == {"F": "shown_before"}, other
+
+
+def test_an_indicator_that_asks_something_else_is_not_what_was_shown_before(tmp_path: Path) -> None:
+    older, newer = release(tmp_path / "a", {"_O", "M"}), release(tmp_path / "b", {"_O", "F"}, numerator="no")
     assert exposed_by(older, newer, 4).empty
+
+
+@pytest.mark.parametrize("other", [{"weight_deff": 1.1}, {"numerator": "no"}])
+def test_a_share_under_other_weights_or_of_another_question_is_no_correction_of_few(tmp_path: Path, other: dict) -> None:
+    newer = release(tmp_path / "b", set(), women_who=202, **other)
+    assert differences_of_few(release(tmp_path / "a", set()), newer).empty
 
 
 @pytest.mark.parametrize(("n_of_men", "cells"), [(499, 1), (496, 1), (495, 0), (500, 0), (504, 1)])
