@@ -16,6 +16,7 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pandas as pd
+import pycountry
 
 from assets import regional
 from assets.evidence import ALL, staged_search_interest
@@ -39,6 +40,8 @@ STAGED = (
     *("weighting", "weighting_effects", "weighting_sensitivity", "margins"),
 )
 OF_ALL = regional.TABLES  # one file for all surveys
+SIMULATED = ("coverage", "item_nonresponse", "codebook", "weighting", "margins")  # tables whose rows are yet to say it
+COMPARABILITY = ("adjusted_gaps", "gap_decomposition", "furthest_behind")
 
 # Columns of tables with the same shares under other weights, and the sex that each is of.
 GIVEN_AWAY_BY = {"weighting_effects": {"value": "sex"}, "weighting_sensitivity": {"women": "F", "men": "M"}}
@@ -146,6 +149,12 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     )
     uses = {code: catalogue.uses(code) | catalogue.reads(code) for code in catalogue.indicators}
     found["codebook"] = codebook_as_published(found["codebook"], found["estimates"], uses)
+    of_survey = found["surveys"].set_index("survey_id")["simulated"]
+    found |= {name: found[name].assign(simulated=found[name]["survey_id"].map(of_survey)) for name in SIMULATED}
+    differed = found["coverage"].set_index(["survey_id", "indicator"])["reason"].astype("string")
+    for name in COMPARABILITY:
+        asked = pd.MultiIndex.from_frame(found[name][["survey_id", "indicator"]])
+        found[name] = found[name].assign(comparability=differed.reindex(asked).array)
     found["data_quality"] = staged_findings(staging, surveys)
     found["surveys"] = with_status(found["surveys"], staging.manifest())
     found |= described(root, catalogue, found["surveys"])
@@ -204,6 +213,7 @@ def described(root: DataRoot, catalogue: Catalogue, surveys: pd.DataFrame) -> di
     ]
     breakdowns = [{"breakdown": "*".join(crossed) or "total", "dimensions": ", ".join(crossed)} for crossed in catalogue.breakdowns]
     countries = surveys.groupby("country").size().rename("surveys").rename_axis("iso3").reset_index()
+    countries.insert(1, "name", countries["iso3"].map(country_name))
     return {
         "countries": countries,
         "rounds": pd.DataFrame(rounds),
@@ -211,6 +221,12 @@ def described(root: DataRoot, catalogue: Catalogue, surveys: pd.DataFrame) -> di
         "variables": pd.DataFrame(variables).astype({"derived": "string"}),
         "breakdowns": pd.DataFrame(breakdowns),
     }
+
+
+def country_name(iso3: str) -> str:
+    """What a country is commonly called in English; ``iso3`` itself where ISO 3166-1 has no such code."""
+    country = pycountry.countries.get(alpha_3=iso3)
+    return getattr(country, "common_name", country.name) if country else iso3
 
 
 def _battery(catalogue: Catalogue, column: str) -> str:

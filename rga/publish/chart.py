@@ -17,18 +17,18 @@ from rga.errors import InputError, Problem
 
 WOMEN, MEN = "#6a3d9a", "#e08214"  # purple and orange, which colour-blind readers tell apart
 INK, QUIET, WARNING = "#222222", "#6b6b6b", "#b00020"
-PANEL, ROW, GAP_AT = 288, 26, 342  # pixels: width of a round's plot, height of a country, right edge of the column of gaps
+PANEL, ROW, GAP_AT = 252, 26, 306  # pixels: width of a round's plot, height of a country, right edge of the column of gaps
 TITLE_LINE, SUBTITLE_LINE = 72, 116  # characters
 SIMULATED = "SIMULATED DATA: not a finding about any country"
 
 _ROWS = """
-    SELECT g.round, g.country || CASE WHEN s.caution IS NOT NULL OR c.status = 'altered' THEN ' *' ELSE '' END AS country,
-           g.women, g.men, g.gap, g.ci_low > 0 OR g.ci_high < 0 AS clear, g.simulated, g.n_women, g.n_men,
+    SELECT g.round, o.name || CASE WHEN s.caution IS NOT NULL OR c.status = 'altered' THEN ' *' ELSE '' END AS country,
+           g.women, g.men, g.gap, coalesce(g.p_adjusted <= 0.05, FALSE) AS clear, g.simulated, g.n_women, g.n_men,
            w.ci_low AS women_low, w.ci_high AS women_high, m.ci_low AS men_low, m.ci_high AS men_high
     FROM gender_gaps g
     JOIN estimates w USING (survey_id, indicator, statistic, category, breakdown)
     JOIN estimates m USING (survey_id, indicator, statistic, category, breakdown)
-    JOIN surveys s USING (survey_id) JOIN coverage c USING (survey_id, indicator)
+    JOIN surveys s USING (survey_id) JOIN coverage c USING (survey_id, indicator) JOIN countries o ON o.iso3 = g.country
     WHERE g.indicator = ? AND g.breakdown = 'sex' AND w.sex = 'F' AND m.sex = 'M' AND g.gap IS NOT NULL
     ORDER BY g.round, g.gap DESC, g.country
 """
@@ -81,7 +81,8 @@ def _subtitle(facts: pd.Series[str], rows: pd.DataFrame, titled: bool) -> list[s
         "Per cent of women and of men." if titled else f"{facts['title']}, per cent of women and of men.",
         base + (f"{notes}." if notes else ""),
         f"{n.sum():,} respondents, {n.min():,} to {n.max():,} behind each dot.",
-        "Bars: 95 % confidence intervals. Gap: women minus men in percentage points, bold where its interval leaves out zero.",
+        "Bars: 95 % confidence intervals. Gap: women minus men in percentage points, bold where it is clear: p at most 0.05, "
+        "adjusted for the number of indicators.",
         CAUTION if rows["country"].str.endswith("*").any() else "",
     ]
     return [line for sentence in text for line in textwrap.wrap(sentence, SUBTITLE_LINE)]

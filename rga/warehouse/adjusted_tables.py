@@ -5,7 +5,20 @@ Belongs here: their names, columns, constraints and comments. Not here: how rows
 
 from __future__ import annotations
 
-from rga.warehouse.columns import COUNTRY, DF, INDICATOR, ROUND, SIMULATED, STATUS, SURVEY_ID, YEAR, count, number, text
+from rga.warehouse.columns import (
+    COMPARABILITY,
+    COUNTRY,
+    DF,
+    INDICATOR,
+    ROUND,
+    SIMULATED,
+    STATUS,
+    SURVEY_ID,
+    YEAR,
+    count,
+    number,
+    text,
+)
 from rga.warehouse.schema import Column, Table
 
 SURVEY = [SURVEY_ID, COUNTRY, ROUND, YEAR, INDICATOR]
@@ -54,6 +67,7 @@ def adjusted_tables() -> list[Table]:
                 ),
                 text("reason", "Why the status is not ok", nullable=True),
                 *STATUS,
+                COMPARABILITY,
                 SIMULATED,
             ],
             ["survey_id", "indicator"],
@@ -75,6 +89,7 @@ def adjusted_tables() -> list[Table]:
                 number("se", "Standard error of composition", check="se >= 0"),
                 number("ci_low", "Lower 95 % limit"),
                 number("ci_high", "Upper 95 % limit"),
+                COMPARABILITY,
                 SIMULATED,
             ],
             ["survey_id", "indicator", "variable"],

@@ -38,7 +38,11 @@ def descriptive_tables() -> list[Table]:
         Table(
             "countries",
             "Countries with a survey.",
-            [text("iso3", "ISO 3166-1 alpha-3 code"), count("surveys", "Surveys of the country")],
+            [
+                text("iso3", "ISO 3166-1 alpha-3 code"),
+                text("name", "Common name in English (ISO 3166-1), or the code where it has none"),
+                count("surveys", "Surveys of the country"),
+            ],
             ["iso3"],
         ),
         Table(

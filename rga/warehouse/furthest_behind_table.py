@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rga.warehouse.columns import (
+    COMPARABILITY,
     COUNTRY,
     DF,
     INDICATOR,
@@ -56,7 +57,7 @@ def furthest_behind_table(dimensions: Sequence[str]) -> Table:
             count("groups", "Groups compared in this survey and indicator"),
             count("groups_that_may_be_furthest", "Of them, those that the data do not rule out to be furthest behind"),
             count("groups_worse_than_total", "Of them, those worse than everybody"),
-            *STATUS, SIMULATED,
+            *STATUS, COMPARABILITY, SIMULATED,
         ],
         ["survey_id", "indicator", "statistic", "category", "breakdown", *dimensions],
         [

@@ -25,7 +25,7 @@ from rga.warehouse.schema import Table, literal, quoted
 from rga.warehouse.staging import sync_folder
 from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
-from rga.warehouse.views import views
+from rga.warehouse.views import create_views
 
 KEPT = 10
 THREADS = 2  # tables read, and written, at once: the largest takes as long as all others
@@ -90,20 +90,23 @@ def _write(path: Path, schema: list[Table], frames: Mapping[str, pd.DataFrame]) 
     with duckdb.connect() as connection:
         connection.execute(f"ATTACH {literal(str(path))} AS release (STORAGE_VERSION 'v1.0.0')").fetchall()
         connection.execute("USE release").fetchall()
-        for name, values in TYPES.items():
-            connection.execute(f"CREATE TYPE {name} AS ENUM ({', '.join(literal(v) for v in values)})").fetchall()
-        connection.execute("BEGIN").fetchall()  # a commit for each of hundreds of comments takes half a second
-        for statement in [statement for table in schema for statement in table.ddl()]:
-            connection.execute(statement).fetchall()
-        connection.execute("COMMIT").fetchall()
+        create_tables(connection, schema)
         with ThreadPoolExecutor(THREADS) as pool:
             rows = dict(pool.map(partial(_fill, connection, frames), sorted(schema, key=lambda t: -len(frames.get(t.name, ())))))
-        for view in views(_codes(frames)):
-            for statement in view.ddl():
-                connection.execute(statement).fetchall()
+        create_views(connection, _codes(frames), schema)
         connection.execute("USE memory").fetchall()
         connection.execute("DETACH release").fetchall()
     return rows
+
+
+def create_tables(connection: duckdb.DuckDBPyConnection, schema: list[Table]) -> None:
+    """Create the tables of ``schema``, without rows and keys, and the types that their columns have."""
+    for name, values in TYPES.items():
+        connection.execute(f"CREATE TYPE {name} AS ENUM ({', '.join(literal(v) for v in values)})").fetchall()
+    connection.execute("BEGIN").fetchall()  # a commit for each of hundreds of comments takes half a second
+    for statement in [statement for table in schema for statement in table.ddl()]:
+        connection.execute(statement).fetchall()
+    connection.execute("COMMIT").fetchall()
 
 
 def _fill(database: duckdb.DuckDBPyConnection, frames: Mapping[str, pd.DataFrame], table: Table) -> tuple[str, int]:

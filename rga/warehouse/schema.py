@@ -1,10 +1,11 @@
-"""How a published table is described, and its DDL.
+"""How a published table, view or macro is described, and its DDL.
 
-Belongs here: columns, keys, constraints, comments as data. Not here: which tables there are (``tables``).
+Belongs here: columns, keys, constraints, comments as data. Not here: which there are (``tables``, ``views``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 
@@ -49,6 +50,31 @@ class Table:
     def primary_key(self) -> str:
         """For after the rows: an index is built of them all in half the time that row by row takes."""
         return f"ALTER TABLE {self.name} ADD PRIMARY KEY ({', '.join(quoted(name) for name in self.key)})"
+
+
+@dataclass(frozen=True)
+class View:
+    """``sql`` is a SELECT; with ``parameters`` it is a table macro, called as `FROM name(...)`.
+
+    ``about`` comments on columns; the others mean what they mean in table ``of``.
+    """
+
+    name: str
+    comment: str
+    sql: str
+    parameters: tuple[str, ...] = ()
+    of: str = ""
+    about: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def call(self) -> str:
+        return f"{self.name}({', '.join(self.parameters)})" if self.parameters else self.name
+
+    def ddl(self) -> list[str]:
+        """CREATE, then COMMENT. Names are not qualified: a release is opened under names of the reader's choice."""
+        kind = f"MACRO {self.call} AS TABLE" if self.parameters else f"VIEW {self.name} AS"
+        what = "MACRO TABLE" if self.parameters else "VIEW"
+        return [f"CREATE {kind} {self.sql}", f"COMMENT ON {what} {self.name} IS {literal(self.comment)}"]
 
 
 def quoted(name: str) -> str:
