@@ -43,7 +43,8 @@ def tables_of(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, pd.
     Raises InputError where its design forbids estimates.
     """
     adjusted, parts = computed(root, staging, survey_id)
-    return dict(zip(TABLES, adjusted_as_published(adjusted, parts, staging.read("gender_gaps", [survey_id])), strict=True))
+    gaps, rules = staging.read("gender_gaps", [survey_id]), root.publication_rules.disclosure
+    return dict(zip(TABLES, adjusted_as_published(adjusted, parts, gaps, rules), strict=True))
 
 
 def computed(root: DataRoot, staging: Staging, survey_id: str) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -16,11 +16,11 @@ from rga.microdata.catalogue import Catalogue
 from rga.microdata.publication_rules import PublicationRules
 from rga.survey import benjamini_hochberg, logit_interval, t_quantile
 from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN
-from rga.survey.disclosure import Protection, coarsest_step, protect
+from rga.survey.disclosure import DisclosureThresholds, Protection, coarsest_step, protect, two_digits
 from rga.survey.gaps import verdicts as in_words
 from rga.survey.grouping import keys
 from rga.survey.margins import GROUP, cells_of
-from rga.survey.reliability import nchs
+from rga.survey.reliability import nchs, singled_out
 
 PER_CENT = {
     "estimates": ["value", "se", "ci_low", "ci_high", "se_from_total"],
@@ -49,7 +49,8 @@ def published(
     estimates, gaps = estimates.reset_index(drop=True), gaps.reset_index(drop=True)
     verdicts = judged(estimates, rules)
     protection = protected(estimates, verdicts["obs_status"].to_numpy() == "Q", catalogue, rules)
-    verdicts = _with_protection(verdicts, protection)
+    told = singled_out(verdicts["nchs_rule"].to_numpy(), estimates["n"].to_numpy(), rules.nchs, rules.disclosure.possible_values)
+    verdicts = _with_protection(verdicts, protection, told & (verdicts["obs_status"].to_numpy() == "Q"))
     women, men = _sides(estimates, gaps)
     shown = _estimates(estimates, verdicts)
     differences = _gaps(gaps, shown, women, men)
@@ -133,10 +134,11 @@ def protected(estimates: pd.DataFrame, withheld: np.ndarray, catalogue: Catalogu
     return Protection(small, hidden, rounded, exposed)
 
 
-def _with_protection(verdicts: pd.DataFrame, protection: Protection) -> pd.DataFrame:
-    """A cell that precision hid already says nothing of its count: whether it is small as well must not be told. Nor, of the
-    others, which are hidden for their own sake and which for another's, nor what the rule on precision made of the count."""
-    newly = protection.hidden & (verdicts["obs_status"].to_numpy() != "Q")
+def _with_protection(verdicts: pd.DataFrame, protection: Protection, told: np.ndarray) -> pd.DataFrame:
+    """A cell that precision hid already says nothing of its count, unless the rule by itself would have ``told`` it: whether it is
+    small as well must not be told. Nor, of the others, which are hidden for their own sake and which for another's, nor what the
+    rule on precision made of the count."""
+    newly = told | (protection.hidden & (verdicts["obs_status"].to_numpy() != "Q"))
     rounded = (protection.rounded_to > 0) & ~protection.hidden
     reason = np.where(newly, "confidential", np.where(rounded & (verdicts["reason"] == "none"), "rounded", verdicts["reason"]))
     return verdicts.assign(
@@ -155,11 +157,19 @@ def _estimates(frame: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
     at = frame["rounded_to"].notna().to_numpy()
     exact = {name: frame.loc[at, name].to_numpy(np.float64) for name in ("rounded_to", "value", "se", "se_from_total", "df")}
     step, nothing = exact["rounded_to"] / 100, np.full(int(at.sum()), np.nan)
-    value, se = np.round(exact["value"] / step) * step, _two_digits(exact["se"])
+    value, se = np.round(exact["value"] / step) * step, two_digits(exact["se"])
     low, high = logit_interval(value, se, exact["df"])
-    rounded = [value, se, low, high, _two_digits(exact["se_from_total"]), nothing, nothing, se / value]
+    rounded = [value, se, low, high, two_digits(exact["se_from_total"]), nothing, nothing, se / value]
     frame.loc[at, HIDDEN["estimates"]] = np.column_stack(rounded)
     frame.loc[frame["obs_status"] == "Q", HIDDEN["estimates"]] = np.nan
+    total = frame["breakdown"] == "total"
+    inexact, hidden = (
+        np.isin(*_numbered(frame, frame.loc[total & gone, GROUP], GROUP))
+        for gone in (frame["rounded_to"].notna(), frame["obs_status"] == "Q")
+    )
+    # the error of the difference from everybody has everybody's share in it
+    frame.loc[inexact, "se_from_total"] = two_digits(frame.loc[inexact, "se_from_total"].to_numpy(np.float64))
+    frame.loc[hidden, "se_from_total"] = np.nan
     return frame
 
 
@@ -181,10 +191,10 @@ def _gaps(frame: pd.DataFrame, estimates: pd.DataFrame, women: np.ndarray, men: 
     of_women, of_men = (side.loc[at, "value"].to_numpy() for side in (f, m))
     exact = {name: frame.loc[at, name].to_numpy(np.float64) for name in ("se", "df", "ratio", "ratio_high")}
     error = [np.nan_to_num(side.loc[at, "rounded_to"].to_numpy(np.float64)) / 100 / np.sqrt(12) for side in (f, m)]
-    gap, se = of_women - of_men, _two_digits(np.sqrt(exact["se"] ** 2 + error[0] ** 2 + error[1] ** 2))
+    gap, se = of_women - of_men, two_digits(np.sqrt(exact["se"] ** 2 + error[0] ** 2 + error[1] ** 2))
     ratio = np.divide(of_women, of_men, out=np.full(len(gap), np.nan), where=of_men > 0)
     t = t_quantile(exact["df"])
-    reach, of_log = t * se, _two_digits(np.log(exact["ratio_high"] / exact["ratio"]))
+    reach, of_log = t * se, two_digits(np.log(exact["ratio_high"] / exact["ratio"]))
     with np.errstate(divide="ignore", invalid="ignore"):
         factor = np.exp(np.sqrt(of_log**2 + t**2 * ((error[0] / of_women) ** 2 + (error[1] / of_men) ** 2)))
     rounded = [of_women, of_men, gap, se, gap - reach, gap + reach, _p_value(gap, se, exact["df"])]
@@ -236,18 +246,38 @@ def without_given_away(frame: pd.DataFrame, estimates: pd.DataFrame, sides: dict
     return frame
 
 
-def adjusted_as_published(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def adjusted_as_published(
+    adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame, rules: DisclosureThresholds
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """`adjusted_gaps` and `gap_decomposition` with the gap that `gender_gaps` shows: hidden with it, and rounded with it, so that
-    nothing leads back to the exact gap. P-values are adjusted within the survey, over what is shown."""
+    nothing leads back to the exact gap. P-values are adjusted within the survey, over what is shown.
+
+    Of one or two covariates the numbers of respondents by sex and category are published, so that the adjusted gap is an equation
+    for the hidden ones among their shares: it is rounded as well. Which category all or nobody has an outcome in is not said.
+    """
     if adjusted.empty:
         return adjusted, parts
     shown, adjusted = _gaps_of(adjusted, gaps), adjusted.reset_index(drop=True)
-    hidden = (shown["obs_status"].fillna("Q") == "Q").to_numpy() & (adjusted["obs_status"] != "Q").to_numpy()
-    inexact = shown["rounded_to"].notna().to_numpy() & ~hidden & (adjusted["obs_status"] != "Q").to_numpy()
-    adjusted.loc[inexact, ADJUSTED] = _rounded(adjusted[inexact], *shown.loc[inexact, ["gap", "rounded_to"]].to_numpy(np.float64).T)
+    step = np.fmax(shown["rounded_to"].to_numpy(np.float64), _step_of_few_covariates(adjusted, rules))
+    computed = (adjusted["obs_status"] != "Q").to_numpy()
+    hidden = computed & ((shown["obs_status"].fillna("Q") == "Q").to_numpy() | np.isinf(step))
+    inexact = computed & ~hidden & ~np.isnan(step)
+    gap = shown["gap"].to_numpy(np.float64)
+    adjusted.loc[inexact, ADJUSTED] = _rounded(adjusted[inexact], gap[inexact], step[inexact])
+    adjusted["rounded_to"] = np.where(inexact, step, np.nan)
+    adjusted.loc[adjusted["status"] == "separation", "reason"] = "all or nobody of some category: a regression has no estimate"
     adjusted.loc[hidden, "conf_status"] = shown["conf_status"].fillna("F").to_numpy()[hidden]
     adjusted = _without(adjusted, hidden, "the gap is not shown: " + shown["reason"].fillna("no gap").astype(str).to_numpy())
     return adjusted, _parts_of(parts, adjusted[~(hidden | inexact)])
+
+
+def _step_of_few_covariates(adjusted: pd.DataFrame, rules: DisclosureThresholds) -> np.ndarray:
+    """Percentage points to which adjusted gaps of one or two covariates are rounded: what so many respondents of the sex that fewer
+    answered are worth as a hidden count must be able to be, at least; NaN of others."""
+    few = (adjusted["adjusted_for"] != "") & (adjusted["adjusted_for"].str.count(", ") < 2)
+    worth = 100 * rules.possible_values / adjusted[["n_women", "n_men"]].min(axis=1).clip(lower=1).to_numpy(np.float64)
+    steps = np.array(sorted(rules.round_to) or [np.inf])
+    return np.where(few, steps[np.minimum(np.searchsorted(steps, worth), len(steps) - 1)], np.nan)
 
 
 def of_published_gaps(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -296,8 +326,8 @@ def _rounded(adjusted: pd.DataFrame, gap: np.ndarray, step: np.ndarray) -> np.nd
     three roundings. Without covariates the adjusted gap is the gap."""
     rest = np.where(adjusted["adjusted_for"] == "", gap, np.round(adjusted["adjusted_gap"] / step) * step)
     exact = {name: adjusted[name].to_numpy(np.float64) for name in ("se", "composition_se", "df")}
-    se, t = _two_digits(np.sqrt(exact["se"] ** 2 + step**2 / 12)), t_quantile(exact["df"])
-    of_composition = _two_digits(np.sqrt(exact["composition_se"] ** 2 + 3 * step**2 / 12))
+    se, t = two_digits(np.sqrt(exact["se"] ** 2 + step**2 / 12)), t_quantile(exact["df"])
+    of_composition = two_digits(np.sqrt(exact["composition_se"] ** 2 + 3 * step**2 / 12))
     composition, reach = gap - rest, t * of_composition
     tests = [rest - t * se, rest + t * se, _p_value(rest, se, exact["df"]), np.full(len(gap), np.nan)]
     return np.column_stack([gap, rest, se, *tests, composition, of_composition, composition - reach, composition + reach])
@@ -317,10 +347,3 @@ def codebook_as_published(codebook: pd.DataFrame, estimates: pd.DataFrame, uses:
 def _p_value(gap: np.ndarray, se: np.ndarray, df: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where((df > 0) & (se > 0), 2 * stdtr(np.maximum(df, 1), -np.abs(gap / se)), np.nan)
-
-
-def _two_digits(values: np.ndarray) -> np.ndarray:
-    """Rounded to two significant digits."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 10.0 ** (np.floor(np.log10(np.abs(values))) - 1)
-        return np.where(values == 0, 0.0, np.round(values / scale) * scale)

@@ -165,6 +165,13 @@ def _given_from_below(cells: Cells, hidden: np.ndarray, both: tuple[Limits, Limi
     return found
 
 
+def two_digits(values: np.ndarray) -> np.ndarray:
+    """Rounded to two significant digits, as errors of rounded shares are printed."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = 10.0 ** (np.floor(np.log10(np.abs(values))) - 1)
+        return np.where(values == 0, 0.0, np.round(values / scale) * scale)
+
+
 def models(cells: Cells, hidden: np.ndarray, rounded_to: np.ndarray, values: int | np.ndarray) -> tuple[Limits, Limits]:
     """Of counts and of weighted sums: known where shown, within rounding where rounded, from none to all where ``hidden``."""
     need = np.where(hidden, np.minimum(values - 1, cells.n), 0.0)

@@ -35,14 +35,17 @@ def adjusted_tables() -> list[Table]:
             "logistic regression with design-based errors; gap = composition + adjusted_gap.",
             [
                 *SURVEY,
-                number(
-                    "gap",
-                    "women - men, percentage points, as in gender_gaps (breakdown sex), whose rounded_to says where it is rounded",
-                ),
+                number("gap", "women - men, percentage points, as in gender_gaps (breakdown sex)"),
                 number(
                     "adjusted_gap",
                     "Percentage points by which being a woman shifts the share, others held equal (average marginal effect); in "
-                    "the Kitagawa-Oaxaca-Blinder decomposition, the rest of gap after composition. Rounded where gap is",
+                    "the Kitagawa-Oaxaca-Blinder decomposition, the rest of gap after composition",
+                ),
+                number(
+                    "rounded_to",
+                    "Percentage points to which adjusted_gap is rounded, as the gap is, or for there are one or two covariates and "
+                    "it would give hidden shares away; null: not rounded. composition is what then remains",
+                    check="rounded_to > 0",
                 ),
                 number("se", "Standard error of adjusted_gap, fully linearised", check="se >= 0"),
                 number("ci_low", "Lower 95 % limit of adjusted_gap"),

@@ -16,11 +16,12 @@ from rga.microdata.comparability import Verdict
 from rga.survey import benjamini_hochberg
 from rga.survey.changes import GAP, LEVEL, independent_change, inference
 from rga.survey.design import MISSING, SEX, TOTAL
+from rga.survey.disclosure import two_digits
 from rga.survey.reliability import SUPPRESS_BELOW
 
 NUMBERS = ["earlier", "later", "change", "se", "ci_low", "ci_high", "p_value", "p_adjusted"]
 STATUSES = {"obs_status": ["A", "U", "Q"], "conf_status": ["F", "C"]}  # from the best to the worst
-SIDE = ["value", "se", "df", "n", *STATUSES]
+SIDE = ["value", "se", "df", "n", "rounded_to", *STATUSES]
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.D
     else:
         on = [name for name in keys if name != "statistic"]
         rows = rows.merge(linked[[*on, "se", "df", "overlap"]], on=on, how="left", validate="1:1")
+        rows["se"] = _as_rounded(rows)
         # Few in both would be singled out among those counted in each. They could be had by subtraction (everybody less women
         # less men) if any cell but everybody's had its number.
         everybody = (rows["measure"] == LEVEL) & (rows["breakdown"] == "total")
@@ -123,6 +125,15 @@ def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.D
     rows["p_adjusted"] = adjusted
     rows.loc[~shown, NUMBERS] = np.nan
     return rows.assign(sample=sample)
+
+
+def _as_rounded(rows: pd.DataFrame) -> np.ndarray:
+    """Standard errors of linked rounds, where a side is rounded to two digits and with the error of the rounding in them (a step's
+    square by 12; of a gap, of both its shares): the exact one would tell, with the shares, how many said yes in both rounds."""
+    of_gap = 1 + (rows["measure"] == GAP).to_numpy()
+    step = [np.nan_to_num(rows[f"rounded_to_{side}"].to_numpy(dtype=np.float64)) for side in ("earlier", "later")]
+    variance, se = of_gap * (step[0] ** 2 + step[1] ** 2) / 12, rows["se"].to_numpy(dtype=np.float64)
+    return np.where(variance > 0, two_digits(np.sqrt(se**2 + variance)), se)
 
 
 def _keys(dimensions: list[str]) -> list[str]:

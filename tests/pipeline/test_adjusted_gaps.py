@@ -117,7 +117,8 @@ def test_a_lost_file_is_made_again_to_the_bit(built: Place) -> None:
 
 def test_a_release_without_any_decomposition_has_its_adjusted_gaps(whole_build: Place) -> None:
     adjusted, gaps = whole_build.ask("FROM adjusted_gaps"), whole_build.ask("FROM gender_gaps")
-    published, parts = adjusted_as_published(adjusted, pd.DataFrame({"survey_id": []}), gaps)
+    rules = whole_build.paths.data_root().publication_rules.disclosure
+    published, parts = adjusted_as_published(adjusted, pd.DataFrame({"survey_id": []}), gaps, rules)
     assert len(published) == len(adjusted) and parts.empty
 
 
@@ -151,6 +152,7 @@ def test_an_adjusted_gap_of_another_gap_than_the_published_one_is_not_shown(whol
 
 
 def test_without_a_breakdown_by_sex_no_adjusted_gap_is_shown(whole_build: Place) -> None:
-    adjusted, parts = computed(whole_build.paths.data_root(), whole_build.paths.staging(), PAK)
-    shown, left = adjusted_as_published(adjusted, parts, pd.DataFrame())
+    root = whole_build.paths.data_root()
+    adjusted, parts = computed(root, whole_build.paths.staging(), PAK)
+    shown, left = adjusted_as_published(adjusted, parts, pd.DataFrame(), root.publication_rules.disclosure)
     assert adjusted["gap"].notna().any() and shown["gap"].isna().all() and left.empty and (shown["obs_status"] == "Q").all()
