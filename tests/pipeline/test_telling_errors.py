@@ -1,5 +1,5 @@
-"""What numbers beside the shares would give away: standard errors, adjusted gaps, reasons. Attacked as a reader would, with respondents
-who all weigh alike, whose errors are functions of their counts."""
+"""What numbers beside the shares would give away: standard errors, adjusted gaps, reasons. Attacked as a reader would, with
+respondents who all weigh alike, whose errors are functions of their counts."""
 
 from __future__ import annotations
 
