@@ -150,9 +150,9 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     uses = {code: catalogue.uses(code) | catalogue.reads(code) for code in catalogue.indicators}
     found["codebook"] = codebook_as_published(found["codebook"], found["estimates"], uses)
     of_survey = found["surveys"].set_index("survey_id")["simulated"]
-    found |= {name: found[name].assign(simulated=found[name]["survey_id"].map(of_survey)) for name in SIMULATED}
+    found |= {name: found[name].assign(simulated=found[name]["survey_id"].map(of_survey)) for name in SIMULATED if len(found[name])}
     differed = found["coverage"].set_index(["survey_id", "indicator"])["reason"].astype("string")
-    for name in COMPARABILITY:
+    for name in (name for name in COMPARABILITY if len(found[name])):
         asked = pd.MultiIndex.from_frame(found[name][["survey_id", "indicator"]])
         found[name] = found[name].assign(comparability=differed.reindex(asked).array)
     found["data_quality"] = staged_findings(staging, surveys)

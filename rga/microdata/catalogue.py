@@ -15,7 +15,8 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints, model_validator
 
 from rga.errors import InputError, Problem
-from rga.microdata.expressions import canonical_expression, check_expression
+from rga.microdata.bases import told_by_bases
+from rga.microdata.expressions import check_expression
 from rga.microdata.yaml_file import Label, StrictModel, load_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
@@ -185,7 +186,9 @@ def load_catalogue(folder: Path) -> Catalogue:
         for part in ("universe", "numerator"):
             problems += _checked(catalogue, getattr(indicator, part), where + "indicators.yaml", f"{code}.{part}")
     if not problems:
-        problems += [replace(problem, file=where + "indicators.yaml") for problem in _told_by_bases(indicators)]
+        reads = {code: (catalogue.check(item.universe), catalogue.check(item.numerator)) for code, item in indicators.items()}
+        told = told_by_bases(indicators, reads, {name: variable.codes for name, variable in catalogue.columns.items()})
+        problems += [replace(problem, file=where + "indicators.yaml") for problem in told]
     for name in catalogue.dimensions:
         if name not in catalogue.columns or not catalogue.columns[name].codes:
             problems.append(
@@ -199,21 +202,6 @@ def load_catalogue(folder: Path) -> Catalogue:
     if problems:
         raise InputError(problems)
     return catalogue
-
-
-def _told_by_bases(indicators: dict[str, Indicator]) -> list[Problem]:
-    """Indicators that count who is in the base of another: its n is shown in every cell, and no count of theirs could be hidden."""
-    bases = {canonical_expression(item.universe): code for code, item in indicators.items()}
-    everybody = canonical_expression("TRUE")
-    return [
-        Problem(
-            f"counts who is in the base of `{bases[counted]}`, whose n is shown in every cell: no count of it could be hidden",
-            "leave it out: the share is that n by the n of an indicator of everybody",
-            variable=code,
-        )
-        for code, item in indicators.items()
-        if canonical_expression(item.universe) == everybody and (counted := canonical_expression(item.numerator)) in bases
-    ]
 
 
 def load_synonyms(folder: Path, catalogue: Catalogue) -> Synonyms:

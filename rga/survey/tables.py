@@ -142,7 +142,7 @@ def _estimates(sums: Sums, part: Part, strata: pd.DataFrame, from_total: bool) -
 
 def _gaps(sums: Sums, part: Part) -> Rows:
     f, m = gaps.pairs(sums, part)
-    measures = gaps.differences(part, f, m)
+    measures = gaps.differences(part, f, m, sums.is_share)
     codes = {name: code[f] for name, code in part.codes.items() if name != SEX}
     return _rows(part, codes, measures, (measures["n_women"] > 0) & (measures["n_men"] > 0))
 

@@ -17,11 +17,12 @@ from rga.survey import benjamini_hochberg
 from rga.survey.changes import GAP, LEVEL, independent_change, inference
 from rga.survey.design import MISSING, SEX, TOTAL
 from rga.survey.disclosure import two_digits
+from rga.survey.gaps import variance_if_alike
 from rga.survey.reliability import SUPPRESS_BELOW
 
 NUMBERS = ["earlier", "later", "change", "se", "ci_low", "ci_high", "p_value", "p_adjusted"]
 STATUSES = {"obs_status": ["A", "U", "Q"], "conf_status": ["F", "C"]}  # from the best to the worst
-SIDE = ["value", "se", "df", "n", "rounded_to", *STATUSES]
+SIDE = ["value", "se", "df", "n", "rounded_to", "bound", *STATUSES]
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,20 @@ class Round:
 
     @staticmethod
     def read(dimensions: list[str]) -> list[str]:
-        return [*_keys(dimensions)[1:], *SIDE, "gap", "n_women", "n_men"]
+        return [*_keys(dimensions)[1:], *SIDE, "gap", "women", "men", "n_women", "n_men"]
 
     def rows(self, dimensions: list[str]) -> pd.DataFrame:
-        """Levels and gaps as rows of one shape: measure, keys, value, se, df, n and the statuses."""
-        gaps = self.gaps.rename(columns={"gap": "value"})
+        """Levels and gaps as rows of one shape: measure, keys, value, se, df, n, the statuses, and whether it is the share of
+        nobody or everybody, or the gap of one."""
+        estimates, gaps = self.estimates, self.gaps.rename(columns={"gap": "value"})
         if len(gaps):
-            gaps = gaps.assign(n=gaps["n_women"] + gaps["n_men"], **{SEX: TOTAL})
+            bound = gaps["women"].isin([0, 100]) | gaps["men"].isin([0, 100])
+            gaps = gaps.assign(n=gaps["n_women"] + gaps["n_men"], bound=bound, **{SEX: TOTAL})
+        if len(estimates):
+            estimates = estimates.assign(bound=estimates["value"].isin([0, 100]) & (estimates["statistic"] == "share"))
         found = [
             frame.reindex(columns=[*_keys(dimensions)[1:], *SIDE]).assign(measure=measure)
-            for measure, frame in ((LEVEL, self.estimates), (GAP, gaps))
+            for measure, frame in ((LEVEL, estimates), (GAP, gaps))
             if len(frame)
         ]
         return pd.concat(found, ignore_index=True) if found else pd.DataFrame(columns=[*_keys(dimensions), *SIDE])
@@ -95,11 +100,11 @@ def change_rows(
 
 
 def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.DataFrame | None) -> pd.DataFrame:
+    independent, df = independent_change(
+        *(rows[name].to_numpy(dtype=np.float64) for name in ("se_earlier", "df_earlier", "se_later", "df_later"))
+    )
     if linked is None:
-        rows["se"], rows["df"] = independent_change(
-            *(rows[name].to_numpy(dtype=np.float64) for name in ("se_earlier", "df_earlier", "se_later", "df_later"))
-        )
-        rows["overlap"] = np.nan
+        rows["se"], rows["df"], rows["overlap"] = independent, df, np.nan
     else:
         on = [name for name in keys if name != "statistic"]
         rows = rows.merge(linked[[*on, "se", "df", "overlap"]], on=on, how="left", validate="1:1")
@@ -108,6 +113,7 @@ def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.D
         # less men) if any cell but everybody's had its number.
         everybody = (rows["measure"] == LEVEL) & (rows["breakdown"] == "total")
         rows["overlap"] = rows["overlap"].where(everybody & ~rows["overlap"].between(1, SUPPRESS_BELOW - 1))
+    rows["se"] = _at_bounds(rows, independent)
     rows = rows.rename(columns={"value_earlier": "earlier", "value_later": "later"})
     rows["change"] = rows["later"] - rows["earlier"]
     for name, order in STATUSES.items():
@@ -125,6 +131,18 @@ def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.D
     rows["p_adjusted"] = adjusted
     rows.loc[~shown, NUMBERS] = np.nan
     return rows.assign(sample=sample)
+
+
+def _at_bounds(rows: pd.DataFrame, independent: np.ndarray) -> np.ndarray:
+    """Standard errors; where a share is that of nobody or everybody, whose own error is 0, at least what they would be if the
+    rounds were alike (`rga.survey.gaps.variance_if_alike`), and of the change of a gap of such a share at least those of
+    ``independent`` samples, in whose gaps that is."""
+    se = rows["se"].to_numpy(dtype=np.float64)
+    sides = [rows[f"{name}_{side}"].to_numpy(dtype=np.float64) for side in ("earlier", "later") for name in ("value", "se", "n")]
+    alike = 100 * np.sqrt(variance_if_alike(sides[0] / 100, sides[1] / 100, sides[2], sides[3] / 100, sides[4] / 100, sides[5]))
+    bound = (rows["bound_earlier"] | rows["bound_later"]).to_numpy(dtype=bool)
+    least = np.where((rows["measure"] == GAP).to_numpy(), independent, alike)
+    return np.where(bound & ~np.isnan(se), np.fmax(se, least), se)
 
 
 def _as_rounded(rows: pd.DataFrame) -> np.ndarray:

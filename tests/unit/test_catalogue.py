@@ -109,3 +109,26 @@ def test_an_indicator_that_counts_the_base_of_another_is_refused(tmp_path: Path)
         load(tmp_path, uses)
     (problem,) = error.value.problems
     assert problem.variable == "USES" and problem.file == "catalogue/indicators.yaml" and problem.remedy
+
+
+TELLING = """indicators:
+  LOST: {title: Lost the job, module: l, universe: "income_job <> 'none'", numerator: "income_job = 'down'"}
+  FARM: {title: Farms, module: l, universe: "%s", numerator: "%s"}
+"""
+
+
+@pytest.mark.parametrize("universe", [
+    "income_job <> 'none' AND income_job <> 'down'", "income_job = 'down'", "income_job = 'down' AND sex = 'F'",
+])  # fmt: skip
+def test_a_base_made_of_answers_that_another_indicator_counts_is_refused(tmp_path: Path, universe: str) -> None:
+    with pytest.raises(InputError, match="makes its base of an answer that `LOST` counts") as error:
+        load(tmp_path, TELLING % (universe, "income_farm = 'down'"))
+    (problem,) = error.value.problems
+    assert problem.variable == "FARM.universe" and "give it the universe of `LOST`" in problem.remedy
+
+
+@pytest.mark.parametrize(("universe", "numerator"), [
+    ("income_job <> 'none'", "income_job <> 'down' AND income_farm = 'down'"), ("income_farm <> 'none'", "income_farm = 'down'"),
+])  # fmt: skip
+def test_bases_that_do_not_tell_an_answer_are_taken(tmp_path: Path, universe: str, numerator: str) -> None:
+    assert "FARM" in load(tmp_path, TELLING % (universe, numerator)).indicators

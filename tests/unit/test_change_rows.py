@@ -25,7 +25,8 @@ def survey(shift: float, n: int = 100) -> Round:
     ]  # fmt: skip
     gaps = [
         {"indicator": code, "statistic": "share", "category": "_T", "breakdown": "sex", "age_group": "_T", "gap": 5 + 2 * shift,
-         "se": 3.0, "df": 48, "n_women": n // 2, "n_men": n // 2, "obs_status": "A", "conf_status": "F"}
+         "women": 25.0 + 2 * shift, "men": 20.0, "se": 3.0, "df": 48, "n_women": n // 2, "n_men": n // 2,
+         "obs_status": "A", "conf_status": "F"}
         for code in "ABC"
     ]  # fmt: skip
     return Round(pd.DataFrame(rows), pd.DataFrame(gaps))

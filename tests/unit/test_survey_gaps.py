@@ -96,10 +96,35 @@ def test_what_is_not_defined_is_null() -> None:
     frame["i1"] = np.where(frame.sex == "F", "yes", "no")
     some, none = (row for _, row in gender_gaps(sums(frame), [("sex",)]).iterrows())
     assert some.ratio == 0 and np.isnan(some.ratio_low) and some.se > 0 and some.p_value < 0.001
-    assert none.gap == 1 and none.se == 0
-    assert none[["ratio", "ratio_low", "ci_low", "ci_high", "p_value", "p_adjusted"]].isna().all()
+    assert none.gap == 1 and 0 < none.se < 0.1 and none.p_value < 0.001, "nobody and everybody: as if both were the common share"
+    assert none[["ratio", "ratio_low", "ratio_high"]].isna().all()
+    frame["i1"] = "no"
+    alike = gender_gaps(sums(frame), [("sex",)]).iloc[1]
+    assert alike.gap == alike.se == 0 and alike[["ratio", "ci_low", "ci_high", "p_value"]].isna().all()
     one_psu = gender_gaps(sums(survey(4).assign(psu="1")), [("sex",)])
     assert (one_psu.df == 0).all() and one_psu[["se", "ci_low", "p_value"]].isna().all(axis=None)
+
+
+def test_nobody_of_a_few_women_is_no_evidence_against_chance() -> None:
+    rng, surveys, women, men = np.random.default_rng(20), 1500, 40, 280
+    frame = pd.DataFrame(
+        {
+            "survey_id": np.repeat([f"s{k:04}" for k in range(surveys)], women + men),
+            "respondent_id": [f"r{k}" for k in range(surveys * (women + men))],
+            "stratum": None, "psu": None, "weight": 1.0,
+            "sex": np.tile(["F"] * women + ["M"] * men, surveys), "age_group": "Y_GE35",
+            "i0": rng.choice(["yes", "no"], surveys * (women + men), p=[0.05, 0.95]),
+        }
+    )  # fmt: skip
+    found = gender_gaps(sums(frame), [("sex",)])
+    nobody = found["women"] == 0
+    assert 0.1 < nobody.mean() < 0.16, "as often as 0.95 to the 40th"
+    assert (found["p_value"] < 0.001).mean() < 0.01 and (found["p_value"] < 0.05).mean() < 0.07
+    # without clusters and weights it is Pearson's chi-squared, but for n - 1
+    row = found[nobody].iloc[0]
+    common = row["men"] * men / (women + men)
+    pearson = row["gap"] ** 2 / (common * (1 - common) * (1 / women + 1 / men))
+    assert (row["gap"] / row["se"]) ** 2 == pytest.approx(pearson, rel=0.01)
 
 
 def test_small_groups_stay_out_of_the_adjustment() -> None:
