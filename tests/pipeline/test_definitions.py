@@ -48,6 +48,19 @@ def test_no_check_can_stop_the_other_surveys() -> None:
     assert not [key for key in graph.asset_check_keys if graph.get(key).blocking]
 
 
+def test_a_backfill_comes_to_every_asset_after_those_it_needs() -> None:
+    """Else it leaves the asset to a later run, which is never started where a survey fails.
+
+    Dagster's order (`bfs_filter_asset_graph_view`): assets of one step by the deepest of them, then by name.
+    """
+    graph = build_defs().resolve_asset_graph()
+    depth = {key: number for number, level in enumerate(graph.toposorted_asset_keys_by_level) for key in level}
+    turn = {key: max(depth[sibling] for sibling in graph.get(key).execution_set_asset_keys) for key in depth}
+    together = {key: graph.get(key).execution_set_asset_keys for key in depth}
+    needs = {(key, parent) for key in depth for parent in graph.get(key).parent_keys if parent not in together[key]}
+    assert not [(key, parent) for key, parent in needs if turn[parent] >= turn[key]]
+
+
 def test_builds_of_one_warehouse_wait_for_each_other_in_the_ui(repository: Path) -> None:
     settings = yaml.safe_load((repository / "dagster.yaml").read_text(encoding="utf-8"))
     assert settings["concurrency"]["runs"]["max_concurrent_runs"] == 1
