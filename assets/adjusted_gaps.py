@@ -85,7 +85,9 @@ def _apart(found: Model, asked: list[str], effects: pd.DataFrame, shown: np.ndar
     """Rows of `gap_decomposition`: of indicators whose adjusted gap is ``shown``, the part of each covariate that was taken."""
     kept = shown[effects["outcome"]] & ~effects["effect"].isin(WHOLE).to_numpy()
     parts = effects[kept]
-    taken = {(k, text.split(" ")[0]) for k, names in enumerate(found.adjustment.adjusted_for) for text in [*names, NONLINEAR]}
+    taken = {
+        (k, text.split(" ")[0]) for k, names in enumerate(found.adjustment.adjusted_for) if names for text in [*names, NONLINEAR]
+    }
     parts = parts[[pair in taken for pair in zip(parts["outcome"], parts["effect"], strict=True)]]
     numbers = {name: 100 * parts[of].to_numpy() for name, of in NUMBERS.items()}
     return pd.DataFrame({**numbers, "indicator": np.array(asked, dtype=object)[parts["outcome"]], "variable": parts["effect"]})

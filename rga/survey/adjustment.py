@@ -45,6 +45,7 @@ class Limits:
     missing: float = 0.10
 
 
+ROUNDING_ERRORS = 1e-11  # of sums over a survey, relative
 ANY = Limits(women_or_men=1, per_coefficient=0.0, category=1, missing=1.0)
 
 
@@ -93,7 +94,8 @@ def model(
     limits: Limits = Limits(),
     domain: np.ndarray | None = None,
 ) -> Model:
-    """Regress each outcome (shares: logistic; means: linear; all alike) on being a woman and on ``covariates``.
+    """Regress each outcome (shares: logistic; means: linear; all alike) on being a woman and on ``covariates``. Raises ValueError
+    where one is named twice, or a number is infinite.
 
     The base of an outcome is those who answered, women and men whose weight is not 0, in ``domain`` (boolean) where one is given; a
     number among the covariates must be known. ``left_out`` gives, by outcome's code, covariates not to be used and why.
@@ -101,15 +103,22 @@ def model(
     kinds = {type(outcome) for outcome in outcomes}
     if len(kinds) != 1:
         raise ValueError("outcomes are to be all shares or all means")
+    if twice := sorted({name for name in covariates if list(covariates).count(name) > 1}):
+        raise ValueError(f"covariates: {', '.join(twice)}: named twice")
     link = Link("logistic" if kinds == {Share} else "linear")
     names = ", ".join(quoted(name) for name in [SEX, *covariates])
     frame = sample.con.execute(f"SELECT {names} FROM {TABLE} ORDER BY {ROW}").df()
     sex, given = frame[SEX].to_numpy(), frame[list(covariates)]
     matrix = model_matrix(sex == WOMEN, given)
     values = sample.values(list(outcomes))
+    if infinite := [matrix.names[column] for column in matrix.numbers if np.isinf(matrix.x[:, column]).any()]:
+        raise ValueError(f"{', '.join(infinite)}: infinite for some respondents: leave these out")
+    endless = np.isinf(np.where(values.known, values.y, 0.0)).any(axis=0)
+    if infinite := [outcomes[int(k)].code for k in np.flatnonzero(endless)]:
+        raise ValueError(f"{', '.join(infinite)}: infinite for some respondents; make these values missing")
     here = (sample.weight != 0) & ((sex == WOMEN) | (sex == MEN)) & ~np.isnan(matrix.x).any(axis=1)
     base = values.known & (here if domain is None else here & domain)[:, None]
-    matrix = ModelMatrix(np.nan_to_num(matrix.x), matrix.names, matrix.blocks, matrix.numeric)
+    matrix = matrix.standardised(here)
     y = np.where(base, values.y, 0.0)
     counts = base.astype(np.float64).T @ matrix.x
     codes = [outcome.code for outcome in outcomes]
@@ -138,11 +147,19 @@ def results(found: Model) -> pd.DataFrame:
     rest = effect_of_being_a_woman(found.fits)
     apart = decompose(found.fits, rest, found.matrix.blocks)
     effects = {"gap": apart.gap, "adjusted_gap": rest, "composition": apart.composition} | apart.parts
-    value, z = np.concatenate([effect.value for effect in effects.values()]), [effect.z for effect in effects.values()]
-    table = found.uncertainty.table(value, z)
+    scale = np.abs(found.fits.y).max(axis=0, initial=0.0)
+    exact = [without_rounding(effect.value, effect.z, scale) for effect in effects.values()]
+    table = found.uncertainty.table(np.concatenate([value for value, _ in exact]), [z for _, z in exact])
     table.insert(0, "effect", np.repeat(np.array(list(effects), dtype=object), len(found.adjustment.fitted)))
     table.insert(1, "outcome", np.tile(np.array(found.adjustment.fitted, dtype=np.int64), len(effects)))
     return table
+
+
+def without_rounding(value: np.ndarray, z: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """K results and their influence values (respondents x K), 0 where they are no more than rounding errors of numbers of size
+    ``scale``: a composition of nothing, or the gap of an answer that everybody gave, would be tested otherwise."""
+    silent = np.abs(z).sum(axis=0) <= ROUNDING_ERRORS * scale
+    return np.where(np.abs(value) <= ROUNDING_ERRORS * scale, 0.0, value), np.where(silent, 0.0, z)
 
 
 def _taken(
@@ -221,13 +238,12 @@ def _one_sided(
     if link.family == "linear":
         return
     n, cases = base.astype(np.float64).T @ matrix.x, y.T @ matrix.x
-    numeric = [column for name in matrix.numeric for column in matrix.blocks[name]]
     for k, status in enumerate(adjustment.status):
         if status not in ("ok", "collinear"):
             continue
         size, hits = n[k] @ columns.basis[k], cases[k] @ columns.basis[k]
         alone = used[k] & ((hits == 0) | (hits == size))
-        alone[numeric] = False
+        alone[matrix.numbers] = False
         if alone.any():
             adjustment.settle(k, "separation", f"all or nobody of {', '.join(matrix.names[j] for j in np.flatnonzero(alone))}")
 

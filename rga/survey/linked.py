@@ -41,6 +41,13 @@ def linked_rounds(con: duckdb.DuckDBPyConnection, earlier: str, later: str, name
     one name in strata of one name are the same in both rounds; otherwise names are taken to agree by accident.
     """
     columns = {side: [row[0] for row in con.execute(f"DESCRIBE {quoted(side)}").fetchall()] for side in (earlier, later)}
+    for side in (earlier, later) if people else ():
+        query = f"SELECT count(panel_id), count(DISTINCT panel_id) FROM {quoted(side)} WHERE weight IS NOT NULL"
+        ((rows, distinct),) = con.execute(query).fetchall()
+        if rows > distinct:
+            raise ValueError(
+                f"{side}: {rows - distinct:,} of {rows:,} respondents have the panel_id of another: it must tell people apart"
+            )
     margins = sorted({c for side in columns.values() for c in side if c.startswith("margin_")})
     before = any(BEFORE in side for side in columns.values())
 

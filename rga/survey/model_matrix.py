@@ -7,7 +7,7 @@ make sense for an indicator (the pipeline).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -21,13 +21,32 @@ ROUNDING = 1e-14
 class ModelMatrix:
     """``x``: respondents x P, namely 1, being a woman, then for each covariate a column per category (or the number itself).
 
-    ``names`` of the columns; ``blocks``: the columns of each covariate; ``numeric``: the covariates that are numbers.
+    ``names`` of the columns; ``blocks``: the columns of each covariate; ``numeric``: the covariates that are numbers. ``units``
+    (P x P) leads from coefficients of ``x`` to those of the columns as they were given.
     """
 
     x: np.ndarray
     names: list[str]
     blocks: dict[str, np.ndarray]
     numeric: frozenset[str] = frozenset()
+    units: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+
+    @property
+    def numbers(self) -> np.ndarray:
+        """The columns that are numbers."""
+        return np.array([column for name in self.numeric for column in self.blocks[name]], dtype=np.int64)
+
+    def standardised(self, rows: np.ndarray) -> ModelMatrix:
+        """Numbers less their mean over ``rows``, by their standard deviation, 0 in other rows: squares of a year, or of an income,
+        drown what varies in it."""
+        x, units = np.where(rows[:, None], self.x, 0.0), np.eye(self.x.shape[1])
+        for column in self.numbers:
+            values = self.x[rows, column]
+            middle, spread = (values.mean(), values.std()) if len(values) else (0.0, 1.0)
+            spread = spread if spread > ROUNDING * abs(middle) else 1.0
+            x[rows, column] = (values - middle) / spread
+            units[column, column], units[INTERCEPT, column] = 1 / spread, -middle / spread
+        return replace(self, x=x, units=units)
 
 
 def model_matrix(woman: np.ndarray, covariates: pd.DataFrame) -> ModelMatrix:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from rga.survey.adjustment import ANY, Limits, Model, Outcome, model, results
+from rga.survey.adjustment import ANY, Limits, Model, Outcome, model, results, without_rounding
 from rga.survey.blas import one_blas_thread
 from rga.survey.data import Data
 from rga.survey.design import Design
@@ -69,11 +69,15 @@ def _coefficients(found: Model) -> tuple[pd.DataFrame, np.ndarray]:
     fits, sample = found.fits, found.sample
     own = np.flatnonzero(fits.used[0])
     score = fits.share * (fits.y - fits.mean) * (fits.x @ fits.basis[0])[:, own]
-    z = score @ np.linalg.inv(fits.information[0][np.ix_(own, own)])
+    value, z = fits.coefficients[0, own], score @ np.linalg.inv(fits.information[0][np.ix_(own, own)])
+    scale = np.abs(fits.y).max(axis=0, initial=0.0) if fits.link.family == "linear" else np.ones(1)
+    value, z = without_rounding(value, z, scale)
+    units = found.matrix.units[np.ix_(own, own)]
+    value, z = units @ value, z @ units.T
     one = found.uncertainty
     inside = np.repeat(one.inside, len(own), axis=1)
     covariance = sample.stages.covariance(sample.residuals(z), inside)
     several = type(one)(sample, np.repeat(one.base, len(own), axis=1))
-    table = several.table(fits.coefficients[0, own], [z], several.df + 1 - len(own))
+    table = several.table(value, [z], several.df + 1 - len(own))
     table.index = pd.Index([found.matrix.names[column] for column in own], name="term")
     return table, covariance

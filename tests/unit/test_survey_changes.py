@@ -151,3 +151,10 @@ def test_a_round_that_does_not_vary_leaves_the_other_s_degrees_of_freedom_and_tw
     assert se.tolist() == [1, 0, pytest.approx(np.sqrt(5))] and df.tolist() == [5, 14, 0]
     found = inference(np.array([1.0, 1.0, 1.0]), se, df)
     assert np.isfinite(found["p_value"][0]) and np.isnan(found["p_value"][1:]).all() and np.isnan(found["ci_low"][1:]).all()
+
+
+def test_people_of_one_panel_id_are_refused() -> None:
+    earlier, later = rounds(1)
+    earlier.loc[earlier.index[:2], "panel_id"] = "twice"
+    with duckdb.connect() as con, pytest.raises(ValueError, match="have the panel_id of another"):
+        stacked(con, [earlier, later])

@@ -220,3 +220,38 @@ def test_one_bad_outcome_does_not_disturb_the_others() -> None:
     adjusted = every[every["effect"] == "adjusted_gap"]
     assert list(adjusted["outcome"]) == [1, 2] and adjusted["value"].iloc[0] == pytest.approx(alone["value"], rel=1e-10)
     assert np.isfinite(benjamini_hochberg(adjusted["p_value"].to_numpy())).all()
+
+
+@pytest.mark.parametrize("offset", [1e6, 1e9])
+def test_numbers_far_from_zero_are_adjusted_for_as_those_around_it(offset: float) -> None:
+    frame = respondents()
+    frame["near"] = np.random.default_rng(3).normal(0, 1, len(frame)).round(6) + 0.7 * (frame.sex == "F")
+    frame["far"] = frame["near"] + offset
+    near, far = (fitted(frame, covariates=[name, "education"]) for name in ("near", "far"))
+    assert far.status == "ok"
+    pd.testing.assert_frame_equal(far.gaps.rename(index={"far": "near"}), near.gaps, rtol=1e-6)
+    terms = ["woman", "near"]
+    slopes = far.coefficients.rename(index={"far": "near"}).loc[terms]
+    pd.testing.assert_frame_equal(slopes, near.coefficients.loc[terms], rtol=1e-6)
+    assert far.coefficients.loc["(intercept)", "value"] == pytest.approx(
+        near.coefficients.loc["(intercept)", "value"] - offset * near.coefficients.loc["near", "value"], rel=1e-6
+    )
+
+
+def test_what_is_nothing_is_not_tested() -> None:
+    composition = fitted(respondents(), covariates=[]).gaps.loc["composition"]
+    assert composition["value"] == composition["se"] == 0 and np.isnan(composition["p_value"])
+    same = regress(respondents().assign(hours=0.1), Design(psu="psu"), Mean("hours", "", "hours"), ["education"])
+    assert (same.gaps["value"] == 0).all() and same.gaps["p_value"].isna().all()
+    assert same.coefficients.loc["woman", "value"] == 0 and same.coefficients["p_value"].isna().all()
+
+
+def test_infinite_numbers_and_covariates_named_twice_are_refused() -> None:
+    frame = respondents()
+    with pytest.raises(ValueError, match="education: named twice"):
+        fitted(frame, covariates=["education", "age", "education"])
+    frame.loc[3, ["children", "hours"]] = np.inf
+    with pytest.raises(ValueError, match="children: infinite"):
+        fitted(frame)
+    with pytest.raises(ValueError, match="hours: infinite"):
+        regress(frame, Design(psu="psu"), Mean("hours", "", "hours"), ["education"])
