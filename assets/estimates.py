@@ -186,7 +186,7 @@ def stage_tables(root: DataRoot, staging: Staging, survey_ids: list[str]) -> Non
 
 def _metadata(staging: Staging, table: Table, computed: list[str]) -> dict[str, Any]:
     frame = staging.read(table.name, sorted(staging.manifest()), ["survey_id", "obs_status", "reason"])
-    first = staging.read(table.name, frame["survey_id"].head(1).tolist())
+    first = staging.read(table.name, frame["survey_id"].head(1).tolist()) if len(frame) else frame
     if table.name != "furthest_behind" and len(first):
         first = first[first["breakdown"] == first["breakdown"].iloc[0]]
     facts = of_table(table, len(frame), first) | {"computed": computed}
