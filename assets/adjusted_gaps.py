@@ -120,7 +120,7 @@ def _adjusted(found: Model, asked: list[str], effects: pd.DataFrame) -> pd.DataF
             "reason": pd.Series([text or None for text in said.reason], dtype="string"),
             **shown, "df": pd.arrays.IntegerArray(df, ~fitted),
             "obs_status": np.where(hidden, "Q", status),
-            "p_adjusted": np.nan,
+            "p_adjusted": np.nan,  # of what is shown: `adjusted_as_published`
             "conf_status": "F",
         }
     )  # fmt: skip

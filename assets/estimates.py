@@ -184,12 +184,12 @@ def stage_tables(root: DataRoot, staging: Staging, survey_ids: list[str]) -> Non
             staging.write(of_survey.get(key, frame.iloc[:0]), staging.table(name, key))
 
 
-def _metadata(staging: Staging, table: Table, computed: list[str]) -> dict[str, Any]:
-    frame = staging.read(table.name, sorted(staging.manifest()), ["survey_id", "obs_status", "reason"])
-    first = staging.read(table.name, frame["survey_id"].head(1).tolist()) if len(frame) else frame
-    if table.name != "furthest_behind" and len(first):
+def _metadata(staging: Staging, schema: Table, computed: list[str]) -> dict[str, Any]:
+    frame = staging.read(schema.name, sorted(staging.manifest()), ["survey_id", "obs_status", "reason"])
+    first = staging.read(schema.name, frame["survey_id"].head(1).tolist()) if len(frame) else frame
+    if schema.name != "furthest_behind" and len(first):
         first = first[first["breakdown"] == first["breakdown"].iloc[0]]
-    facts = of_table(table, len(frame), first) | {"computed": computed}
+    facts = of_table(schema, len(frame), first) | {"computed": computed}
     if frame.empty:
         return facts
     if "reason" in frame:

@@ -20,10 +20,9 @@ SHOWN = 12
 def of_table(table: Table, rows: int, first: pd.DataFrame) -> dict[str, Any]:
     """How many ``rows`` a published table has, what its columns are, and its ``first`` rows; where it has none, only that."""
     facts: dict[str, Any] = {"dagster/row_count": rows}
-    if first.empty:
+    if not rows:
         return facts
-    comments = {column.name: column.comment for column in table.columns}
-    return facts | {"dagster/column_schema": column_schema(first, comments), "preview": preview(first)}
+    return facts | {"dagster/column_schema": column_schema(first, table.comments), "preview": preview(first)}
 
 
 def column_schema(frame: pd.DataFrame, comments: Mapping[str, str]) -> dg.TableSchema:

@@ -50,7 +50,7 @@ def published(
     verdicts = judged(estimates, rules)
     protection = protected(estimates, verdicts["obs_status"].to_numpy() == "Q", catalogue, rules)
     told = singled_out(verdicts["nchs_rule"].to_numpy(), estimates["n"].to_numpy(), rules.nchs, rules.disclosure.possible_values)
-    verdicts = _with_protection(verdicts, protection, told & (verdicts["obs_status"].to_numpy() == "Q"))
+    verdicts = _with_protection(verdicts, protection, told)
     women, men = _sides(estimates, gaps)
     shown = _estimates(estimates, verdicts)
     differences = _gaps(gaps, shown, women, men)
@@ -267,7 +267,9 @@ def adjusted_as_published(
     adjusted["rounded_to"] = np.where(inexact, step, np.nan)
     adjusted.loc[adjusted["status"] == "separation", "reason"] = "all or nobody of some category: a regression has no estimate"
     adjusted.loc[hidden, "conf_status"] = shown["conf_status"].fillna("F").to_numpy()[hidden]
-    adjusted = _without(adjusted, hidden, "the gap is not shown: " + shown["reason"].fillna("no gap").astype(str).to_numpy())
+    why = "the gap is not shown: " + shown["reason"].fillna("no gap").astype(str).to_numpy()
+    why[np.isinf(step)] = "of one or two covariates, and publication_rules.yaml has no step to round it to"
+    adjusted = _without(adjusted, hidden, why)
     return adjusted, _parts_of(parts, adjusted[~(hidden | inexact)])
 
 

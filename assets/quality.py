@@ -125,7 +125,7 @@ def data_quality_table(workspace: Workspace) -> Iterator[dg.MaterializeResult | 
     yield dg.MaterializeResult(
         metadata={
             "dagster/row_count": len(frame),
-            "dagster/column_schema": column_schema(frame, {column.name: column.comment for column in DATA_QUALITY.columns}),
+            "dagster/column_schema": column_schema(frame, DATA_QUALITY.comments),
             "findings": preview(counts, len(counts)),
         }
     )

@@ -60,8 +60,7 @@ def show_release(release_id: str, warehouse: Path | None) -> None:
     """What one release holds."""
     from rga.warehouse import release
 
-    folder = warehouse_of(warehouse)
-    _require_release(folder, release_id)
+    folder = _holding(warehouse, release_id)
     for name, value in release.release_facts(folder, release_id).items():
         click.echo(f"{name:<14} {value}")
     click.echo(f"{'path':<14} {release.release_path(folder, release_id)}")
@@ -78,9 +77,7 @@ def diff(older: str, newer: str, warehouse: Path | None) -> None:
     from rga.warehouse import release, release_diff
     from rga.warehouse.disclosure_audit import given_away
 
-    folder = warehouse_of(warehouse)
-    for release_id in (older, newer):
-        _require_release(folder, release_id)
+    folder = _holding(warehouse, older, newer)
     one, other = (release.release_path(folder, release_id) for release_id in (older, newer))
     report.difference(release_diff.table_differences(one, other), release_diff.reasons(one, other), *given_away(one, other))
 
@@ -93,8 +90,7 @@ def remove(release_id: str, warehouse: Path | None) -> None:
     from rga.warehouse import release
     from rga.warehouse.staging import Staging
 
-    folder = warehouse_of(warehouse)
-    _require_release(folder, release_id)
+    folder = _holding(warehouse, release_id)
     with Staging(folder).lock():
         release.remove(folder, release_id)
     click.echo(f"Release {release_id} is gone from {folder}; copies of it elsewhere are not.")
@@ -108,8 +104,7 @@ def rollback(release_id: str, warehouse: Path | None) -> None:
     from rga.warehouse import release
     from rga.warehouse.staging import Staging
 
-    folder = warehouse_of(warehouse)
-    _require_release(folder, release_id)
+    folder = _holding(warehouse, release_id)
     with Staging(folder).lock():
         release.switch(folder, release_id)
     click.echo(f"{folder / 'rga.duckdb'} is release {release_id}, until the next build publishes another.")
@@ -177,10 +172,14 @@ def microdata(
     sys.exit(DONE if not failed else SOME_FAILED if failed < len(keys) else NOTHING_DONE)
 
 
-def _require_release(folder: Path, release_id: str) -> None:
+def _holding(given: Path | None, *release_ids: str) -> Path:
+    """The warehouse, which has these releases; ends with exit code 2 where it lacks one."""
     from rga.warehouse import release
 
+    folder = warehouse_of(given)
     known = release.list_releases(folder)
-    if release_id not in known:
-        near = get_close_matches(release_id, known, n=3) or known[-3:]
-        fail(f"There is no release {release_id} in {folder}. There are: {', '.join(near) or 'none'}")
+    for release_id in release_ids:
+        if release_id not in known:
+            near = get_close_matches(release_id, known, n=3) or known[-3:]
+            fail(f"There is no release {release_id} in {folder}. There are: {', '.join(near) or 'none'}")
+    return folder

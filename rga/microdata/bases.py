@@ -54,20 +54,19 @@ def _counting_a_base(indicators: Mapping[str, Expressions]) -> list[Problem]:
 def _of_answers(
     indicators: Mapping[str, Expressions], reads: Mapping[str, tuple[set[str], set[str]]], codes: Mapping[str, Collection[str]]
 ) -> list[Problem]:
+    pairs: dict[tuple[str, str, str], list[tuple[str, str]]] = {}  # of a base and an indicator, by their expressions
+    for code, item in indicators.items():
+        for other, base in indicators.items():
+            if base.universe != item.universe and reads[code][1] & reads[other][0]:
+                pairs.setdefault((item.universe, item.numerator, base.universe), []).append((other, code))
     told: dict[str, list[str]] = {}  # by the indicator whose base tells, whose counts it tells
-    with duckdb.connect() as connection:
-        seen: dict[tuple[str, str, str], bool] = {}
-        for code, item in indicators.items():
-            for other, base in indicators.items():
-                columns = sorted({*reads[code][0], *reads[code][1], *reads[other][0]})
-                size = math.prod(len(codes[name]) + 1 if codes[name] else MOST + 1 for name in columns)
-                if other == code or size > MOST or not reads[code][1] & reads[other][0]:
-                    continue
-                key = (item.universe, item.numerator, base.universe)
-                if key not in seen:
-                    seen[key] = _tells(connection, *key, {name: codes[name] for name in columns})
-                if seen[key]:
-                    told.setdefault(other, []).append(f"`{code}`")
+    for key, found in pairs.items():
+        other, code = found[0]
+        columns = {name: codes[name] for name in sorted({*reads[code][0], *reads[code][1], *reads[other][0]})}
+        size = math.prod(len(given) + 1 if given else MOST + 1 for given in columns.values())
+        if size <= MOST and _tells(*key, columns):
+            for other, code in found:
+                told.setdefault(other, []).append(f"`{code}`")
     return [
         Problem(
             f"makes its base of an answer that {', '.join(counted)} counts: the n of both bound how many gave it",
@@ -78,15 +77,15 @@ def _of_answers(
     ]
 
 
-def _tells(
-    connection: duckdb.DuckDBPyConnection, universe: str, numerator: str, base: str, columns: Mapping[str, Collection[str]]
-) -> bool:
+def _tells(universe: str, numerator: str, base: str, columns: Mapping[str, Collection[str]]) -> bool:
     """Whether, of those who ``universe`` is of and whose answer to ``numerator`` is known, the members of ``base`` all count, or
     none does, or all others count. (That none of the others counts is plain where more people are asked than it can be true of.)"""
     values = {name: ", ".join(f"('{code}')" for code in given) for name, given in columns.items()}  # codes and names are words
     answers = ", ".join(f"(VALUES {listed}, (NULL)) AS t{k}({name})" for k, (name, listed) in enumerate(values.items()))
-    inside, inside_counted, outside, outside_counted = connection.execute(f"""
+    query = f"""
         SELECT count(*) FILTER (b), count(*) FILTER (b AND counts), count(*) FILTER (NOT b), count(*) FILTER (NOT b AND counts)
         FROM (SELECT coalesce({base}, FALSE) AS b, ({numerator}) AS counts FROM {answers} WHERE ({universe}))
-        WHERE counts IS NOT NULL""").fetchall()[0]
+        WHERE counts IS NOT NULL"""
+    with duckdb.connect() as connection:
+        ((inside, inside_counted, outside, outside_counted),) = connection.execute(query).fetchall()
     return bool(inside and outside and (inside_counted in (0, inside) or outside_counted == outside))

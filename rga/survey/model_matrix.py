@@ -7,7 +7,7 @@ make sense for an indicator (the pipeline).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -28,8 +28,8 @@ class ModelMatrix:
     x: np.ndarray
     names: list[str]
     blocks: dict[str, np.ndarray]
-    numeric: frozenset[str] = frozenset()
-    units: np.ndarray = field(default_factory=lambda: np.zeros((0, 0)))
+    numeric: frozenset[str]
+    units: np.ndarray
 
     @property
     def numbers(self) -> np.ndarray:
@@ -66,7 +66,7 @@ def model_matrix(woman: np.ndarray, covariates: pd.DataFrame) -> ModelMatrix:
         blocks[str(name)] = np.arange(len(names), len(names) + len(found))
         columns += coded
         names += found
-    return ModelMatrix(np.column_stack(columns), names, blocks, frozenset(numeric))
+    return ModelMatrix(np.column_stack(columns), names, blocks, frozenset(numeric), np.eye(len(names)))
 
 
 @dataclass(frozen=True)

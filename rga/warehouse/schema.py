@@ -32,6 +32,11 @@ class Table:
     def names(self) -> list[str]:
         return [column.name for column in self.columns]
 
+    @property
+    def comments(self) -> dict[str, str]:
+        """What each column is."""
+        return {column.name: column.comment for column in self.columns}
+
     def ddl(self) -> list[str]:
         """CREATE TABLE, without its key; then a COMMENT for the table and for each column."""
         parts = [

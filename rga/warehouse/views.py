@@ -6,7 +6,7 @@ Belongs here: which there are, and what their columns mean. Not here: their SQL 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import duckdb
 
@@ -57,10 +57,6 @@ def columns_of(connection: duckdb.DuckDBPyConnection, view: View, schema: Sequen
     """Name, type and comment of each column of a view or macro that ``connection`` has."""
     arguments = f"({', '.join(['NULL'] * len(view.parameters))})" if view.parameters else ""
     found = connection.execute(f"DESCRIBE FROM {view.name}{arguments}").fetchall()
-    comments = _comments(view, schema)
+    inherited = next((table.comments for table in schema if table.name == view.of), {})
+    comments = {**inherited, **ABOUT, **view.about}
     return [(name, "ENUM" if kind.startswith("ENUM") else kind, comments.get(name, "")) for name, kind, *_ in found]
-
-
-def _comments(view: View, schema: Sequence[Table]) -> Mapping[str, str]:
-    inherited = {column.name: column.comment for table in schema if table.name == view.of for column in table.columns}
-    return {**inherited, **ABOUT, **view.about}

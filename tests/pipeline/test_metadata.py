@@ -12,7 +12,7 @@ import pytest
 from assets.metadata import of_table, preview
 from assets.workspace import Paths
 from pipelines.instance import open_instance
-from rga.warehouse.tables import tables
+from rga.warehouse.tables import table
 from tests.pipeline.place import Place
 
 SHOWN = [
@@ -31,7 +31,7 @@ def _latest(place: Place, asset: str) -> dict[str, dg.MetadataValue]:
 @pytest.mark.parametrize("name", SHOWN)
 def test_every_column_of_a_published_table_is_described_where_its_asset_is_looked_at(built: Place, name: str) -> None:
     schema = _latest(built, name)["dagster/column_schema"].value
-    comments = {c.name: c.comment for t in tables(_dimensions(built.paths)) if t.name == name for c in t.columns}
+    comments = table(name, _dimensions(built.paths)).comments
     published = [column for column in schema.columns if column.name in comments]
     assert published and {c.name: c.description for c in published} == {c.name: comments[c.name] for c in published}
     assert len(published) >= len(schema.columns) - 2, "two columns at most are there for later steps only"
@@ -62,8 +62,13 @@ def test_answers_of_respondents_are_described_by_the_catalogues_labels_and_never
 
 
 def test_of_a_table_without_rows_only_their_number_is_told() -> None:
-    table = next(t for t in tables(["sex"]) if t.name == "changes")
-    assert of_table(table, 0, pd.DataFrame()) == {"dagster/row_count": 0}
+    assert of_table(table("changes", ["sex"]), 0, pd.DataFrame()) == {"dagster/row_count": 0}
+
+
+def test_where_no_row_is_worth_showing_the_columns_are_described_all_the_same() -> None:
+    found = of_table(table("changes", ["sex"]), 5, pd.DataFrame(columns=["country", "change"]))
+    assert [column.name for column in found["dagster/column_schema"].columns] == ["country", "change"]
+    assert found["preview"].value.records == []
 
 
 def _dimensions(paths: Paths) -> list[str]:

@@ -15,6 +15,10 @@ from rga.survey.disclosure import two_digits
 from rga.survey.reliability import nchs, singled_out
 from tests.pipeline.place import SURVEYS, Place
 
+GAP = pd.DataFrame({
+    "survey_id": ["2020-r1_AAA"], "indicator": ["I"], "breakdown": ["sex"], "category": ["_T"], "gap": [7.1234],
+    "rounded_to": [np.nan], "obs_status": ["A"], "conf_status": ["F"], "reason": ["none"],
+})  # fmt: skip
 EDGE = 260  # respondents, of whom 10 alone are too many for a narrow interval and too few for their share
 
 
@@ -106,12 +110,8 @@ def adjusted(adjusted_for: str, status: str = "ok") -> pd.DataFrame:
 def test_an_adjusted_gap_of_one_or_two_covariates_is_rounded(
     adjusted_for: str, step: float | None, rules: PublicationRules
 ) -> None:
-    gaps = pd.DataFrame({
-        "survey_id": ["2020-r1_AAA"], "indicator": ["I"], "breakdown": ["sex"], "category": ["_T"], "gap": [7.1234],
-        "rounded_to": [np.nan], "obs_status": ["A"], "conf_status": ["F"], "reason": ["none"],
-    })  # fmt: skip
     parts = pd.DataFrame({"survey_id": ["2020-r1_AAA"], "indicator": ["I"], "variable": ["residence"], "composition": [1.6913]})
-    found, left = adjusted_as_published(adjusted(adjusted_for), parts, gaps, rules.disclosure)
+    found, left = adjusted_as_published(adjusted(adjusted_for), parts, GAP, rules.disclosure)
     row = found.iloc[0]
     if step is None:
         assert row["adjusted_gap"] == 5.4321 and np.isnan(row["rounded_to"]) and len(left) == 1
@@ -120,6 +120,13 @@ def test_an_adjusted_gap_of_one_or_two_covariates_is_rounded(
             "four of 600 women are two thirds of a point"
         )
         assert row["gap"] == 7.1234 and row["composition"] == pytest.approx(2.1234) and row["se"] == 3.0
+
+
+def test_an_adjusted_gap_that_cannot_be_rounded_is_hidden_and_says_why(rules: PublicationRules) -> None:
+    without_steps = rules.disclosure.model_copy(update={"round_to": []})
+    found, _ = adjusted_as_published(adjusted("residence"), pd.DataFrame(), GAP, without_steps)
+    row = found.iloc[0]
+    assert row["obs_status"] == "Q" and np.isnan(row["adjusted_gap"]) and "has no step to round it to" in row["reason"]
 
 
 def test_which_category_all_or_nobody_has_an_outcome_in_is_not_said(whole_build: Place) -> None:
