@@ -88,7 +88,19 @@ def change_rows(
         [(code, breakdown, verdict.status, verdict.reason) for (code, breakdown), verdict in refused.items()],
         columns=["indicator", "breakdown", "comparability", "reason"],
     ).assign(measure=LEVEL, statistic="share", category=TOTAL, sample=sample, **dict.fromkeys(dimensions, TOTAL))
-    columns = [*keys, *NUMBERS, "df", "n_earlier", "n_later", "sample", "overlap", "comparability", "reason", "rounded_to", *STATUSES]
+    columns = [
+        *keys,
+        *NUMBERS,
+        "df",
+        "n_earlier",
+        "n_later",
+        "sample",
+        "overlap",
+        "comparability",
+        "reason",
+        "rounded_to",
+        *STATUSES,
+    ]
     frame = pd.concat([table, reasons]) if len(reasons) else table
     frame = frame.reindex(columns=columns).reset_index(drop=True)
     texts = dict.fromkeys([*keys, "sample", "comparability", "reason", *STATUSES], "string")
@@ -147,8 +159,8 @@ def _at_bounds(rows: pd.DataFrame, independent: np.ndarray) -> np.ndarray:
 
 
 def _as_rounded(rows: pd.DataFrame) -> np.ndarray:
-    """Standard errors of linked rounds, to two digits and with the error of the rounding in them (of a gap, that of both its shares):
-    the exact one would tell, with the shares, how many said yes in both rounds."""
+    """Standard errors of linked rounds, to two digits and with the error of the rounding in them (of a gap, that of both its
+    shares): the exact one would tell, with the shares, how many said yes in both rounds."""
     of_gap = np.sqrt(1 + (rows["measure"] == GAP).to_numpy())
     steps = [of_gap * np.fmax(rows[f"rounded_to_{side}"], rows[f"precision_{side}"]) for side in ("earlier", "later")]
     return to_digits(with_rounding(rows["se"].to_numpy(dtype=np.float64), *steps))

@@ -109,7 +109,9 @@ def test_every_gap_equals_r(reference: dict, results: dict) -> None:
             assert float(ours["se"]) == pytest.approx(row["se"], rel=1e-9, abs=0)
 
 
-def test_the_release_prints_these_numbers_in_per_cent_within_a_tenth_of_their_errors(reference: dict, data_root: Path, tmp_path: Path) -> None:
+def test_the_release_prints_these_numbers_in_per_cent_within_a_tenth_of_their_errors(
+    reference: dict, data_root: Path, tmp_path: Path
+) -> None:
     outcome = build(paths(data_root, tmp_path))
     assert outcome.count("built") == 10 and outcome.error is None
     with duckdb.connect(str(tmp_path / "rga.duckdb"), read_only=True) as connection:
