@@ -24,6 +24,7 @@ from pipelines.cli_options import (
     raw_data_option,
     survey_ids,
     survey_option,
+    warehouse_of,
     warehouse_option,
 )
 from pipelines.cli_releases import export, releases_group
@@ -199,11 +200,10 @@ def simulate(raw_data: Path | None, target: Path | None) -> None:
 @debug_option
 def ui(raw_data: Path | None, warehouse: Path | None, port: int, origins: tuple[str, ...], debug: bool) -> None:
     """Serve the Dagster UI of a warehouse on 127.0.0.1, to whoever opens the link that is printed."""
-    from pipelines.resources import paths
     from pipelines.ui import serve
 
-    if code := serve(paths(raw_data, warehouse), port, origins):
-        fail(f"The UI's server ended by itself, with code {code}; the lines above say why.")
+    if serve(raw_data_of(raw_data), warehouse_of(warehouse), port, origins):
+        sys.exit(NOTHING_DONE)
 
 
 main.add_command(releases_group)

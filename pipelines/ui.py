@@ -1,7 +1,7 @@
 """The Dagster UI of one warehouse: what `rga ui` does.
 
-Belongs here: getting Dagster's instance ready, the port, starting the server and ending it with all it started. Not here: what is
-started (``ui_server``), or who is let in (``guard``).
+Belongs here: the port, the environment, starting the server and ending it with all it started. Not here: what is started
+(``ui_server``), or who is let in (``guard``). Dagster is not loaded, so that this process is gone as soon as it is asked to go.
 """
 
 from __future__ import annotations
@@ -19,11 +19,8 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from assets.workspace import Paths
+from pipelines.cli_options import REPOSITORY
 from pipelines.guard import origin_of
-from pipelines.instance import close_killed_runs, open_instance
-from pipelines.partitions import register
-from pipelines.resources import REPOSITORY
 from rga.errors import InputError, Problem
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -31,37 +28,28 @@ PATIENCE = 3  # seconds between asking the server to end and killing what is lef
 LOOPBACK = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
 
 
-def serve(paths: Paths, port: int, origins: Sequence[str] = ()) -> int:
-    """Serve Dagster's UI on ``port`` of this machine until a signal ends it; the exit code.
+def serve(raw_data: Path, warehouse: Path, port: int, origins: Sequence[str] = ()) -> int:
+    """Serve Dagster's UI on ``port`` of this machine until it ends by itself; its exit code. A signal ends both.
 
-    Every survey folder is registered, so that the first click works. The UI answers to 127.0.0.1 and localhost with the port, and
-    to ``origins`` besides, such as that of a proxy in front. Raises InputError where the data root is none, the port is taken,
-    or an origin is none.
+    The UI answers to 127.0.0.1 and localhost with the port, and to ``origins`` besides, such as that of a proxy in front. Raises
+    InputError where the port is taken or an origin is none.
     """
-    root = paths.data_root()
     known = [origin_of(origin) for origin in origins]
     listening = _listen(port)
     port = listening[0].getsockname()[1]
     known += [origin_of(f"http://{host}:{port}") for host in ("127.0.0.1", "localhost")]
-    with open_instance(Path(paths.warehouse)) as instance:
-        register(instance, root)
-        try:
-            with paths.staging().lock():
-                close_killed_runs(instance, of_anyone=True)
-        except InputError:
-            pass  # a build is at work: its run is alive
     with tempfile.TemporaryDirectory(prefix="rga-ui-", ignore_cleanup_errors=True) as private:
         environment = os.environ | {
             "DAGSTER_HOME": str(REPOSITORY),
-            "RGA_DAGSTER_STATE": str(Path(paths.warehouse) / "dagster"),
-            "RGA_RAW_DATA": paths.raw_data,
-            "RGA_WAREHOUSE": paths.warehouse,
+            "RGA_DAGSTER_STATE": str(warehouse / "dagster"),
+            "RGA_RAW_DATA": str(raw_data),
+            "RGA_WAREHOUSE": str(warehouse),
             "DAGSTER_DISABLE_TELEMETRY": "1",
             "PYTHONWARNINGS": "ignore::UserWarning",
             "TMPDIR": private,  # sockets between Dagster's processes: only their owner may enter this folder
         }
-        sockets = [str(one.fileno()) for one in listening]
-        return _run([sys.executable, "-m", "pipelines.ui_server", ",".join(sockets), *known], environment, listening)
+        handles = ",".join(str(one.fileno()) for one in listening)
+        return _run([sys.executable, "-m", "pipelines.ui_server", handles, *known], environment, listening)
 
 
 def _listen(port: int) -> list[socket.socket]:
@@ -95,7 +83,8 @@ def _run(command: list[str], environment: dict[str, str], listening: list[socket
         raise SystemExit(128 + number)
 
     for number in SIGNALS:
-        signal.signal(number, end)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup
+            signal.signal(number, end)
     handles = [one.fileno() for one in listening]
     server = subprocess.Popen(
         command, env=environment, stdin=subprocess.PIPE, start_new_session=True, cwd=REPOSITORY, pass_fds=handles
@@ -114,3 +103,9 @@ def _run(command: list[str], environment: dict[str, str], listening: list[socket
     finally:
         with suppress(ProcessLookupError):
             os.killpg(server.pid, signal.SIGKILL)
+
+
+def end_with_parent() -> None:
+    """For a thread of what `_run` starts: stdin ends when the process does that started it, and the group is killed."""
+    sys.stdin.buffer.read()
+    os.killpg(os.getpgrp(), signal.SIGKILL)

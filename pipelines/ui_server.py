@@ -7,7 +7,6 @@ which starts this module in a process group of its own); who is let in (``guard`
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -27,8 +26,14 @@ from dagster._utils.log import configure_loggers
 from dagster_webserver.app import create_app_from_workspace_process_context
 from dagster_webserver.version import __version__
 
+from assets.workspace import Paths
+from pipelines.cli_options import fail
 from pipelines.guard import Guard
-from pipelines.resources import REPOSITORY
+from pipelines.instance import close_killed_runs, open_instance
+from pipelines.partitions import register
+from pipelines.resources import REPOSITORY, paths
+from pipelines.ui import end_with_parent
+from rga.errors import InputError
 
 POLL = 2000  # milliseconds between two looks of a page at what changed
 LOG_LEVEL = "warning"  # what a person has to know stands in the UI; the link is not to drown
@@ -36,10 +41,14 @@ LOG_LEVEL = "warning"  # what a person has to know stands in the UI; the link is
 
 def main(handles: str, *origins: str) -> None:
     """Serve on the listening sockets ``handles``, numbers with commas between, for pages of ``origins``."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    threading.Thread(target=end_with_parent, daemon=True).start()
     os.environ["DAGSTER_IS_DEV_CLI"] = "1"  # an error in our code is logged once, where it happens
     configure_loggers(log_level=LOG_LEVEL.upper())
     setup_interrupt_handlers()
+    try:
+        _prepare(paths())
+    except InputError as error:
+        fail(f"Nothing was done:\n{error}")
     with suppress(KeyboardInterrupt), ExitStack() as stack:
         instance = stack.enter_context(DagsterInstance.get())
         instance.optimize_for_webserver(statement_timeout=15_000, pool_recycle=3600, max_overflow=20)
@@ -64,6 +73,21 @@ def main(handles: str, *origins: str) -> None:
             sys.exit(f"Dagster's daemon, which runs sensors and schedules, ended with code {daemon.returncode}.")
 
 
+def _prepare(where: Paths) -> None:
+    """Register every survey folder, so that the first click works, and close runs that nobody works on any more.
+
+    Raises InputError where the data root is none.
+    """
+    root = where.data_root()
+    with open_instance(Path(where.warehouse)) as instance:
+        register(instance, root)
+        try:
+            with where.staging().lock():
+                close_killed_runs(instance, of_anyone=True)
+        except InputError:
+            pass  # a build is at work: its run is alive
+
+
 class _Server(uvicorn.Server):
     """Announces the guard's link once it answers. Headers that a proxy may set are not believed; addresses are not logged."""
 
@@ -85,12 +109,6 @@ def _end_with_daemon(server: _Server, daemon: subprocess.Popen[bytes]) -> None:
 
 def _print_link(link: str) -> None:
     print(f"Open the Dagster UI with this link, which works once:\n\n    {link}\n", flush=True)
-
-
-def _end_with_parent() -> None:
-    """Stdin ends when the process does that started this one: then nothing of this group is wanted any more."""
-    sys.stdin.buffer.read()
-    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 if __name__ == "__main__":
