@@ -202,5 +202,5 @@ async def _answer(
         (b"referrer-policy", b"no-referrer"),
         (b"content-security-policy", b"default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'"),
     ]
-    await send({"type": "http.response.start", "status": status, "headers": [*own, *HEADERS, *headers]})
+    await send({"type": "http.response.start", "status": status, "headers": [*own, *headers]})
     await send({"type": "http.response.body", "body": PAGE.format(title=title, text=text, head=head).encode()})
