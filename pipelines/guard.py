@@ -30,8 +30,8 @@ HEADERS = [
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>{head}</head>
 <body style="font: 16px/1.5 sans-serif; max-width: 40em; margin: 4em auto"><h1>{title}</h1><p>{text}</p></body></html>
 """
-LOCKED = """Open the link that was printed where this server was started. It opens once; the server then prints another one.
-If this browser has been let in before, <a href="">load this page again</a>."""
+LOCKED = """Open the newest link that was printed where this server was started. Each works once; then another is printed.
+If this browser has been let in before, <a href="{again}">go on from here</a>."""
 
 
 class Refused(Exception):
@@ -106,10 +106,10 @@ class Guard:
             self._check_session(scope)
             _check_method(scope)
         except Refused as refused:
-            await _answer(send, 403, "Refused", f'{refused}. <a href="">Load this page again</a>.')
+            await _answer(send, 403, "Refused", f'{refused}. If you came by a link, <a href="">go on from here</a>.')
             return
         except Unknown:
-            await _answer(send, 401, "Not open in this browser", LOCKED)
+            await _answer(send, 401, "Not open in this browser", LOCKED.format(again=""))
             return
 
         async def guarded(message: Message) -> None:
@@ -146,7 +146,7 @@ class Guard:
         """Give the cookie for the key. By a page of our own, since from elsewhere a strict cookie does not follow a redirection."""
         given = dict(parse_qsl(scope["query_string"].decode("latin-1"))).get("key", "")
         if not _same(given, self._key):
-            await _answer(send, 401, "This link is used up, or none of this server's", LOCKED)
+            await _answer(send, 401, "This link has been used", LOCKED.format(again="/"))
             return
         secure = f"http://{self._check_host(scope)}" not in self._origins
         cookie = f"{self._cookie}={self._session}; Path=/; HttpOnly; SameSite=Strict" + ("; Secure" if secure else "")

@@ -109,6 +109,14 @@ def test_without_the_link_nothing_is_shown_and_the_link_works_once(server: Serve
     assert cookie["httpOnly"] and cookie["sameSite"] == "Strict" and cookie["path"] == "/"
     assert cookie["name"].endswith(server.address.rpartition(":")[2])
     assert "key=" not in page.evaluate("document.referrer")
+    listen = "new Promise(done => { const s = new WebSocket('/graphql', 'graphql-ws'); s.onopen = s.onerror = e => done(e.type); })"
+    assert page.evaluate(listen) == "open"
+    with attackers_page() as port:  # whoever is led here by a page of another origin goes on with one click
+        page.goto(f"http://{EVIL}:{port}")
+        page.evaluate("at => { document.body.innerHTML = `<a href='${at}'>deep</a>` }", f"{server.address}/runs")
+        page.get_by_text("deep").click()
+        page.get_by_text("go on from here").click()
+        page.get_by_text("Launched by").first.wait_for()
     stranger.close()
 
 
