@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -55,20 +55,23 @@ def serve(raw_data: Path, warehouse: Path, port: int, origins: Sequence[str] = (
 def _listen(port: int) -> list[socket.socket]:
     """Sockets on both loopback addresses, for browsers try either for localhost, and nobody else is to answer there."""
     sockets: list[socket.socket] = []
-    for family, address in LOOPBACK:
-        try:
-            one = socket.socket(family, socket.SOCK_STREAM)
-            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            one.bind((address, sockets[0].getsockname()[1] if sockets else port))
-        except OverflowError as error:
-            raise InputError(Problem(f"there is no port {port}", "name one from 1 to 65535 with --port")) from error
-        except OSError as error:
-            if family == socket.AF_INET6 and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
-                continue  # a machine without IPv6
-            what = f"port {port} of {address} cannot be used: {os.strerror(error.errno or 0)}"
-            raise InputError(Problem(what, "end what uses it, or name another one with --port")) from error
-        one.listen(128)
-        sockets.append(one)
+    with ExitStack() as opened:
+        for family, address in LOOPBACK:
+            port = sockets[0].getsockname()[1] if sockets else port  # for 0, the one that was free
+            try:
+                one = opened.enter_context(socket.socket(family, socket.SOCK_STREAM))
+                one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                one.bind((address, port))
+                one.listen(128)
+            except OverflowError as error:
+                raise InputError(Problem(f"there is no port {port}", "name one from 1 to 65535 with --port")) from error
+            except OSError as error:
+                if family == socket.AF_INET6 and error.errno in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT):
+                    continue  # a machine without IPv6
+                what = f"port {port} of {address} cannot be used: {os.strerror(error.errno or 0)}"
+                raise InputError(Problem(what, "end what uses it, or name another one with --port")) from error
+            sockets.append(one)
+        opened.pop_all()
     return sockets
 
 

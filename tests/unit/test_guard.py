@@ -35,6 +35,7 @@ class Visitor:
     async def _everything(self, scope: Any, receive: Any, send: Any) -> None:
         self.reached.append(f"{scope.get('method', scope['type'])} {scope['path']}")
         if scope["type"] == "websocket":
+            await receive()
             await send({"type": "websocket.accept"})
             return
         await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -339,3 +340,33 @@ def test_on_the_wire_only_the_one_host_header_counts(
     status = int((re.match(r"HTTP/1\.1 (\d+)", answer) or [0, 0])[1])
     assert bool(visitor.reached) is reached and ("secret" in answer) is reached
     assert status == 200 if reached else status in (0, 400, 403)
+
+
+@pytest.mark.parametrize(
+    "headers, opened",
+    [
+        (["Host: 127.0.0.1:3000", f"Origin: {HERE}"], True),
+        (["Host: 127.0.0.1:3000"], False),
+        (["Host: 127.0.0.1:3000", "Origin: null"], False),
+        (["Host: 127.0.0.1:3000", "Origin: http://evil.example"], False),
+        (["Host: evil.example", f"Origin: {HERE}"], False),
+        (["Host: evil.example", "Origin: http://evil.example"], False),
+        (["Host: 127.0.0.1:3000", f"Origin: {HERE}", "Origin: http://evil.example"], False),
+        (["Host: evil.example", "Host: 127.0.0.1:3000", f"Origin: {HERE}"], False),
+    ],
+)
+def test_on_the_wire_only_our_own_pages_open_a_websocket(
+    headers: list[str], opened: bool, behind_uvicorn: tuple[Visitor, int, Header]
+) -> None:
+    visitor, port, cookie = behind_uvicorn
+    visitor.reached.clear()
+    upgrade = [
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    ]
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall("\r\n".join(["GET /graphql HTTP/1.1", *headers, *upgrade, f"Cookie: {cookie[1]}", "", ""]).encode())
+        answer = connection.recv(65536)
+    assert answer.startswith(b"HTTP/1.1 101") is opened and bool(visitor.reached) is opened
