@@ -104,11 +104,11 @@ def _run(command: list[str], environment: dict[str, str], listening: list[socket
             server.wait(PATIENCE)
         raise
     finally:
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, PermissionError):  # macOS has the second for a group that has ended
             os.killpg(server.pid, signal.SIGKILL)
 
 
 def end_with_parent() -> None:
     """For a thread of what `_run` starts: stdin ends when the process does that started it, and the group is killed."""
-    sys.stdin.buffer.read()
+    os.read(sys.stdin.fileno(), 1)  # sys.stdin itself must not be in use when the interpreter ends
     os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,11 @@ def run_rga_build(place: Place) -> None:
 def test_without_the_link_nothing_is_shown_and_the_link_works_once(server: Server, browser: Any, person: Person) -> None:
     used, unused = server.links[0], server.links[-1]
     assert used != unused, "the one that the person opened has been followed by another"
+    assert server.log.read_text().count(used) == 1, "it is announced, and not logged when it is used"
+    private = [
+        folder for folder in Path(tempfile.gettempdir()).glob("rga-ui-*") if any(file.is_socket() for file in folder.iterdir())
+    ]
+    assert private and all(folder.stat().st_mode & 0o077 == 0 for folder in private), "Dagster's own sockets"
     stranger = browser.new_context()
     page = stranger.new_page()
     for path in ("", "assets", "graphql?query={version}", "favicon.png", "server_info", "enter", "logs/a.out"):

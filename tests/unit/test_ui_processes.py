@@ -98,7 +98,8 @@ def _ignores(pid: int, sign: signal.Signals) -> bool:
 
 
 def test_the_exit_code_is_the_servers(tmp_path: Path) -> None:
-    assert start(tmp_path, "raise SystemExit(7)").wait(timeout=30) == 7
+    watched = STUBBORN.partition("signal.signal")[0]
+    assert start(tmp_path, f"{watched}\nraise SystemExit(7)").wait(timeout=30) == 7
 
 
 def test_a_port_in_use_is_an_error_that_says_so() -> None:
