@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from rga.errors import InputError, Problem
 from rga.privacy.anonymise import Column
-from rga.survey import calibrate
+from rga.privacy.headlines import GROUPS, Answers
+from rga.privacy.soft_calibration import calibrated_softly
 
+NEAR = 0.05  # standard errors: how near a calibrated figure is sought
 FEWEST = 30  # respondents: a total of fewer weights would tell what these weights were
 
 
@@ -49,32 +50,46 @@ def shown_margins(columns: dict[str, Column], crossings: Iterable[str], k: int) 
     return pd.DataFrame(found)
 
 
-def totals(margins: pd.DataFrame, weight: np.ndarray) -> dict[str, dict[str, float]]:
-    """What ``weight`` adds up to in each category of ``margins``."""
-    found: dict[str, dict[str, float]] = {}
-    for name in margins:
-        sums = pd.Series(weight).groupby(margins[name].to_numpy()).sum()
-        found[str(name)] = {str(category): float(total) for category, total in sums.items()}
-    return found
+def dummies(margins: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """Respondents x categories of all ``margins``, 0 or 1; and how many respondents each category has."""
+    parts = [pd.get_dummies(margins[name], dtype=np.float64).to_numpy() for name in margins]
+    made = np.hstack(parts) if parts else np.zeros((len(margins), 0))
+    return made, made.sum(axis=0)
 
 
-def shown_weights(weight: np.ndarray, columns: dict[str, Column], crossings: Sequence[str], k: int, survey: str) -> np.ndarray:
-    """Weights from the released ``columns`` alone: equal ones, raked to what ``weight`` adds up to on ``crossings`` and on every
-    variable with codes.
+def shown_weights(
+    weight: np.ndarray, columns: dict[str, Column], crossings: Sequence[str], k: int, given: Answers, figures: pd.DataFrame
+) -> np.ndarray:
+    """Weights from the released ``columns`` and published ``figures`` alone: equal ones, raked softly to the figures and to what
+    ``weight`` adds up to on ``crossings`` and on every variable with codes.
 
-    So the shares of all respondents stay as published, while within those who look alike nothing is left of a weight that would
-    tell a suppressed or coarsened answer. Where answers to opinions are too many to be met, only ``crossings`` are. Raises
-    InputError where not even these can be met.
+    Within those who look alike nothing is left of a weight that would tell a suppressed or coarsened answer. Sums of ``weight`` are
+    rounded to its largest value: the difference from a published margin is that of those who lost an answer. Sums of all weights
+    are the same.
     """
-    for also in (list(columns), []):
-        margins = shown_margins(columns, [*crossings, *also], k)
-        if margins.empty:
-            break
-        try:
-            return calibrate(margins, np.full(len(weight), weight.mean()), totals(margins, weight), "raking").weights
-        except InputError:
-            continue
-    raise InputError(Problem("is not released: no weights can be made of the released columns alone", "use fewer margins", survey))
+    in_category, sizes = dummies(shown_margins(columns, [*crossings, *columns], k))
+    mean, largest = weight.mean(), weight.max()
+    sums = np.round(in_category.T @ weight / largest) * largest / mean
+    of_figures, tolerance = figure_columns(given, figures)
+    made = calibrated_softly(
+        np.ones(len(weight)),
+        np.hstack([in_category, of_figures]),
+        np.concatenate([sums, np.zeros(len(tolerance))]),
+        np.concatenate([NEAR * np.sqrt(sizes), tolerance]),
+    )
+    return made * weight.sum() / made.sum()
+
+
+def figure_columns(given: Answers, figures: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    """A column per share of ``figures`` (of ``headlines.published``) that the file gives, which weights make 0 in sum where they
+    give that share; and tolerances: ``NEAR`` standard errors, and of a share that is rounded the error of rounding."""
+    place = {code: k for k, code in enumerate(given.indicators)}
+    shares = figures[figures["of"].isin(GROUPS) & figures["indicator"].isin(place)]
+    at = shares["indicator"].map(place).to_numpy(dtype=np.int64)
+    within = np.column_stack([given.group[of] for of in shares["of"]]) if len(shares) else np.zeros((len(given.known), 0))
+    columns = within * (given.yes[:, at] - given.known[:, at] * shares["value"].to_numpy())
+    base = (within * given.known[:, at]).sum(axis=0)
+    return columns, base * np.hypot(NEAR * shares["se"].to_numpy(), shares["step"].to_numpy() / np.sqrt(12))
 
 
 def largest_difference(columns: dict[str, Column], published: np.ndarray, shown: np.ndarray) -> Difference:
