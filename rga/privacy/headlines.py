@@ -83,7 +83,7 @@ def _answered(frame: pd.DataFrame, indicators: list[str], catalogue: Catalogue) 
         item = catalogue.indicators[code]
         parts.append(f"CASE WHEN ({item.universe}) THEN COALESCE(CAST(({item.numerator}) AS TINYINT), {UNKNOWN}) "
                      f"ELSE {UNKNOWN} END AS a{place}")  # fmt: skip
-    kinds = {name: "DOUBLE" if not catalogue.columns[name].codes else "VARCHAR" for name in frame}
+    kinds = {str(name): "DOUBLE" if not catalogue.columns[name].codes else "VARCHAR" for name in frame}
     table = frame.astype({name: "float64" if kind == "DOUBLE" else "object" for name, kind in kinds.items()})
     table = table.where(table.notna(), None).assign(_row=np.arange(len(frame)))
     cast = ", ".join(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in kinds.items())
@@ -103,7 +103,8 @@ def published(estimates: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     found = pd.concat([shares[names], differences[names]], ignore_index=True).rename(columns={"rounded_to": "step"})
     found = found[found["value"].notna() & (found["se"] > 0)]
     found["step"] = found["step"].fillna(0.0)
-    return found.assign(**{name: found[name] / 100 for name in ("value", "se", "step")}).reset_index(drop=True)
+    found = found.sort_values("indicator", kind="stable", ignore_index=True)
+    return found.assign(**{name: found[name] / 100 for name in ("value", "se", "step")})
 
 
 def compared(figures: pd.DataFrame, given: Answers, weight: np.ndarray, replicates: np.ndarray) -> pd.DataFrame:

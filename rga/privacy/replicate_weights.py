@@ -1,10 +1,12 @@
 """Replicate weights that go into a research file.
 
-Belongs here: multipliers of variance units, calibrated on the margins as released and on published standard errors. Not here: which
-respondents vary together (``variance_groups``), files.
+Belongs here: replicates whose spread is the published standard error of every headline share. Not here: which respondents vary
+together (``variance_groups``), the weights themselves (``shown_weights``), files.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -15,9 +17,10 @@ from rga.privacy.soft_calibration import calibrated_softly
 from rga.survey import TOTAL
 from rga.survey.design import MEN, WOMEN
 
-EXACT = 0.002  # standard errors: how near the margins are met
+EXACT = 0.002  # standard errors of a category's size: how near margins are met
 LEAST, MOST = 0.5, 4.0  # variance of a multiplier
-NEAREST = 0.1  # of a share, and of its complement: a replicate's share goes no nearer to 0 and 1
+INSIDE = 0.1  # of a share and of its complement, which every replicate keeps
+CORRELATIONS = np.linspace(-0.95, 0.95, 191)
 
 
 def replicate_weights(
@@ -29,69 +32,112 @@ def replicate_weights(
     given: Answers,
     figures: pd.DataFrame,
 ) -> np.ndarray:
-    rng = np.random.default_rng(seed)
+    """``count`` whole replicate weights, respondents x replicates; variance is that of their spread, over R - 1.
+
+    A generalised bootstrap (Beaumont and Patak 2012): every variance ``group`` (respondent, without) has a gamma multiplier of mean
+    1, so that no category is ever empty. The variance of multipliers is such that the median headline share has its published
+    standard error, as ``weight`` varies less than the published weights do. Replicates are then raked to what ``weight`` adds up to
+    on ``margins``, and to headline shares that vary by as much as the published ones (replicates of estimated control totals:
+    Fuller 1998; Opsomer and Erciulescu 2021).
+
+    With ``weight`` and ``margins`` made of released columns, a replicate is a function of these, of published ``figures``, of the
+    groups and of chance.
+    """
+    base, (in_category, sizes) = weight / weight.mean(), dummies(margins)
+    on_margins = _Constraints(in_category, in_category.T @ base, EXACT * np.sqrt(sizes))
     unit = np.arange(len(weight)) if group is None else group
-    units = int(unit.max()) + 1
-    in_category, sizes = dummies(margins)
-    exact, sums = EXACT * np.sqrt(sizes), in_category.T @ weight / weight.mean()
-    base = weight / weight.mean()
-
-    def drawn(variance: float) -> np.ndarray:
-        variance *= units / (units - 1)
-        return base[:, None] * rng.gamma(1 / variance, variance, (units, count))[unit]
-
-    def raked(before: np.ndarray) -> np.ndarray:
-        return np.column_stack([calibrated_softly(before[:, r], in_category, sums, exact) for r in range(count)])
-
-    def ratios(made: np.ndarray) -> pd.Series:
-        return compared(figures, given, base, made)["ratio"]
-
-    made = raked(drawn(1.0))
-    print('   ratios v=1', ratios(made).quantile([0,.25,.5,.75,1]).round(2).tolist())
-    if len(figures):
-        variance = float(np.clip(1 / np.median(ratios(made)) ** 2, LEAST, MOST))
-        before = drawn(variance)
-        made = raked(before)
-        print('   v',round(variance,2), ratios(made).quantile([0,.25,.5,.75,1]).round(2).tolist())
-        wanted = wanted_shares(figures, given, base, made)
-        made = np.column_stack([_onto(wanted, r, before[:, r], in_category, sums, exact, given) for r in range(count)])
-        print('   final', ratios(made).quantile([0,.25,.5,.75,1]).round(2).tolist())
+    made = on_margins.met_by(_multiplied(base, unit, 1.0, count, seed))
+    if len(compared(figures, given, base, made)):
+        ratio = compared(figures, given, base, made)["ratio"].median()
+        drawn = _multiplied(base, unit, float(np.clip(ratio**-2, LEAST, MOST)), count, seed)
+        varying = _varying(figures, given, base, on_margins.met_by(drawn))
+        made = np.column_stack(
+            [calibrated_softly(drawn[:, r], *on_margins.also(_columns(varying, given, r))) for r in range(count)]
+        )
     return made * weight.mean()
 
 
-def wanted_shares(figures, given, base, made):
-    """list of (group, indicator place, theta*(R), se)"""
-    of = {(i, g): (v, s, t) for i, g, v, s, t in figures[["indicator", "of", "value", "se", "step"]].itertuples(index=False)}
+@dataclass(frozen=True)
+class _Constraints:
+    """What ``calibrated_softly`` takes: columns, sums and tolerances."""
+
+    columns: np.ndarray
+    sums: np.ndarray
+    tolerance: np.ndarray
+
+    def also(self, other: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """These and columns that shall be 0 in sum, with their tolerance."""
+        columns, tolerance = other
+        sums = np.concatenate([self.sums, np.zeros(len(tolerance))])
+        return np.hstack([self.columns, columns]), sums, np.concatenate([self.tolerance, tolerance])
+
+    def met_by(self, drawn: np.ndarray) -> np.ndarray:
+        """Each column of ``drawn``, calibrated."""
+        return np.column_stack([calibrated_softly(one, self.columns, self.sums, self.tolerance) for one in drawn.T])
+
+
+@dataclass(frozen=True)
+class _Varying:
+    """A share of a ``group`` in every replicate, which has the published standard error ``se``."""
+
+    group: str
+    indicator: int
+    replicates: np.ndarray
+    se: float
+
+
+def _multiplied(base: np.ndarray, unit: np.ndarray, variance: float, count: int, seed: int) -> np.ndarray:
+    """``base`` times multipliers of units, respondents x ``count``. As between PSUs of a stratum, n / (n - 1) is for the mean."""
+    units = int(unit.max()) + 1
+    variance *= units / (units - 1)
+    return base[:, None] * np.random.default_rng(seed).gamma(1 / variance, variance, (units, count))[unit]
+
+
+def _varying(figures: pd.DataFrame, given: Answers, base: np.ndarray, made: np.ndarray) -> list[_Varying]:
+    """Shares of women and men (of everybody, where neither is printed) in the replicates ``made``, their deviations made to have
+    the published standard errors, and such a correlation that those of everybody and of the gap fit best."""
+    se = {(code, of): error for code, of, error in zip(figures["indicator"], figures["of"], figures["se"], strict=True)}
+    shares = {group: given.shares(group, np.column_stack([base, made])) for group in GROUPS}
+    sizes = {group: given.sums(group, base)[1] for group in GROUPS}
     found = []
-    shares = {g: given.shares(g, made) for g in GROUPS}
-    full = {g: given.shares(g, base) for g in GROUPS}
     for k, code in enumerate(given.indicators):
-        sides = [g for g in (WOMEN, MEN) if (code, g) in of] or [g for g in (TOTAL,) if (code, g) in of]
-        if not sides:
+        sides = [of for of in (WOMEN, MEN) if (code, of) in se] or [of for of in (TOTAL,) if (code, of) in se]
+        full, every = (np.array([shares[of][k][part] for of in sides]) for part in (0, slice(1, None)))
+        if not sides or np.any(every.std(axis=1) < 1e-12):
             continue
-        d = np.array([shares[g][k] for g in sides])
-        d = d - d.mean(axis=1, keepdims=True)
-        se = np.array([of[code, g][1] for g in sides])
-        C = np.atleast_2d(np.cov(d))
-        if (np.diag(C) <= 0).any():
-            continue
-        corr = C[0, 1] / np.sqrt(C[0, 0] * C[1, 1]) if len(sides) == 2 else 0
-        if len(sides) == 2 and (code, GAP) in of:
-            corr = (se @ se - of[code, GAP][1] ** 2) / (2 * se.prod())
-        P = np.outer(se, se) * (np.array([[1, corr], [corr, 1]]) if len(sides) == 2 else 1)
+        deviation, wanted = every - every.mean(axis=1, keepdims=True), np.array([se[code, of] for of in sides])
+        covariance = np.atleast_2d(np.cov(deviation))
+        correlation = np.eye(len(sides))
         if len(sides) == 2:
-            c = np.clip(corr, -0.95, 0.95); P[0, 1] = P[1, 0] = c * se.prod()
-        d = np.linalg.cholesky(P) @ np.linalg.solve(np.linalg.cholesky(C), d)
-        for g, row in zip(sides, d):
-            p = full[g][k][()] if np.ndim(full[g][k])==0 else full[g][k]
-            found.append((g, k, np.clip(p + row, NEAREST * p, 1 - NEAREST * (1 - p)), of[code, g][1]))
+            part = np.array([sizes[of][k] for of in sides]) / sizes[TOTAL][k]
+            between = _correlation(wanted, part, se.get((code, TOTAL)), se.get((code, GAP)))
+            if between is None:
+                between = float(np.clip(np.corrcoef(deviation)[0, 1], CORRELATIONS[0], CORRELATIONS[-1]))
+            correlation = np.array([[1.0, between], [between, 1.0]])
+        moved = np.linalg.solve(np.linalg.cholesky(covariance + 1e-12 * np.diag(np.diag(covariance))), deviation)
+        moved = np.linalg.cholesky(correlation * np.outer(wanted, wanted)) @ moved
+        for side, p, row, error in zip(sides, full, moved, wanted, strict=True):
+            found.append(_Varying(side, k, np.clip(p + row, INSIDE * p, 1 - INSIDE * (1 - p)), float(error)))
     return found
 
 
-def _onto(wanted, r, before, in_category, sums, exact, given):
-    at = [k for _, k, *_ in wanted]
-    within = np.column_stack([given.group[g] for g, *_ in wanted])
-    theta = np.array([t[r] for _, _, t, _ in wanted]); se = np.array([s for *_, s in wanted])
-    cols = within * (given.yes[:, at] - given.known[:, at] * theta)
-    D = (within * given.known[:, at]).sum(axis=0)
-    return calibrated_softly(before, np.hstack([in_category, cols]), np.concatenate([sums, np.zeros(len(se))]), np.concatenate([exact, NEAR * se * D]))
+def _correlation(se: np.ndarray, part: np.ndarray, of_total: float | None, of_gap: float | None) -> float | None:
+    """The correlation of women's and men's shares, of standard errors ``se``, by which those of everybody, where they are ``part``
+    of the base, and of the gap are nearest to the published ones; None where neither is printed."""
+    far = np.zeros(len(CORRELATIONS))
+    for wanted, sign in ((of_total, part), (of_gap, np.array([1.0, -1.0]))):
+        if wanted is not None:
+            variance = ((sign * se) ** 2).sum() + 2 * CORRELATIONS * (sign * se).prod()
+            far = np.maximum(far, np.abs(np.log(np.sqrt(variance) / wanted)))
+    return None if of_total is None and of_gap is None else float(CORRELATIONS[far.argmin()])
+
+
+def _columns(varying: list[_Varying], given: Answers, replicate: int) -> tuple[np.ndarray, np.ndarray]:
+    """A column per share that is 0 in sum where weights give its value in ``replicate``; and tolerances."""
+    if not varying:
+        return np.zeros((len(given.known), 0)), np.zeros(0)
+    at = [one.indicator for one in varying]
+    within = np.column_stack([given.group[one.group] for one in varying])
+    wanted = np.array([one.replicates[replicate] for one in varying])
+    known = within * given.known[:, at]
+    return within * given.yes[:, at] - known * wanted, known.sum(axis=0) * NEAR * np.array([one.se for one in varying])

@@ -5,7 +5,7 @@ Belongs here: margins of the columns as released, and weights fitted to them. No
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from rga.privacy.anonymise import Column
 from rga.privacy.headlines import GROUPS, Answers
 from rga.privacy.soft_calibration import calibrated_softly
 
-NEAR = 0.05  # standard errors: how near a calibrated figure is sought
+NEAR, LESS_NEAR = 0.05, 0.1  # standard errors: how near a figure is sought, and one that is rounded to protect an answer
 FEWEST = 30  # respondents: a total of fewer weights would tell what these weights were
 
 
@@ -35,6 +35,7 @@ def shown_margins(columns: dict[str, Column], crossings: Iterable[str], k: int) 
     categories of fewer than ``FEWEST`` or ``k`` respondents are put together, with the next smallest if they are still too few.
     """
     found: dict[str, np.ndarray] = {}
+    size = max((len(column.values) for column in columns.values()), default=0)
     for variables in dict.fromkeys(tuple(n for n in c.split("*") if n in columns and columns[n].codes) for c in crossings):
         if not variables:
             continue
@@ -47,7 +48,7 @@ def shown_margins(columns: dict[str, Column], crossings: Iterable[str], k: int) 
             few += 1
         place = np.where(np.isin(place, order[:few]), len(sizes), place)
         found["x".join(variables)] = np.char.add("c", place.astype(str))
-    return pd.DataFrame(found)
+    return pd.DataFrame(found, index=range(size))
 
 
 def dummies(margins: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -58,25 +59,36 @@ def dummies(margins: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
 
 
 def shown_weights(
-    weight: np.ndarray, columns: dict[str, Column], crossings: Sequence[str], k: int, given: Answers, figures: pd.DataFrame
+    weight: np.ndarray,
+    columns: dict[str, Column],
+    crossings: Mapping[str, np.ndarray | None],
+    k: int,
+    given: Answers,
+    figures: pd.DataFrame,
 ) -> np.ndarray:
     """Weights from the released ``columns`` and published ``figures`` alone: equal ones, raked softly to the figures and to what
     ``weight`` adds up to on ``crossings`` and on every variable with codes.
 
-    Within those who look alike nothing is left of a weight that would tell a suppressed or coarsened answer. Sums of ``weight`` are
-    rounded to its largest value: the difference from a published margin is that of those who lost an answer. Sums of all weights
-    are the same.
+    Within those who look alike nothing is left of a weight that would tell a suppressed or coarsened answer. ``crossings`` has,
+    where sums by the category of a crossing are published, the published mean weight of each respondent's category: these take the
+    place of ``weight``, as a published sum less the file's would be the weight of who lost the answer. Other sums are rounded to
+    the largest weight. All weights add up to what ``weight`` does.
     """
-    in_category, sizes = dummies(shown_margins(columns, [*crossings, *columns], k))
     mean, largest = weight.mean(), weight.max()
-    sums = np.round(in_category.T @ weight / largest) * largest / mean
-    of_figures, tolerance = figure_columns(given, figures)
-    made = calibrated_softly(
-        np.ones(len(weight)),
-        np.hstack([in_category, of_figures]),
-        np.concatenate([sums, np.zeros(len(tolerance))]),
-        np.concatenate([NEAR * np.sqrt(sizes), tolerance]),
-    )
+    parts: list[np.ndarray] = []
+    sums: list[np.ndarray] = []
+    tolerance: list[np.ndarray] = []
+    for crossing in dict.fromkeys([*crossings, *columns]):
+        in_category, sizes = dummies(shown_margins(columns, [crossing], k))
+        public = crossings.get(crossing)
+        step = 0.0 if public is not None else largest
+        added = in_category.T @ (weight if public is None else public)
+        parts.append(in_category)
+        sums.append((np.round(added / step) * step if step else added) / mean)
+        tolerance.append(np.hypot(NEAR * np.sqrt(sizes), step / mean / np.sqrt(12)))
+    of_figures, near = figure_columns(given, figures)
+    targets = np.concatenate([*sums, np.zeros(len(near))])
+    made = calibrated_softly(np.ones(len(weight)), np.hstack([*parts, of_figures]), targets, np.concatenate([*tolerance, near]))
     return made * weight.sum() / made.sum()
 
 
@@ -89,7 +101,7 @@ def figure_columns(given: Answers, figures: pd.DataFrame) -> tuple[np.ndarray, n
     within = np.column_stack([given.group[of] for of in shares["of"]]) if len(shares) else np.zeros((len(given.known), 0))
     columns = within * (given.yes[:, at] - given.known[:, at] * shares["value"].to_numpy())
     base = (within * given.known[:, at]).sum(axis=0)
-    return columns, base * np.hypot(NEAR * shares["se"].to_numpy(), shares["step"].to_numpy() / np.sqrt(12))
+    return columns, base * shares["se"].to_numpy() * np.where(shares["step"] > 0, LESS_NEAR, NEAR)
 
 
 def largest_difference(columns: dict[str, Column], published: np.ndarray, shown: np.ndarray) -> Difference:
