@@ -91,14 +91,14 @@ def accuracy_section(figures: pd.DataFrame, left_out: list[str]) -> list[str]:
     return [
         "## Headline figures: in the file and as published",
         "",
-        f"{found['figures']} shares (of everybody, women and men) and gaps are in the release and can be computed from the file. A "
-        f"share of the file is at most {found['largest_error_of_a_share']:.2f} published standard errors from the printed one, a gap "
-        f"{found['largest_error_of_a_gap']:.2f}. Gaps whose sign is not the printed one: {found['gaps_of_other_sign']}, all of them "
-        f"within half a standard error of zero. Standard errors in the file are {found['lowest_se_ratio']:.2f} to "
+        f"{found['figures']} shares (of everybody, women and men) and gaps are in the release and can be computed from the file. "
+        f"A share of the file is at most {found['largest_error_of_a_share']:.2f} published standard errors from the printed one, "
+        f"a gap {found['largest_error_of_a_gap']:.2f}. Gaps whose sign is not the printed one: {found['gaps_of_other_sign']}, all "
+        f"of them within half a standard error of zero. Standard errors in the file are {found['lowest_se_ratio']:.2f} to "
         f"{found['highest_se_ratio']:.2f} times the published ones.",
         "",
-        f"No file is written with an error above {MOST_ERROR:g}, or a ratio of standard errors outside {low:g} to {high:g}. Figures "
-        "that the release does not print were neither used nor compared.",
+        f"No file is written with an error above {MOST_ERROR:g}, or a ratio of standard errors outside {low:g} to {high:g}. "
+        "Figures that the release does not print were neither used nor compared.",
         "",
         "Shares are per cent, gaps percentage points, errors published standard errors.",
         "",

@@ -83,7 +83,7 @@ def _answered(frame: pd.DataFrame, indicators: list[str], catalogue: Catalogue) 
         item = catalogue.indicators[code]
         parts.append(f"CASE WHEN ({item.universe}) THEN COALESCE(CAST(({item.numerator}) AS TINYINT), {UNKNOWN}) "
                      f"ELSE {UNKNOWN} END AS a{place}")  # fmt: skip
-    kinds = {str(name): "DOUBLE" if not catalogue.columns[name].codes else "VARCHAR" for name in frame}
+    kinds: dict[str, str] = {str(name): "DOUBLE" if not catalogue.columns[str(name)].codes else "VARCHAR" for name in frame}
     table = frame.astype({name: "float64" if kind == "DOUBLE" else "object" for name, kind in kinds.items()})
     table = table.where(table.notna(), None).assign(_row=np.arange(len(frame)))
     cast = ", ".join(f"CAST({quoted(name)} AS {kind}) AS {quoted(name)}" for name, kind in kinds.items())

@@ -94,14 +94,14 @@ def _multiplied(base: np.ndarray, unit: np.ndarray, variance: float, count: int,
 
 
 def _varying(figures: pd.DataFrame, given: Answers, base: np.ndarray, made: np.ndarray) -> list[_Varying]:
-    """Shares of women and men (of everybody, where neither is printed) in the replicates ``made``, their deviations made to have
+    """Shares of women and men (of everybody, where one is not printed) in the replicates ``made``, their deviations made to have
     the published standard errors, and such a correlation that those of everybody and of the gap fit best."""
     se = {(code, of): error for code, of, error in zip(figures["indicator"], figures["of"], figures["se"], strict=True)}
     shares = {group: given.shares(group, np.column_stack([base, made])) for group in GROUPS}
     sizes = {group: given.sums(group, base)[1] for group in GROUPS}
     found = []
     for k, code in enumerate(given.indicators):
-        sides = [of for of in (WOMEN, MEN) if (code, of) in se] or [of for of in (TOTAL,) if (code, of) in se]
+        sides = [of for of in (WOMEN, MEN, TOTAL) if (code, of) in se][:2]  # where both are, everybody follows from them
         full, every = (np.array([shares[of][k][part] for of in sides]) for part in (0, slice(1, None)))
         if not sides or np.any(every.std(axis=1) < 1e-12):
             continue
@@ -110,10 +110,10 @@ def _varying(figures: pd.DataFrame, given: Answers, base: np.ndarray, made: np.n
         correlation = np.eye(len(sides))
         if len(sides) == 2:
             part = np.array([sizes[of][k] for of in sides]) / sizes[TOTAL][k]
-            between = _correlation(wanted, part, se.get((code, TOTAL)), se.get((code, GAP)))
+            between = None if TOTAL in sides else _correlation(wanted, part, se.get((code, TOTAL)), se.get((code, GAP)))
             if between is None:
                 between = float(np.clip(np.corrcoef(deviation)[0, 1], CORRELATIONS[0], CORRELATIONS[-1]))
-            correlation = np.array([[1.0, between], [between, 1.0]])
+            correlation[0, 1] = correlation[1, 0] = between
         moved = np.linalg.solve(np.linalg.cholesky(covariance + 1e-12 * np.diag(np.diag(covariance))), deviation)
         moved = np.linalg.cholesky(correlation * np.outer(wanted, wanted)) @ moved
         for side, p, row, error in zip(sides, full, moved, wanted, strict=True):

@@ -147,9 +147,9 @@ def _weights(told: Account) -> list[str]:
         + (f" (`{moved.variable}`: {moved.answer})" if moved.variable else "")
         + ", apart from suppressed answers; those of subgroups may differ more.",
         "",
-        f"`replicate_1` to `replicate_{last}` are whole weights of generalised bootstrap replicates (gamma multipliers), {again} to "
-        "headline shares that vary by their published standard errors; the variance of an estimate is that of its replicates around "
-        f"their mean, over {last - 1}.",
+        f"`replicate_1` to `replicate_{last}` are whole weights of generalised bootstrap replicates (gamma multipliers), {again} "
+        "to headline shares that vary by their published standard errors; the variance of an estimate is that of its replicates "
+        f"around their mean, over {last - 1}.",
         "",
         *([] if told.groups is None else [_grouped(told.groups), ""]),
         "```r",
