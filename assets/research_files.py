@@ -62,7 +62,8 @@ def export_survey(
     entry = staging.manifest().get(survey_id, {})
     if not staging.is_complete(survey_id) or not entry.get("fingerprint"):
         raise InputError(Problem("has no respondents in the warehouse", "build it first: `rga build`", file=survey_id))
-    if entry.get("estimated") != entry["fingerprint"]:
+    tables = (staging.table(name, survey_id) for name in ("estimates", "gender_gaps"))
+    if entry.get("estimated") != entry["fingerprint"] or not all(path.is_file() for path in tables):
         raise InputError(Problem("has no estimates of these respondents", "build it first: `rga build`", file=survey_id))
     catalogue, specification = root.catalogue(), root.specification(survey_id)
     rules = load_rules(root.path / "catalogue", catalogue)
