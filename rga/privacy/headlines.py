@@ -15,6 +15,7 @@ import pandas as pd
 from rga.microdata.catalogue import Catalogue
 from rga.privacy.anonymise import Column
 from rga.survey import TOTAL
+from rga.survey.blas import one_blas_thread
 from rga.survey.data import quoted
 from rga.survey.design import MEN, SEX, WOMEN
 
@@ -107,6 +108,7 @@ def published(estimates: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
     return found.assign(**{name: found[name] / 100 for name in ("value", "se", "step")})
 
 
+@one_blas_thread
 def compared(figures: pd.DataFrame, given: Answers, weight: np.ndarray, replicates: np.ndarray) -> pd.DataFrame:
     """``figures`` (of ``published``) of the indicators that the file gives, with ``in_file`` and ``se_in_file``, ``error`` (of the
     file, in standard errors as published) and ``ratio`` (of the file's standard error to the published one).

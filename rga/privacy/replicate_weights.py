@@ -15,6 +15,7 @@ from rga.privacy.headlines import GAP, GROUPS, Answers, compared
 from rga.privacy.shown_weights import NEAR, dummies
 from rga.privacy.soft_calibration import calibrated_softly
 from rga.survey import TOTAL
+from rga.survey.blas import one_blas_thread
 from rga.survey.design import MEN, WOMEN
 
 EXACT = 0.002  # standard errors of a category's size: how near margins are met
@@ -23,6 +24,7 @@ INSIDE = 0.1  # of a share and of its complement, which every replicate keeps
 CORRELATIONS = np.linspace(-0.95, 0.95, 191)
 
 
+@one_blas_thread
 def replicate_weights(
     weight: np.ndarray,
     group: np.ndarray | None,
