@@ -20,6 +20,7 @@ from rga.survey.design import MEN, WOMEN
 
 EXACT = 0.002  # standard errors of a category's size: how near margins are met
 LEAST, MOST = 0.5, 4.0  # variance of a multiplier
+CLOSE = 0.05  # ratio of standard errors less 1
 INSIDE = 0.1  # of a share and of its complement, which every replicate keeps
 CORRELATIONS = np.linspace(-0.95, 0.95, 191)
 
@@ -53,9 +54,9 @@ def replicate_weights(
         ratio = compared(figures, given, base, made)["ratio"].median()
         drawn = _multiplied(base, unit, float(np.clip(ratio**-2, LEAST, MOST)), count, seed)
         varying = _varying(figures, given, base, on_margins.met_by(drawn))
-        made = np.column_stack(
-            [calibrated_softly(drawn[:, r], *on_margins.also(_columns(varying, given, r))) for r in range(count)]
-        )
+        made = on_margins.met_with(varying, given, drawn)
+        if also := _also_varying(figures, given, base, made, varying):
+            made = on_margins.met_with([*varying, *also], given, drawn)
     return made * weight.mean()
 
 
@@ -67,15 +68,19 @@ class _Constraints:
     sums: np.ndarray
     tolerance: np.ndarray
 
-    def also(self, other: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """These and columns that shall be 0 in sum, with their tolerance."""
-        columns, tolerance = other
-        sums = np.concatenate([self.sums, np.zeros(len(tolerance))])
-        return np.hstack([self.columns, columns]), sums, np.concatenate([self.tolerance, tolerance])
-
     def met_by(self, drawn: np.ndarray) -> np.ndarray:
         """Each column of ``drawn``, calibrated."""
         return np.column_stack([calibrated_softly(one, self.columns, self.sums, self.tolerance) for one in drawn.T])
+
+    def met_with(self, varying: list[_Varying], given: Answers, drawn: np.ndarray) -> np.ndarray:
+        """Each column of ``drawn``, calibrated also to ``varying`` shares."""
+        made = []
+        for r in range(drawn.shape[1]):
+            columns, tolerance = _columns(varying, given, r)
+            sums = np.concatenate([self.sums, np.zeros(len(tolerance))])
+            tolerances = np.concatenate([self.tolerance, tolerance])
+            made.append(calibrated_softly(drawn[:, r], np.hstack([self.columns, columns]), sums, tolerances))
+        return np.column_stack(made)
 
 
 @dataclass(frozen=True)
@@ -119,8 +124,28 @@ def _varying(figures: pd.DataFrame, given: Answers, base: np.ndarray, made: np.n
         moved = np.linalg.solve(np.linalg.cholesky(covariance + 1e-12 * np.diag(np.diag(covariance))), deviation)
         moved = np.linalg.cholesky(correlation * np.outer(wanted, wanted)) @ moved
         for side, p, row, error in zip(sides, full, moved, wanted, strict=True):
-            found.append(_Varying(side, k, np.clip(p + row, INSIDE * p, 1 - INSIDE * (1 - p)), float(error)))
+            found.append(_Varying(side, k, _inside(p, row), float(error)))
     return found
+
+
+def _also_varying(
+    figures: pd.DataFrame, given: Answers, base: np.ndarray, made: np.ndarray, varying: list[_Varying]
+) -> list[_Varying]:
+    """Shares of everybody whose standard error in the replicates ``made`` is not yet the published one: of surveys in which the
+    sex of many is not known, or suppressed."""
+    found, place = [], {code: k for k, code in enumerate(given.indicators)}
+    done = {one.indicator for one in varying if one.group == TOTAL}
+    full, every = given.shares(TOTAL, base), given.shares(TOTAL, made)
+    ratios = compared(figures, given, base, made)
+    for code, se, ratio in ratios.loc[ratios["of"] == TOTAL, ["indicator", "se", "ratio"]].itertuples(index=False):
+        k = place[code]
+        if abs(ratio - 1) > CLOSE and ratio > 0 and k not in done:
+            found.append(_Varying(TOTAL, k, _inside(full[k], (every[k] - every[k].mean()) / ratio), se))
+    return found
+
+
+def _inside(share: float, deviation: np.ndarray) -> np.ndarray:
+    return np.clip(share + deviation, INSIDE * share, 1 - INSIDE * (1 - share))
 
 
 def _correlation(se: np.ndarray, part: np.ndarray, of_total: float | None, of_gap: float | None) -> float | None:
