@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,14 +79,16 @@ def export_survey(
     figures = published(staging.read("estimates", [survey_id]), staging.read("gender_gaps", [survey_id]))
     of_survey = data["weight"].to_numpy(dtype=float)
     crossings = _calibrated_on(specification.weighting)
-    means = dict.fromkeys([*crossings, *done.quasi]) | _mean_weights(staging.read("margins", [survey_id]), data, crossings)
-    weight = shown_weights(of_survey, done.columns, means, k, given, figures)
+    reads = {code: sorted(catalogue.reads(code)) for code in catalogue.indicators}
+    sums = dict.fromkeys([*crossings, *done.quasi, *_of_nothing_hidden(done.columns, reads, figures)])
+    sums |= _mean_weights(staging.read("margins", [survey_id]), data, crossings)
+    weight = shown_weights(of_survey, done.columns, sums, k, given, figures)
     group = variance_groups(data, done.known, _dealing(data), survey_id)
     drawn = secrets.randbits(64) if seed is None else seed
     margins = shown_margins(done.columns, crossings, k)
     replicate = replicate_weights(weight, group, margins, replicates, drawn, given, figures)
     figures = compared(figures, given, weight, replicate)
-    refuse_inaccurate(figures, {code: sorted(catalogue.reads(code)) for code in given.indicators}, survey_id)
+    refuse_inaccurate(figures, reads, survey_id)
     sensitive = [name for variable in rules.sensitive for name in _columns_of(variable, done.columns)]
     told = Account(
         survey_id=survey_id,
@@ -141,6 +144,13 @@ def _columns_of(variable: str, columns: dict) -> list[str]:
 def _calibrated_on(steps: list) -> list[str]:
     """The margins of the last calibration."""
     return next((step.margins for step in reversed(steps) if step.step == "calibrate"), [])
+
+
+def _of_nothing_hidden(columns: Iterable[str], reads: Mapping[str, Iterable[str]], figures: pd.DataFrame) -> list[str]:
+    """Those of ``columns`` of which no indicator's share of everybody is hidden: sums of weights would tell it."""
+    printed = set(figures.loc[figures["of"] == TOTAL, "indicator"])
+    hidden = {name for code, names in reads.items() if code not in printed for name in names}
+    return [name for name in columns if name not in hidden]
 
 
 def _mean_weights(margins: pd.DataFrame, data: pd.DataFrame, crossings: list[str]) -> dict[str, np.ndarray]:

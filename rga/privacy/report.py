@@ -142,7 +142,7 @@ def _weights(told: Account) -> list[str]:
         "",
         "`weight` is made of the released columns and of published figures alone, so that it tells nothing of suppressed or "
         "coarsened answers: equal weights raked to the headline shares above, to the survey's margins, and to what the published "
-        f"weights, rounded, add up to on every answer that {FEWEST} or more gave. Shares of all respondents differ from published "
+        f"weights, rounded, add up to on answers that {FEWEST} or more gave. Shares of all respondents differ from published "
         f"ones by {moved.points:.2f} percentage points at most"
         + (f" (`{moved.variable}`: {moved.answer})" if moved.variable else "")
         + ", apart from suppressed answers; those of subgroups may differ more.",

@@ -67,7 +67,7 @@ def shown_weights(
     figures: pd.DataFrame,
 ) -> np.ndarray:
     """Weights from the released ``columns`` and published ``figures`` alone: equal ones, raked softly to the figures and to what
-    ``weight`` adds up to on ``crossings`` and on every variable with codes.
+    ``weight`` adds up to on ``crossings`` (of one variable or several).
 
     Within those who look alike nothing is left of a weight that would tell a suppressed or coarsened answer. ``crossings`` has,
     where sums by the category of a crossing are published, the published mean weight of each respondent's category: these take the
@@ -78,9 +78,8 @@ def shown_weights(
     parts: list[np.ndarray] = []
     sums: list[np.ndarray] = []
     tolerance: list[np.ndarray] = []
-    for crossing in dict.fromkeys([*crossings, *columns]):
+    for crossing, public in crossings.items():
         in_category, sizes = dummies(shown_margins(columns, [crossing], k))
-        public = crossings.get(crossing)
         step = 0.0 if public is not None else largest
         added = in_category.T @ (weight if public is None else public)
         parts.append(in_category)

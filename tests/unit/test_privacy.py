@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from assets.research_files import _of_nothing_hidden
 from rga.errors import InputError
 from rga.microdata.catalogue import Catalogue, Indicator, Variable
 from rga.privacy.accuracy import refuse_inaccurate
@@ -152,7 +153,11 @@ def opinions(columns: dict[str, Column], weight: np.ndarray) -> tuple[Answers, p
 
 
 def made(columns: dict[str, Column], weight: np.ndarray) -> np.ndarray:
-    return shown_weights(weight, columns, {"sex*school": None}, 5, *opinions(columns, weight))
+    return shown_weights(weight, columns, sums_of(columns), 5, *opinions(columns, weight))
+
+
+def sums_of(columns: dict[str, Column]) -> dict[str, np.ndarray | None]:
+    return dict.fromkeys(["sex*school", *columns])
 
 
 def test_respondents_with_the_same_columns_have_the_same_weight_and_shares_stay_as_published() -> None:
@@ -179,13 +184,13 @@ def test_weights_that_add_up_to_the_same_rounded_sums_give_the_same_file() -> No
     other = published.copy()
     other[free] += 0.3 * noise / np.abs(noise).max()
     two = opinions(columns, published)
-    first, second = (shown_weights(w, columns, {"sex*school": None}, 5, *two) for w in (published, other))
+    first, second = (shown_weights(w, columns, sums_of(columns), 5, *two) for w in (published, other))
     assert np.abs(other - published).max() > 0.2 and np.allclose(first, second, rtol=1e-6)
     sums = {round(float(first[columns["school"].values.isna()].sum()), 3)}
     for place in np.flatnonzero(columns["school"].values.isna()):
         less = published.copy()
         less[place] *= 0.9
-        again = shown_weights(less * published.sum() / less.sum(), columns, {"sex*school": None}, 5, *two)
+        again = shown_weights(less * published.sum() / less.sum(), columns, sums_of(columns), 5, *two)
         sums.add(round(float(again[columns["school"].values.isna()].sum()), 3))
     assert len(sums) <= 2
 
@@ -203,7 +208,7 @@ def test_a_figure_that_is_rounded_or_contradicts_others_does_not_make_weights_ex
     columns, published = released()
     given, figures = opinions(columns, published)
     wrong = figures.assign(value=[figures["value"][0] + 0.02, *figures["value"][1:]], step=[0.02, 0.0, 0.0, 0.0])
-    shown = shown_weights(published, columns, {}, 5, given, wrong)
+    shown = shown_weights(published, columns, sums_of(columns), 5, given, wrong)
     found = compared(wrong, given, shown, np.column_stack([shown, shown])).set_index("of")["error"].abs()
     assert shown.max() / shown.min() < 60 and found["F"] < 0.2 and found["M"] < 0.2
 
@@ -279,7 +284,7 @@ def test_replicates_vary_as_the_published_standard_errors_say(groups: int | None
 def test_where_no_figure_is_printed_weights_and_replicates_are_made_all_the_same() -> None:
     columns, published = released()
     given, figures = opinions(columns, published)
-    weight = shown_weights(published, columns, {}, 5, given, figures.iloc[:0])
+    weight = shown_weights(published, columns, sums_of(columns), 5, given, figures.iloc[:0])
     replicates = replicate_weights(weight, None, shown_margins(columns, [], 5), 20, 1, given, figures.iloc[:0])
     assert replicates.shape == (len(weight), 20) and np.isfinite(replicates).all()
     assert np.corrcoef(replicates.mean(axis=1), weight)[0, 1] > 0.5
@@ -337,3 +342,11 @@ def test_a_design_without_strata_or_psus_needs_no_groups_and_one_that_cannot_be_
     assert only is not None and len(np.unique(only)) == 50
     with pytest.raises(InputError, match="too few, or too much alike"):
         variance_groups(design(2, 2), design(2, 2)[["residence"]], 1, "s")
+
+
+def test_sums_of_a_variable_that_would_tell_a_hidden_total_are_not_used() -> None:
+    reads = {"YES": ["opinion"], "BOTH": ["opinion", "school"], "NEVER": ["school", "income"]}
+    figures = pd.DataFrame({"indicator": ["YES", "NEVER", "NEVER"], "of": ["_T", "F", "_T"]})
+    assert _of_nothing_hidden(["sex", "opinion", "school", "income"], reads, figures) == ["sex", "income"]
+    women_only = figures[figures["of"] == "F"]
+    assert _of_nothing_hidden(["sex", "opinion", "school", "income"], reads, women_only) == ["sex"]
