@@ -20,6 +20,7 @@ from rga.microdata.codebook import with_small_counts_hidden
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents, prepare
 from rga.microdata.specification import SurveySpecification
+from rga.microdata.telling import publishable
 from rga.publish.weights_picture import weights_svg
 from rga.quality import finding_rows
 from rga.quality.checks import findings_of
@@ -129,7 +130,7 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
         "response_rate_weighted": 100 * response.weighted if response else None,
         "weight_deff": final.kish_deff,
         "weight_n_effective": final.n_effective,
-        "source_files": ", ".join(f"{name} sha256:{digest}" for name, digest in sorted(respondents.source_files.items())),
+        "source_files": ", ".join(f"{publishable(name)} sha256:{digest}" for name, digest in sorted(respondents.source_files.items())),
         "notes": specification.notes,
         "caution": specification.caution or None,
         "simulated": specification.simulated,

@@ -6,16 +6,15 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
-import numpy as np
 import pandas as pd
 import pytest
 
+from assets.corrections import NOTE
 from pipelines import report
-from pipelines.build import BuildOutcome
 from rga.warehouse import release as releases
-from rga.warehouse.published_states import state_path
 from tests.pipeline.place import Place, fresh, statuses
 
 WSM, LATER, PAK = "2020-r1_WSM", "2021-r2_WSM", "2020-r1_PAK"
@@ -37,10 +36,13 @@ def place(published: Place, tmp_path: Path) -> Place:
     return Place(tmp_path / "copy")
 
 
+def file_of(place: Place) -> Path:
+    return place.survey_yaml(WSM).parent / "microdata.csv"
+
+
 def rewrite(place: Place, change: Change) -> None:
     """Change the file of the survey, and take away the hash that survey.yaml gives of it."""
-    yaml = place.survey_yaml(WSM)
-    file = yaml.parent / "microdata.csv"
+    yaml, file = place.survey_yaml(WSM), file_of(place)
     change(pd.read_csv(file, dtype=str, keep_default_na=False)).to_csv(file, index=False)
     yaml.write_text(re.sub(r", sha256: [0-9a-f]{64}", "", yaml.read_text(encoding="utf-8")), encoding="utf-8")
 
@@ -94,6 +96,10 @@ def two_exchanged(frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def twelve_other_answers(frame: pd.DataFrame) -> pd.DataFrame:
+    return swapped(frame, "health/mental_health", 12)
+
+
 def sixty_moved_and_one_other_answer(frame: pd.DataFrame) -> pd.DataFrame:
     single = frame.index[frame["respondent/marital_status"] == "single"][:60]
     widowed = frame["respondent/marital_status"].mask(frame.index.isin(single), "widowed")
@@ -105,12 +111,16 @@ def swapped(frame: pd.DataFrame, column: str, count: int) -> pd.DataFrame:
     return frame.assign(**{column: frame[column].mask(frame.index.isin(at), "no")})
 
 
-FEW: list[Change] = [
-    one_less, four_more, three_other_answers, two_moved, one_less_and_ids_anew, two_exchanged, sixty_moved_and_one_other_answer,
-]  # fmt: skip
+FEW = [
+    pytest.param(change, marks=[] if change is three_other_answers else pytest.mark.long, id=change.__name__)
+    for change in (
+        *(one_less, four_more, three_other_answers, two_moved, one_less_and_ids_anew, two_exchanged),
+        sixty_moved_and_one_other_answer,
+    )
+]
 
 
-@pytest.mark.parametrize("change", FEW, ids=lambda change: change.__name__)
+@pytest.mark.parametrize("change", FEW)
 def test_a_correction_of_few_respondents_leaves_nothing_to_subtract(place: Place, change: Change) -> None:
     before = releases.live_release(place.warehouse)
     rewrite(place, change)
@@ -118,9 +128,95 @@ def test_a_correction_of_few_respondents_leaves_nothing_to_subtract(place: Place
     assert statuses(outcome) == {WSM: "held", LATER: "unchanged", PAK: "unchanged"} and outcome.undecided == [WSM]
     assert before and outcome.release and outcome.release != before and outcome.error is None
     assert subtracted(place, before, outcome.release) == {}
-    (row,) = place.ask(f"SELECT status, status_note FROM surveys WHERE survey_id = '{WSM}'").itertuples(index=False)
-    assert (
-        row.status == "held"
-        and row.status_note.startswith("Held since 20")
-        and not re.search(r"\d", row.status_note[40:].replace("1 to 4", ""))
-    )
+    row = survey(place)
+    assert row.status == "held" and row.status_note.startswith("Held since 20") and row.status_note.endswith(NOTE)
+    assert not re.search(r"\d", NOTE.replace("1 to 4", "")), "how many they are, and what they said, is told nowhere"
+
+
+def survey(place: Place) -> Any:
+    return next(place.ask(f"SELECT * FROM surveys WHERE survey_id = '{WSM}'").itertuples(index=False))
+
+
+def test_a_held_survey_is_released_by_more_changes_or_by_going_back(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    original = file_of(place).read_bytes()
+    before = survey(place)
+    rewrite(place, three_other_answers)
+    report.summary(place.build())
+    told = capsys.readouterr()
+    assert "0 built, 2 unchanged, 0 failed, 1 held" in told.out
+    assert all(f"rga releases {decision} KEY" in told.err for decision in ("publish", "withdraw", "wait"))
+    assert WSM in place.rga("releases", "held").output and place.rga("build").exit_code == 0, "nothing failed"
+    again = place.build()
+    assert statuses(again)[WSM] == "held" and not again.new_release, "looked at anew, and nothing is new"
+
+    file_of(place).write_bytes(original)
+    assert statuses(place.build())[WSM] == "built", "survey.yaml has no hash of the file any more"
+    assert survey(place).status == "current" and survey(place).n == before.n
+
+    rewrite(place, three_other_answers)
+    assert statuses(place.build())[WSM] == "held"
+    rewrite(place, twelve_other_answers)
+    outcome = place.build()
+    assert statuses(outcome)[WSM] == "built" and outcome.undecided == [] and outcome.differences == {}
+    assert survey(place).status == "current" and pd.isna(survey(place).status_note)
+    assert place.rga("releases", "held").output.strip() == "No survey is held."
+
+
+def test_the_other_surveys_are_published_while_one_is_held_and_what_is_over_several_has_nothing_new_of_it(place: Place) -> None:
+    before = releases.live_release(place.warehouse)
+    rewrite(place, two_moved)
+    pak = place.survey_yaml(PAK)
+    pak.write_text(pak.read_text(encoding="utf-8").replace("title: ", "title: Read again. ", 1), encoding="utf-8")
+    outcome = place.build()
+    assert statuses(outcome) == {WSM: "held", LATER: "unchanged", PAK: "built"} and before and outcome.release
+    assert set(subtracted(place, before, outcome.release)) == {"surveys"}, "the title of the other survey"
+
+
+@pytest.mark.parametrize("decision", ["publish", "withdraw"])
+def test_a_decision_publishes_the_correction_of_then_and_no_other(place: Place, decision: str) -> None:
+    first = releases.live_release(place.warehouse)
+    rewrite(place, three_other_answers)
+    held = place.build().release
+    assert first and held
+    assert place.rga("releases", decision, PAK).exit_code == 2, "it is not held"
+    assert place.rga("releases", decision, WSM).exit_code == 0
+    outcome = place.build()
+    assert statuses(outcome)[WSM] == "built" and outcome.release not in (first, held) and survey(place).status == "current"
+    if decision == "publish":
+        assert outcome.differences.keys() == {WSM} and outcome.withdrawn == [] and outcome.release
+        assert "estimates" in subtracted(place, first, outcome.release), "the attack can find"
+        diff = place.rga("releases", "diff", first, outcome.release)
+        assert diff.exit_code == 0 and "no number is printed" in diff.output
+        assert not re.search(r"[1-9][\d,]* (changed|added|gone)", diff.output), diff.output
+        assert not re.search(r"estimates +[\d,]+ added", diff.output)
+    else:
+        assert outcome.withdrawn == [first, held] and releases.list_releases(place.warehouse) == [outcome.release]
+        rewrite(place, one_less)
+        assert statuses(place.build())[WSM] == "held", "the correction that was published is what counts now"
+    assert len(list((place.warehouse / "restricted" / "published").glob(f"{WSM}.*"))) == (2 if decision == "publish" else 1)
+
+
+@pytest.mark.long
+def test_a_decision_is_not_for_what_came_after_it_and_waiting_is_for_all(place: Place) -> None:
+    rewrite(place, three_other_answers)
+    place.build()
+    place.rga("releases", "publish", WSM)
+    rewrite(place, one_less)
+    assert statuses(outcome := place.build())[WSM] == "held" and outcome.undecided == [WSM]
+    place.rga("releases", "wait", WSM)
+    assert (outcome := place.build()).undecided == [] and statuses(outcome)[WSM] == "held"
+    rewrite(place, lambda frame: frame.drop(index=900))
+    assert (outcome := place.build()).undecided == [] and statuses(outcome)[WSM] == "held"
+    assert "decided: wait" in place.rga("releases", "held").output
+
+
+@pytest.mark.long
+def test_every_release_that_is_kept_counts_and_one_that_is_removed_does_not(place: Place) -> None:
+    first, original = releases.live_release(place.warehouse), file_of(place).read_bytes()
+    rewrite(place, twelve_other_answers)
+    assert statuses(place.build())[WSM] == "built"
+    file_of(place).write_bytes(original)
+    rewrite(place, lambda frame: swapped(frame, "health/mental_health", 2))
+    assert statuses(place.build())[WSM] == "held", "two answers from the first release, ten from the live one"
+    assert first and place.rga("releases", "remove", first).exit_code == 0
+    assert statuses(place.build())[WSM] == "built"
