@@ -103,8 +103,10 @@ def has_state(staging: Staging, survey_id: str, version: str) -> bool:
 
 
 def held_fact(before: Mapping[str, Any], version: str, found: Conflict) -> dict[str, Any]:
-    """The entry of a survey that is held: since when, which version, from what it differs, and what was decided. The decision to wait
-    stands for whatever comes; any other is for one version."""
+    """The entry of a survey that is held: since when, which version, from what it differs, and what was decided.
+
+    The decision to wait stands for whatever comes; any other is for one version.
+    """
     earlier = before.get(HELD) or {}
     decision = earlier.get("decision")
     return {

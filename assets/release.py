@@ -67,8 +67,8 @@ GIVEN_AWAY_BY = {"weighting_effects": {"value": "sex"}, "weighting_sensitivity":
     description=(
         "**The published database**, `warehouse/rga.duckdb`: estimates, gaps, and all that describes them; no respondents. Built "
         "beside the live one, verified, then switched to. Where nothing changed, the live one stands.\n\n"
-        "A survey that failed keeps its last good estimates, with status `stale`; one of which 1 to 4 respondents were corrected keeps "
-        "its last published ones, with status `held`, until somebody decides."
+        "A survey that failed keeps its last good estimates, with status `stale`. One of which 1 to 4 respondents were corrected "
+        "keeps its last published ones, with status `held`, until somebody decides."
     ),
 )
 def release(

@@ -130,7 +130,7 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
         "response_rate_weighted": 100 * response.weighted if response else None,
         "weight_deff": final.kish_deff,
         "weight_n_effective": final.n_effective,
-        "source_files": ", ".join(f"{publishable(name)} sha256:{digest}" for name, digest in sorted(respondents.source_files.items())),
+        "source_files": ", ".join(f"{publishable(name)} sha256:{of}" for name, of in sorted(respondents.source_files.items())),
         "notes": specification.notes,
         "caution": specification.caution or None,
         "simulated": specification.simulated,

@@ -39,10 +39,10 @@ class BuildOutcome:
     """What a build did: per survey, per stage, and the release it left live.
 
     ``seconds`` are those of each stage, of the `start` of the process until the first of them, and the `total`.
-    ``exposed`` cells that it hides, the release before gives away; ``differences``: by survey published for the first time, in how
-    many indicators and variables 1 to 4 respondents differ from an older release. ``undecided`` surveys are held, and nobody decided
-    yet; ``withdrawn`` releases were removed. ``other_problems`` are those of input that is no survey, by file; with ``error`` there
-    is no release.
+    ``exposed`` cells that it hides, the release before gives away; ``differences``: by survey that is new in it, in how many
+    indicators and variables 1 to 4 respondents differ from an older release. ``undecided`` surveys are held without a decision;
+    ``withdrawn`` releases were removed. ``other_problems`` are those of input that is no survey, by file. With ``error`` there is
+    no release.
     """
 
     surveys: list[SurveyOutcome]

@@ -11,8 +11,8 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from rga.microdata.codes import canonical_code, canonical_keys
-from rga.microdata.weighting_steps import Calibrate, Nonresponse, Normalise, Selection, WeightingStep
 from rga.microdata.texts import Hash, InFile, Sql
+from rga.microdata.weighting_steps import Calibrate, Nonresponse, Normalise, Selection, WeightingStep
 from rga.microdata.yaml_file import AtKey, StrictModel
 
 LonelyPsu = Literal["adjust", "fail", "remove", "average", "certainty"]

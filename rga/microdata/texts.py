@@ -25,7 +25,8 @@ _ROUND = re.compile(r"^(\d*0{3}|\d*9{3}|0*1)$")
 # What publications are cited by holds long numbers: a page of the web (people's own apart), a DOI, an ISBN or ISSN, a day.
 _OF_PEOPLE = r"(?!(?:www\.|m\.)?(?:facebook|fb|twitter|x|instagram|tiktok|t|wa|linkedin)\.(?:com|me)/)"
 _CITED = re.compile(
-    rf"https?://{_OF_PEOPLE}[^\s@?#]+|\b10\.\d{{4,9}}/[^\s@]+|\bISB?S?N:?\s*[\dX-]{{9,17}}|\b(?:19|20)\d\d-\d\d-\d\d\b", re.IGNORECASE
+    rf"https?://{_OF_PEOPLE}[^\s@?#]+|\b10\.\d{{4,9}}/[^\s@]+|\bIS[BS]N:?\s*[\dX-]{{9,17}}|\b(?:19|20)\d\d-\d\d-\d\d\b",
+    re.IGNORECASE,
 )
 _DAY = re.compile(r"(\b(?:19|20)\d\d-\d\d-\d\d(?![\d-]))")
 _TAG = re.compile(r"<[A-Za-z/!]")
@@ -47,7 +48,7 @@ def is_unseen(character: str) -> bool:
 
 def may_name_somebody(text: str, citing: bool = False) -> bool:
     """Whether a text holds what may be a telephone number, an e-mail address, coordinates, a document, an account or a page of a
-    person. With ``citing``, pages of the web and numbers of publications are none. Names as such cannot be told from other words."""
+    person. With ``citing``, pages of the web and numbers of publications are none. Names cannot be told from other words."""
     if citing:
         text = _CITED.sub(" ", text)
     words = [word.strip("()[]{}<>,;:\"'") for word in text.split()]

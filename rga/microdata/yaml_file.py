@@ -5,7 +5,6 @@ Belongs here: safe loading and the translation of validation errors. Not here: w
 
 from __future__ import annotations
 
-import re
 from collections.abc import Hashable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
@@ -58,7 +57,10 @@ class StrictModel(BaseModel):
         return value
 
 
-def _texts(value: Any, annotation: Any, held: Held, place: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], str, Held]]:
+Place = tuple[str | int, ...]
+
+
+def _texts(value: Any, annotation: Any, held: Held, place: Place) -> Iterator[tuple[Place, str, Held]]:
     """Every text in ``value``, of the type ``annotation``, with the keys that lead to it and the rules it is held to."""
     if isinstance(value, str):
         yield place, value, held

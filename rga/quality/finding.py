@@ -84,10 +84,9 @@ def _told(text: str | None) -> str | None:
 def finding_rows(survey_id: str, findings: Sequence[Finding]) -> pd.DataFrame:
     """Findings as rows of `data_quality`, but for `simulated`: survey_id, check_name, severity, variable, ..., in their order."""
     columns = ["survey_id", "check_name", "severity", "variable", "code", "n", "share", "message", "remedy"]
-    rows = [
-        (survey_id, f.check, f.severity, *map(_told, (f.variable, f.code)), f.rows, f.share)
-        + (_told(f.published or f.message), _told(f.remedy) or None)
-        for f in findings
-    ]
+    rows = []
+    for f in findings:
+        variable, code, message, remedy = map(_told, (f.variable, f.code, f.published or f.message, f.remedy or None))
+        rows.append((survey_id, f.check, f.severity, variable, code, f.rows, f.share, message, remedy))
     types = dict.fromkeys(columns, "string") | {"n": "Int64", "share": "float64"}
     return pd.DataFrame(rows, columns=columns).astype(types)

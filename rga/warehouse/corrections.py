@@ -112,7 +112,7 @@ class _Pair:
 
     def shared(self, prefix: str) -> list[str]:
         """Columns that both states have."""
-        return [name for name in self.before if str(name).startswith(prefix) and name in self.after]
+        return [name for name in map(str, self.before) if name.startswith(prefix) and name in self.after]
 
     def codes(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """A column of both as numbers from 0, the same for the same."""

@@ -8,14 +8,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pandas as pd
 import pytest
 
 from assets.corrections import NOTE
 from pipelines import report
+from pipelines.instance import open_instance
+from pipelines.sensors import outstanding
 from rga.warehouse import release as releases
+from rga.warehouse.restricted import KEY, is_encrypted
 from tests.pipeline.place import Place, fresh, statuses
+from tests.pipeline.test_partitions import shown
 
 WSM, LATER, PAK = "2020-r1_WSM", "2021-r2_WSM", "2020-r1_PAK"
 OF_THE_BUILD = {"release": ["release_id", "created", "fingerprint"], "surveys": ["built", "status", "status_note"]}
@@ -220,3 +225,99 @@ def test_every_release_that_is_kept_counts_and_one_that_is_removed_does_not(plac
     assert statuses(place.build())[WSM] == "held", "two answers from the first release, ten from the live one"
     assert first and place.rga("releases", "remove", first).exit_code == 0
     assert statuses(place.build())[WSM] == "built"
+
+
+@pytest.mark.long
+def test_a_survey_that_is_taken_away_and_comes_back_corrected_stays_out_until_somebody_decides(place: Place) -> None:
+    folder = place.survey_yaml(WSM).parent
+    shutil.copytree(folder, place.folder / "aside")
+    shutil.rmtree(folder)
+    assert set(statuses(place.build())) == {LATER, PAK}
+    assert not list((place.warehouse / "restricted").glob(f"*/{WSM}.parquet"))
+    shutil.copytree(place.folder / "aside", folder)
+    assert statuses(place.build())[WSM] == "built", "as it was"
+    shutil.rmtree(folder)
+    place.build()
+    shutil.copytree(place.folder / "aside", folder)
+    rewrite(place, one_less)
+    outcome = place.build()
+    assert statuses(outcome)[WSM] == "held" and outcome.error is None
+    assert place.ask("SELECT survey_id FROM surveys")["survey_id"].tolist() == [PAK, LATER]
+    assert place.rga("releases", "publish", WSM).exit_code == 0
+    assert statuses(place.build())[WSM] == "built" and survey(place).status == "current"
+
+
+@pytest.mark.long
+def test_what_is_no_correction_of_answers_is_published(place: Place) -> None:
+    place.edit(WSM, r"method: logit", "method: raking")
+    place.edit(WSM, r"^  bounds: \[0.2, 20\]\n", "")
+    place.edit(WSM, r"^title: ", "title: Again. ")
+    assert statuses(place.build())[WSM] == "built", "other weights, another title"
+    new = place.raw_data / "2020-r1" / "MDV"
+    shutil.copytree(place.survey_yaml(PAK).parent, new)
+    assert statuses(place.build())["2020-r1_MDV"] == "built", "a new survey, be it like another"
+
+
+@pytest.mark.long
+def test_without_respondents_of_then_published_counts_are_compared(place: Place) -> None:
+    shutil.rmtree(place.warehouse / "restricted")
+    rewrite(place, three_other_answers)
+    outcome = place.build()
+    assert statuses(outcome) == {WSM: "held", LATER: "built", PAK: "built"} and outcome.error is None
+    assert survey(place).status == "held"
+
+
+@pytest.mark.long
+def test_where_the_rules_say_warn_it_is_published_and_told(place: Place) -> None:
+    rules = place.raw_data / "catalogue" / "publication_rules.yaml"
+    rules.write_text(rules.read_text(encoding="utf-8").replace("corrections: hold", "corrections: warn"), encoding="utf-8")
+    rewrite(place, three_other_answers)
+    outcome = place.build()
+    assert statuses(outcome)[WSM] == "built" and outcome.differences.keys() == {WSM} and outcome.undecided == []
+    assert place.build().differences == {}, "told once"
+
+
+@pytest.mark.long
+def test_states_are_for_the_owner_only_and_encrypted_where_there_is_a_key(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = place.warehouse / "restricted" / "published"
+    assert len(list(folder.iterdir())) == 3
+    assert folder.stat().st_mode & 0o777 == 0o700 and all(path.stat().st_mode & 0o777 == 0o600 for path in folder.iterdir())
+    monkeypatch.setenv(KEY, "ab" * 32)
+    assert set(statuses(place.build()).values()) == {"built"}
+    assert all(map(is_encrypted, folder.iterdir()))
+    rewrite(place, one_less)
+    assert statuses(place.build())[WSM] == "held"
+
+
+@pytest.mark.long
+def test_dagster_shows_a_held_survey_as_it_stands_and_warns_until_somebody_decides(place: Place) -> None:
+    rewrite(place, two_moved)
+    place.build()
+
+    def check() -> tuple[bool, dict[str, Any]]:
+        with open_instance(place.warehouse) as instance:
+            key = dg.AssetCheckKey(dg.AssetKey("manifest"), "corrections_decided")
+            (record,) = instance.event_log_storage.get_asset_check_execution_history(key, limit=1)
+            assert record.event and record.event.dagster_event
+            found = record.event.dagster_event.asset_check_evaluation_data
+            return found.passed, dict(found.metadata)
+
+    passed, facts = check()
+    assert not passed and facts["undecided"].value == 1 and "rga releases withdraw" in str(facts["held surveys"].value)
+    assert shown(place.warehouse, "respondents")[WSM] == "materialized"
+    assert outstanding(place.paths.data_root(), place.paths.staging()) == {}, "the sensor leaves it alone"
+    place.rga("releases", "wait", WSM)
+    place.build()
+    assert check()[0]
+    place.rga("releases", "withdraw", WSM)
+    assert set(outstanding(place.paths.data_root(), place.paths.staging())) == {WSM}, "the sensor asks for it"
+
+
+@pytest.mark.long
+def test_a_held_survey_whose_file_breaks_is_stale_and_one_that_is_mended_is_held_again(place: Place) -> None:
+    rewrite(place, one_less)
+    place.build()
+    place.edit(WSM, r"women: F, ", "")
+    assert statuses(place.build())[WSM] == "failed" and survey(place).status == "stale"
+    place.edit(WSM, r"codes: \{men: M", "codes: {women: F, men: M")
+    assert statuses(place.build())[WSM] == "held" and survey(place).status == "held"
