@@ -83,16 +83,19 @@ def of_few(
 def counts_of_few(before: Tables, after: Tables, few: int = FEW) -> list[str]:
     """Variables and margins whose published counts differ by 1 to ``few`` respondents: what can be seen without respondents.
 
-    Both have the tables of COUNTED, of one survey. A count that either hides is not compared.
+    Both have the tables of COUNTED, of one survey. A count that either hides is not compared, nor a margin of other categories.
     """
     found = []
     for table, (of, keys) in COUNTED.items():
-        old, new = (tables[table][[of, *keys, "n"]].astype(dict.fromkeys([of, *keys], "str")) for tables in (before, after))
+        columns = [of, *keys, "n"]  # a table that is staged without rows has none
+        old, new = (tables[table].reindex(columns=columns).astype(dict.fromkeys([of, *keys], "str")) for tables in (before, after))
         both = old.merge(new, on=[of, *keys], how="outer", suffixes=("_old", "_new"), indicator="side")
         for side, absent in (("n_old", "right_only"), ("n_new", "left_only")):
             both[side] = both[side].astype("Float64").mask(both["side"] == absent, 0)
         both = both.dropna(subset=["n_old", "n_new"])
         for name, rows in both.groupby(of):
+            if table == "margins" and (rows["side"] != "both").any():
+                continue  # other categories: a calibration merged some, which is no correction
             if 1 <= _moved((rows["n_new"] - rows["n_old"]).to_numpy(np.float64)) <= few:
                 found.append(str(name))
     return sorted(set(found))

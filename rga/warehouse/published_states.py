@@ -62,7 +62,8 @@ def differ_by_few(
     """Indicators and variables by which a survey's ``state`` and ``tables`` differ by few respondents from those of ``releases``,
     which were made from its state ``version``.
 
-    Where that state is gone, as after the folder `restricted/` was lost, or tells of no difference, published counts are compared.
+    Where that state is gone, as after the folder `restricted/` was lost, or tells of no difference, counts are compared: those
+    staged, if they are of that state, else those published, of which fewer are shown.
     """
     path, found = state_path(staging, survey_id, version), list[str]()
     if path.is_file():
@@ -70,7 +71,11 @@ def differ_by_few(
         found = of_few(before, state, breakdowns, least_base, few)
         if found or not _same(before, state):
             return found
-    return counts_of_few(counted_tables(release.release_path(staging.warehouse, releases[-1]), survey_id), tables, few)
+    if staging.manifest().get(survey_id, {}).get("fingerprint") == version:
+        counted = {name: staging.read(name, [survey_id]) for name in COUNTED}
+    else:
+        counted = counted_tables(release.release_path(staging.warehouse, releases[-1]), survey_id)
+    return counts_of_few(counted, tables, few)
 
 
 def _same(before: pd.DataFrame, after: pd.DataFrame) -> bool:

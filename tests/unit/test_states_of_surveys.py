@@ -107,6 +107,14 @@ def test_a_catalogue_that_changed_is_compared_where_both_have_the_question() -> 
     assert not of_few(before[["respondent_id"]], after, BREAKDOWNS)
 
 
+def test_categories_that_a_calibration_merged_are_no_correction() -> None:
+    none = {name: pd.DataFrame() for name in COUNTED}
+    margin = pd.DataFrame({"margin": "age", "category": ["a", "b", "c"], "n": [3, 100, 50]})
+    merged = pd.DataFrame({"margin": "age", "category": ["a+b", "c"], "n": [103, 50]})
+    assert counts_of_few(none | {"margins": margin}, none | {"margins": merged}) == []
+    assert counts_of_few(none | {"margins": margin}, none | {"margins": margin.assign(n=[3, 99, 51])}) == ["age"]
+
+
 def tables(n: list[int | None]) -> dict[str, pd.DataFrame]:
     rows = pd.DataFrame({"n": pd.array(n, dtype="Int64"), "variable": "work", "margin": "sex"})
     rows = rows.assign(code=["1", "2", "9"], category=["1", "2", "9"], kind=["answered", "answered", "refused"], harmonised="")
