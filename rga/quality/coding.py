@@ -67,7 +67,11 @@ def unmapped_columns(subject: Subject) -> list[Finding]:
         ("columns neither mapped nor under `unused:`", columns.unaccounted, "map them, or say under `unused:` why not"),
         ("under `unused:` but in no file", columns.vanished, "take them out of `unused:`, or correct their names"),
     ]
-    return [Finding("unmapped_columns", "flag", f"{what}: {some(names)}", remedy) for what, names, remedy in told if names]
+    return [
+        Finding("unmapped_columns", "flag", f"{what}: {some(names)}", remedy, published=f"{what}: {len(names):,}")
+        for what, names, remedy in told
+        if names
+    ]
 
 
 def unmentioned_variables(subject: Subject) -> list[Finding]:

@@ -12,6 +12,7 @@ from typing import Literal
 import pandas as pd
 
 from rga.errors import Problem
+from rga.microdata.texts import publishable_message
 
 Severity = Literal["error", "flag"]
 
@@ -41,7 +42,8 @@ CHECKS = {
 class Finding:
     """``check`` is one of CHECKS; ``message`` says what is so, ``remedy`` what to do about it.
 
-    ``rows`` counts respondents (or rows of the file), ``share`` is in per cent of those whom the check speaks of.
+    ``rows`` counts respondents (or rows of the file), ``share`` is in per cent of those whom the check speaks of. ``published`` is
+    the message for those who do not have the file, where it is another: columns that nobody mapped may be called after people.
     """
 
     check: str
@@ -52,6 +54,7 @@ class Finding:
     code: str | None = None
     rows: int | None = None
     share: float | None = None
+    published: str = ""
 
     def __str__(self) -> str:
         place = ", ".join(part for part in (self.variable or "", f"code {self.code}" if self.code else "") if part)
@@ -74,9 +77,16 @@ def of_problems(problems: Sequence[Problem]) -> list[Finding]:
     ]
 
 
+def _told(text: str | None) -> str | None:
+    return None if text is None else publishable_message(text)
+
+
 def finding_rows(survey_id: str, findings: Sequence[Finding]) -> pd.DataFrame:
     """Findings as rows of `data_quality`, but for `simulated`: survey_id, check_name, severity, variable, ..., in their order."""
     columns = ["survey_id", "check_name", "severity", "variable", "code", "n", "share", "message", "remedy"]
-    rows = [(survey_id, f.check, f.severity, f.variable, f.code, f.rows, f.share, f.message, f.remedy or None) for f in findings]
+    rows = []
+    for f in findings:
+        variable, code, message, remedy = map(_told, (f.variable, f.code, f.published or f.message, f.remedy or None))
+        rows.append((survey_id, f.check, f.severity, variable, code, f.rows, f.share, message, remedy))
     types = dict.fromkeys(columns, "string") | {"n": "Int64", "share": "float64"}
     return pd.DataFrame(rows, columns=columns).astype(types)

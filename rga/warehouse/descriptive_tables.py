@@ -17,6 +17,12 @@ INPUTS = {
 }  # what a survey's numbers are made from, by kind
 
 
+SURVEY_STATUS = (
+    "current; stale: its newest input failed and these are the last good estimates; or held: a few respondents were corrected, and "
+    "these are the last published ones"
+)
+
+
 def descriptive_tables() -> list[Table]:
     return [
         Table(
@@ -100,10 +106,8 @@ def descriptive_tables() -> list[Table]:
                 text("fingerprint", "Hash of all it was made from"),
                 *[text(f"{kind}_hash", f"Hash of {what}", nullable=True) for kind, what in INPUTS.items()],
                 Column("built", "TIMESTAMP", "When its estimates were computed, UTC"),
-                Column(
-                    "status", "survey_status", "current; or stale: its newest input failed and these are the last good estimates"
-                ),
-                text("status_note", "Why it is stale", nullable=True),
+                Column("status", "survey_status", SURVEY_STATUS),
+                text("status_note", "Why it is stale or held", nullable=True),
                 text("notes", "What makes it hard to compare"),
                 text("caution", "Why its estimates are to be read with care, whatever their errors say", nullable=True),
                 SIMULATED,

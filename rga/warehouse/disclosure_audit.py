@@ -82,12 +82,6 @@ def _same_weights(connection: duckdb.DuckDBPyConnection) -> list[str]:
     return [survey_id for (survey_id,) in connection.execute(query).fetchall()]
 
 
-def given_away(older: Path, newer: Path) -> tuple[int, dict[str, int]]:
-    """How many cells that ``newer`` hides can be had with ``older``, and by survey, how many cells differ by few respondents."""
-    few = differences_of_few(older, newer)
-    return len(exposed_by(older, newer)), dict(zip(few["survey_id"], few["cells"].astype(int), strict=True))
-
-
 def differences_of_few(older: Path, newer: Path) -> pd.DataFrame:
     """By survey, how many cells of `estimates` differ by 1 to 4 respondents between two releases: whoever has both subtracts one
     from the other, and what remains are the answers of those few.

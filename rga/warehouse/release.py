@@ -36,7 +36,7 @@ TYPES = {
     "verdict": ("women worse", "men worse", "women higher", "men higher", "no clear gap", "too few cases", "withheld"),
     **PUBLICATION_TYPES,
     "sample_type": ("probability", "non_probability"),
-    "survey_status": ("current", "stale"),
+    "survey_status": ("current", "stale", "held"),
     "coverage_status": ("asked", "not_asked", "altered"),
     **change_tables.TYPES,
     "adjustment_status": ("ok", "collinear", "too_few", "separation", "not_converged"),
