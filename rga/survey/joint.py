@@ -128,7 +128,7 @@ def jointly(data: Data, design: Design, results: Sequence[Result]) -> Joint:
     linked: stack them, with a ``psu`` that is the same in both, the panel's id for respondents or the shared PSU, in a
     ``stratum`` that is the same in both; who is in one round only has an id of her or his own. Each round is then a domain of one
     sample, and the covariance comes from PSUs in both. The margins of surveys that were calibrated apart are to have categories
-    that tell the survey. Raises InputError and ValueError as `rga.survey.sample.sample_of` does, InputError for a domain's
+    that tell the survey before a `*` (`later*F`, `later*_U`). Raises InputError and ValueError as `rga.survey.sample.sample_of` does, InputError for a domain's
     column that is not there, or called like one of the table's, and where an expression does not fit the data.
     """
     refuse_names({name for result in results for name in result.domain}, ["code", "category", *MEASURES])
