@@ -38,10 +38,10 @@ def residuals(
 
     With x_j the categories of joint cell j, B = (sum d x x')^+ sum d x z by the weights d before calibration, and h_j = x_j' B, a
     PSU's residual is Z_c - sum_j W_cj h_j, W_cj its sum of final weights in cell j: respondents outside a domain have z = 0 and
-    a fitted value all the same (Deville and Särndal 1992, eq. 3.4; R ``calibrate``). Shares of missing categories that the margins
-    take from the sample vary with it: d c_j is added, of each respondent in cell j (`_varying`). ``cell`` gives the breakdown's cell of each
-    row of ``by_margin``, -1 for none; ``ratio`` and ``base`` (surveys x cells x statistics) make z of sums: (sum y - ratio sum x)
-    / base.
+    a fitted value all the same (Deville and Särndal 1992, eq. 3.4; R ``calibrate``). Margins take the shares of missing categories
+    from the sample, which brings d c_j back for each respondent of cell j (`_fitted`). ``cell`` gives the breakdown's cell of
+    each row of ``by_margin``, -1 for none; ``ratio`` and ``base`` (surveys x cells x statistics) make z of sums: (sum y - ratio
+    sum x) / base.
     """
     margins = sums.margins
     assert margins is not None

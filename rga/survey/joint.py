@@ -128,8 +128,9 @@ def jointly(data: Data, design: Design, results: Sequence[Result]) -> Joint:
     linked: stack them, with a ``psu`` that is the same in both, the panel's id for respondents or the shared PSU, in a
     ``stratum`` that is the same in both; who is in one round only has an id of her or his own. Each round is then a domain of one
     sample, and the covariance comes from PSUs in both. The margins of surveys that were calibrated apart are to have categories
-    that tell the survey before a `*` (`later*F`, `later*_U`). Raises InputError and ValueError as `rga.survey.sample.sample_of` does, InputError for a domain's
-    column that is not there, or called like one of the table's, and where an expression does not fit the data.
+    that tell the survey before a `*` (`later*F`, `later*_U`). Raises InputError and ValueError as
+    `rga.survey.sample.sample_of` does, InputError for a domain's column that is not there, or called like one of the table's,
+    and where an expression does not fit the data.
     """
     refuse_names({name for result in results for name in result.domain}, ["code", "category", *MEASURES])
     with sample_of(data, design) as sample:
@@ -175,7 +176,8 @@ def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
     for k in np.flatnonzero(is_quantile & ~np.isnan(value)):
         those = values.known[:, column[k]] & domain[:, k] & (weight != 0)
         level_se = se[k]
-        low[k], high[k], se[k] = woodruff(values.y[those, column[k]], weight[those], level[k], level_se, df[k])
+        q = kinds[k].q  # type: ignore[union-attr]
+        low[k], high[k], se[k] = woodruff(values.y[those, column[k]], weight[those], q, level[k], level_se, df[k])
         stretch[k] = -se[k] / level_se if level_se > 0 else 0.0
     stretch = np.nan_to_num(stretch)
     z, covariance = z * stretch, covariance * np.outer(stretch, stretch)
