@@ -18,7 +18,7 @@ from scipy.special import stdtr
 from rga.survey.data import Data, refuse_names
 from rga.survey.design import TOTAL, Design
 from rga.survey.estimation import POPULATION_SCALE, no_share
-from rga.survey.intervals import korn_graubard, logit_interval, t_interval
+from rga.survey.intervals import korn_graubard, logit_interval, mover, t_interval
 from rga.survey.linearisation import influence, simple_random_variance
 from rga.survey.multistage import Stages
 from rga.survey.quantiles import woodruff
@@ -67,7 +67,8 @@ class Joint:
         of the combined influence values, c'Vc with V the covariance (under ``lonely_psu="average"`` the mean is taken over the
         strata of the union of the domains, as R does for a subset). df: PSUs minus strata among those with an answer to any
         result that takes part. NaN: everything but the value where a result that takes part has no se; limits and p_value without
-        df or where the combination has no variance. R ``svycontrast``. Raises KeyError for a label that is not there, ValueError
+        df or where the combination has no variance; but shares of 0 and 1, such as 0 % of women and of men, give limits by their
+        own (`rga.survey.intervals.mover`). R ``svycontrast``. Raises KeyError for a label that is not there, ValueError
         for one that is there twice.
         """
         if isinstance(coefficients, Mapping):
@@ -78,7 +79,12 @@ class Joint:
             matrix = np.atleast_2d(np.asarray(coefficients, dtype=np.float64))
         values = self.table["value"].to_numpy()
         value = np.where(matrix != 0, matrix * values, 0.0).sum(axis=1)
-        return self._derived([name] if isinstance(name, str) else list(name), value, matrix)
+        found = self._derived([name] if isinstance(name, str) else list(name), value, matrix)
+        limits = mover(values, *(self.table[side].to_numpy() for side in ("ci_low", "ci_high")), matrix)
+        certain = (found["se"] == 0) & ((matrix != 0) <= (self.table["se"] == 0).to_numpy()).all(axis=1)
+        for side, limit in zip(("ci_low", "ci_high"), limits, strict=True):
+            found[side] = found[side].where(~certain, limit)
+        return found
 
     def smooth(self, function: Callable[[np.ndarray], Any], name: str | Sequence[str] = "") -> pd.DataFrame:
         """Smooth functions of the results: ``joint.smooth(lambda v: np.log(v[0] / v[1]))``; v is the values in the table's order.
