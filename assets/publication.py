@@ -249,7 +249,8 @@ def _gaps(frame: pd.DataFrame, women: pd.DataFrame, men: pd.DataFrame, se_women:
         times = np.where(sides[1] > 0, sides[0] / sides[1], np.nan)
         of_log = to_digits(np.log((frame["ratio_high"] / frame["ratio"]).to_numpy(np.float64)))
         factor = np.exp(np.sqrt(of_log**2 + t**2 * sum(step**2 / 12 / side**2 for step, side in zip(steps, sides, strict=True))))
-        low, high = outward(gap - t * se, gap + t * se, LIMIT_DIGITS)
+        low, high = (np.where(se > 0, gap + sign * t * se, 100 * frame[name]) for sign, name in ((-1, "ci_low"), (1, "ci_high")))
+        low, high = outward(low, high, LIMIT_DIGITS)  # where both are nobody's, or everybody's, the library's: of n alone
         fewest, most = outward(times / factor, times * factor, RATIO_DIGITS)
     numbers = [*sides, gap, se, low, high, to_digits(_p_value(gap, se, df), P_DIGITS), np.full(len(gap), np.nan)]
     frame[HIDDEN["gender_gaps"]] = np.column_stack([*numbers, to_digits(times, RATIO_DIGITS), fewest, most])
