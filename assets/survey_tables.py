@@ -39,7 +39,8 @@ def is_staged(staging: Staging, survey_id: str) -> bool:
 
 
 def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, dict[str, Any]]:
-    """Read, weigh and stage one survey, all but the table LAST; nothing is written unless all of it can be.
+    """Read, weigh and stage one survey, all but the table LAST, in the pending part of ``staging``; nothing is written unless all of
+    it can be.
 
     Returns facts by asset, for people; ``columns`` is a frame without rows, ``svg`` a picture. And LAST with its ``rows``, for the
     one who keeps the manifest. Raises InputError.
@@ -60,7 +61,7 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, 
         "specification": specification_row(root, survey_id),
     }
     findings = finding_rows(survey_id, findings_of(subject_of(root, survey_id, respondents, margins)))
-    staging.table(LAST, survey_id).unlink(missing_ok=True)
+    staging = staging.pending()
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))
     staging.write(weights.frame, staging.restricted("weights", survey_id))
     for name, frame in tables.items():

@@ -15,8 +15,8 @@ import pycountry
 USER_ASSIGNED = {"XKX": "Kosovo"}
 # Names in common use that pycountry has in another form.
 ALSO = {
-    "BOL": ["Bolivia"], "BRN": ["Brunei"], "CIV": ["Ivory Coast"], "COD": ["DR Congo", "Democratic Republic of Congo"],
-    "CPV": ["Cape Verde"], "CZE": ["Czech Republic"], "FSM": ["Micronesia"], "IRN": ["Iran"], "KOR": ["South Korea", "Republic of Korea"],
+    "BOL": ["Bolivia"], "BRN": ["Brunei"], "CIV": ["Ivory Coast"], "COD": ["DR Congo"],
+    "CPV": ["Cape Verde"], "CZE": ["Czech Republic"], "FSM": ["Micronesia"], "IRN": ["Iran"], "KOR": ["South Korea"],
     "LAO": ["Laos", "Lao PDR"], "MMR": ["Burma"], "PRK": ["North Korea"], "PSE": ["Palestine"], "RUS": ["Russia"],
     "SWZ": ["Swaziland"], "SYR": ["Syria"], "TLS": ["East Timor"], "TUR": ["Turkey"], "TZA": ["Tanzania"], "VEN": ["Venezuela"],
     "VNM": ["Vietnam"],

@@ -244,7 +244,9 @@ def _design(
     frame["psu"] = _label(source[design.psu]) if design.psu else pd.Series(pd.NA, index=source.index, dtype="string")
     # One rule for both: whom they belong to decides the variance, and only the producer knows it.
     for what, column in [("a stratum", name) for name in design.stratum] + [("a PSU", name) for name in [design.psu] if name]:
-        remedy = "complete the column; or, where such rows are a group of their own, name it in `respondents:`: coalesce(column, 'x')"
+        remedy = (
+            "complete the column; or, where such rows are a group of their own, name it in `respondents:`: coalesce(column, 'x')"
+        )
         problems += _without(what, remedy, source[column], file)
     frame["fpc"], more = _fpc(source, specification, frame, file)
     problems += more

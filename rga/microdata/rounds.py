@@ -73,7 +73,7 @@ class Rounds:
         return found
 
     def of_round(self, column: str, number: int) -> str | None:
-        """``column``'s twin of round ``number``: exactly of it, else of a round from which on it holds, else the one of no round."""
+        """``column``'s twin of round ``number``: exactly of it, else of a round from which on it holds, else of no round."""
         of = {name: mark for name, mark in self.twins(column).items() if mark.covers(number)}
         return min(of, key=lambda name: (of[name].on, -of[name].number, name), default=self._unmarked(column))
 
@@ -84,7 +84,9 @@ class Rounds:
 
     def numbers(self, columns: Iterable[str] | None = None) -> set[int]:
         """Rounds that questions asked several times speak of, of ``columns`` or all."""
-        return {mark.number for name in (self.labels if columns is None else columns) if (mark := self.said(name)) and self.twins(name)}
+        return {
+            mark.number for name in (self.labels if columns is None else columns) if (mark := self.said(name)) and self.twins(name)
+        }
 
     def _unmarked(self, column: str) -> str | None:
         """The column that is called like ``column`` but for the round."""

@@ -247,7 +247,9 @@ class SurveySpecification(StrictModel):
                 what = f"`equal` gives everybody the same weight, and `design.weight` names {self.design.weight}"
                 raise AtKey(what, "write `weighting: []` to use that weight, or take it out of `design:`", "weighting")
             if len(self.weighting) > 1:
-                raise AtKey("`equal` stands beside other steps", "take it out: without `design.weight` they start from 1", "weighting")
+                raise AtKey(
+                    "`equal` stands beside other steps", "take it out: without `design.weight` they start from 1", "weighting"
+                )
         if taken := sorted(set(self.auxiliary) & ({"stratum", "psu", "base_weight"} | set(self.variables))):
             raise ValueError(f"auxiliary variable `{taken[0]}` has the name of another variable: rename it")
         self._check_weighting()

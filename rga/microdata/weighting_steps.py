@@ -178,7 +178,7 @@ class Normalise(Step):
 
 
 class Equal(Step):
-    """Nobody counts for more than anybody else: said, because a weight that was overlooked looks the same. No other step beside it."""
+    """Nobody counts for more than anybody else: said, because a weight that was overlooked looks the same. The only step."""
 
     step: Literal["equal"]
 

@@ -6,6 +6,7 @@ Belongs here: grouping columns and splitting answers. Not here: which battery th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -31,10 +32,15 @@ class Group:
 
     def shared_and_own(self) -> tuple[frozenset[str], list[frozenset[str]]]:
         """Character sequences that nearly all labels share, and those that each has of its own."""
-        found = [grams(normal(column.label)) for column in self.columns]
-        least = max(2, round(NEARLY_ALL * len(found)))
-        shared = frozenset(g for g in frozenset().union(*found) if sum(g in own for own in found) >= least)
-        return shared, [own - shared for own in found]
+        return shared_and_own(column.label for column in self.columns)
+
+
+def shared_and_own(labels: Iterable[str]) -> tuple[frozenset[str], list[frozenset[str]]]:
+    """Character sequences that nearly all ``labels`` share, and those that each has of its own."""
+    found = [grams(normal(label)) for label in labels]
+    least = max(2, round(NEARLY_ALL * len(found)))
+    shared = frozenset(g for g in frozenset().union(*found) if sum(g in own for own in found) >= least)
+    return shared, [own - shared for own in found]
 
 
 def groups(columns: list[Column]) -> list[Group]:

@@ -186,9 +186,11 @@ def _lines(
     for guess in guesses:
         lines += page.variable_lines(guess, by_name)
         lines += page.listed(form.universe(list(guess.columns.values())), 4) if form else []
-    unsure = design.unsure | unsaid | {
-        g.variable: f"{g.confidence}: {'; '.join(filter(None, g.evidence))}" for g in guesses if g.confidence != "high"
-    }
+    unsure = (
+        design.unsure
+        | unsaid
+        | {g.variable: f"{g.confidence}: {'; '.join(filter(None, g.evidence))}" for g in guesses if g.confidence != "high"}
+    )
     lines += [
         "",
         "# Guesses to compare with the questionnaire and the report on the sample: delete each line once you have;",

@@ -56,7 +56,9 @@ def selection(
     main = all_facts[0]
     main_name = main.columns[0].file
     weight = main.column(design.weight.column) if design.weight else None
-    interviewed = [f"WHERE {main_name}.{_quoted(weight.name)} IS NOT NULL"] if weight and weight.blank and not design.response else []
+    interviewed = (
+        [f"WHERE {main_name}.{_quoted(weight.name)} IS NOT NULL"] if weight and weight.blank and not design.response else []
+    )
     if len(all_facts) == 1:
         if not (weight and interviewed):
             return Selection()

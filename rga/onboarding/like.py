@@ -13,9 +13,10 @@ from rga.microdata.data_root import SURVEY_ID, DataRoot, split_survey_id
 from rga.microdata.rounds import Rounds, other_rounds, without_round
 from rga.microdata.specification import Source, SurveySpecification
 from rga.onboarding import page
-from rga.onboarding.codes import CodeMatch, labels_of, match_codes, missing_by_label
+from rga.onboarding.codes import CodeMatch, labels_of, match_codes
 from rga.onboarding.file_facts import Column, read_facts
 from rga.onboarding.matching import Guess, Matcher
+from rga.onboarding.meaning import missing_by_label
 from rga.onboarding.text import alike, normal
 
 SAME_LABEL = 0.75
@@ -56,13 +57,17 @@ class _This:
         # the producer's own numbering, of which the earlier page shows where it stood
         counted_on = self.rounds.of_round(name, mark.number + self.number - self.before)
         if counted_on and self.number not in self.rounds.numbers():
-            return counted_on, f"column {name} was that of the round before; counted on from there, {counted_on} is this round's", False
+            return (
+                counted_on,
+                f"column {name} was that of the round before; counted on from there, {counted_on} is this round's",
+                False,
+            )
         return None, f"column {name} is {why}: left blank", False
 
 
 def keep(root: DataRoot, like: str, columns: Sequence[Column], matcher: Matcher, rounds: Rounds, number: int) -> Kept:
-    """What of the survey ``like`` (such as `2020-r1/BGD`) fits ``columns`` in round ``number``; ``rounds`` are those that the columns
-    speak of. Raises InputError where there is no such survey."""
+    """What of the survey ``like`` (such as `2020-r1/BGD`) fits ``columns`` in round ``number``; ``rounds`` are those that the
+    columns speak of. Raises InputError where there is no such survey."""
     key = like.strip().strip("/").replace("/", "_")
     if not SURVEY_ID.match(key) or key not in root.survey_ids():
         known = ", ".join(root.survey_ids()[:12]) or "none"
@@ -84,9 +89,7 @@ def keep(root: DataRoot, like: str, columns: Sequence[Column], matcher: Matcher,
     return Kept(key, specification, kept, changes)
 
 
-def _kept(
-    name: str, source: Source, old: Mapping[str, Column], new: _This, matcher: Matcher
-) -> tuple[Guess | None, list[str]]:
+def _kept(name: str, source: Source, old: Mapping[str, Column], new: _This, matcher: Matcher) -> tuple[Guess | None, list[str]]:
     """A mapping carried over, or None; and what changed."""
     wanted = {"": source.column} if source.column else dict(source.columns)
     found: dict[str, str] = {}
