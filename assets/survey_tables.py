@@ -39,8 +39,8 @@ def is_staged(staging: Staging, survey_id: str) -> bool:
 
 
 def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, dict[str, Any]]:
-    """Read, weigh and stage one survey, all but the table LAST, in the pending part of ``staging``; nothing is written unless all of
-    it can be.
+    """Read, weigh and stage one survey, all but the table LAST, in the pending part of ``staging``; nothing is written unless all
+    of it can be.
 
     Returns facts by asset, for people; ``columns`` is a frame without rows, ``svg`` a picture. And LAST with its ``rows``, for the
     one who keeps the manifest. Raises InputError.

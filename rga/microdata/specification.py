@@ -36,7 +36,7 @@ TODO = "TODO"  # how `rga new-survey` marks what a draft cannot know
 
 def _filled_in(value: str) -> str:
     if value.lstrip().startswith(TODO):
-        raise ValueError("is still to be filled in: only you know it")
+        raise AtKey("is still to be filled in: only you know it", "replace the TODO, in quotation marks where it is text")
     return value
 
 

@@ -14,7 +14,7 @@ from rga.microdata.countries import countries_named, country_name
 from rga.microdata.identifiers import by_name
 from rga.microdata.rounds import Rounds, other_rounds
 from rga.microdata.specification import Source
-from rga.microdata.telling import can_be_told, publishable
+from rga.microdata.telling import publishable
 from rga.onboarding.batteries import shared_and_own
 from rga.onboarding.design import LEAST, likeness
 from rga.onboarding.meaning import SAME, SURELY, likest, says_missing
@@ -54,12 +54,11 @@ def _codes(subject: Subject, name: str, variable: Variable, source: Source) -> l
         texts = {item: [normal(text) for text in given] for item, given in item_texts(name, variable, subject.synonyms).items()}
     else:
         texts = code_texts(name, variable, subject.synonyms)
-    words = variable.items if source.separator else variable.codes
     said: dict[str, None] = {}
     for column in source.mapped_columns:
         labels = subject.columns.values.get(column, {})
         for code, target in {**source.codes, **source.missing}.items():
-            label = plain_value_label(labels.get(code, ""), code) or _word(code, words)
+            label = plain_value_label(labels.get(code, ""), code) or _word(code)
             means = _contradiction(normal(label), target, target in source.missing.values() and code in source.missing, texts)
             if means:
                 said[f"code {code} reads {publishable(label)!r}, which is {means}, and is mapped to {target}"] = None
@@ -68,10 +67,9 @@ def _codes(subject: Subject, name: str, variable: Variable, source: Source) -> l
     return list(said)
 
 
-def _word(code: str, known: Mapping[str, str]) -> str:
+def _word(code: str) -> str:
     """A code that is a word itself, as in many text files, as its own label."""
-    told = len(code) > LETTERS and any(map(str.isalpha, code)) and can_be_told(code, [*known, *known.values()])
-    return code.replace("_", " ") if told else ""
+    return code.replace("_", " ") if len(code) > LETTERS and any(map(str.isalpha, code)) else ""
 
 
 def _contradiction(text: str, target: str, declared_missing: bool, texts: Mapping[str, list[str]]) -> str:
@@ -82,7 +80,7 @@ def _contradiction(text: str, target: str, declared_missing: bool, texts: Mappin
     kind, likeness, _ = says_missing(text)
     best = max(answers, key=lambda code: answers[code], default="")
     if declared_missing:
-        if best and answers[best] >= SURELY and likeness < SAME:
+        if best and answers[best] >= SURELY > likeness:
             return best
         told_apart = kind != target and {kind, target} <= KINDS
         return kind if likeness >= SURELY and told_apart else ""

@@ -15,6 +15,7 @@ from rga.errors import Problem
 from rga.microdata.catalogue import Catalogue
 from rga.quality.finding import Finding, some
 from rga.quality.thresholds import SameRespondents
+from rga.survey.design import SEX
 
 CHECK = "same_respondents"
 
@@ -36,9 +37,11 @@ class Answers:
 
 
 def answers_of(survey_id: str, frame: pd.DataFrame, given: Collection[str], catalogue: Catalogue) -> Answers:
-    """``frame`` is that of `Respondents`, ``given`` the harmonised columns that the survey has. What breakdowns cross, and what
-    that is derived from, says who somebody is."""
+    """``frame`` is that of `Respondents`, ``given`` the harmonised columns that the survey has. What breakdowns cross, what
+    that is derived from, and the rest of the module of `sex` say who somebody is, and may well stay as they are."""
     who = set(catalogue.dimensions) | catalogue.sources(set(catalogue.dimensions), given)
+    module = catalogue.columns[SEX].module if SEX in catalogue.columns else None
+    who |= {name for name, variable in catalogue.columns.items() if variable.module == module}
     columns = sorted(name for name in given if name in frame and frame[name].notna().any())
     panel = _hashed(frame["panel_id"])
     return Answers(
@@ -138,9 +141,11 @@ def repeats(one: Answers, other: Answers, limits: SameRespondents) -> list[Findi
     """Flags of ``one``, which comes after ``other`` or has part of its files."""
     found = compare(one, other, limits)
     share = 100 * found.same / found.matched if found.matched else 0.0
-    findings = []
+    findings: list[Finding] = []
+    if found.complete:  # an error, and told as one
+        return findings
     enough = found.matched >= limits.least_matched and found.asked >= limits.least_asked
-    if enough and not found.complete and share > limits.largest_share:
+    if enough and share > limits.largest_share:
         message = (
             f"{found.same:,} of {found.matched:,} respondents who are in {other.survey_id} too gave the same answers throughout"
         )

@@ -23,7 +23,7 @@ ARGUMENTS = [
     "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-BROKEN, DROPPED = "2020-r1_PAK", "2021-r2_NPL"
+BROKEN, DROPPED = "2020-r1_PAK", "2021-r2_WSM"
 ASSETS = ["respondents", "weights", "manifest", "estimates", "gender_gaps", "search_interest", "release", "survey_outcomes"]
 RGA = [sys.executable, "-c", "from pipelines.cli import main; main()"]
 RUNS = "locations/pipelines.definitions/jobs/build/runs"
@@ -188,7 +188,7 @@ def test_a_click_materializes_all_surveys_in_one_green_run(person: Person, place
 @pytest.mark.long
 def test_a_survey_dropped_while_the_ui_runs_is_published_without_restart_or_click(person: Person, place: Place) -> None:
     before = person.waits_for("Success", RUNS).count("raw_data")
-    shutil.copytree(place.survey_yaml("2021-r2_PAK").parent, place.survey_yaml(DROPPED).parent)
+    shutil.copytree(Path(__file__).resolve().parents[2] / "raw_data" / "2021-r2" / "WSM", place.survey_yaml(DROPPED).parent)
     published = f"SELECT count(*) AS n FROM estimates WHERE survey_id = '{DROPPED}'"
     wait_for(lambda: place.ask(published).n[0] > 100, RUN_ENDS, lambda: person.reads("automation"))
     person.opens("locations/pipelines.definitions/sensors/raw_data")
