@@ -41,6 +41,14 @@ def mark_in_name(name: str) -> Mark | None:
     return None
 
 
+def bare_name(name: str) -> str:
+    """A column's ``name`` without the round that it speaks of: `S6Q01A` of `S6Q01A_W2`."""
+    for found in reversed(list(_IN_NAME.finditer(name))):
+        if mark_in_name(name):
+            return f"{name[: found.start()]}{name[found.end() :]}".strip("_. -")
+    return name
+
+
 def mark_in_label(label: str) -> Mark | None:
     """What a label says of a round: its first mark."""
     found = _IN_LABEL.search(label)

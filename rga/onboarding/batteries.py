@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
+from rga.microdata.rounds import bare_name
 from rga.onboarding.file_facts import Column
 from rga.onboarding.text import grams, normal
 
@@ -47,14 +48,14 @@ def groups(columns: list[Column]) -> list[Group]:
     """Runs of two or more columns with one stem, in the order of the file."""
 
     def stem(column: Column) -> str:
-        found = _LAST.match(column.name)
+        found = _LAST.match(bare_name(column.name))
         return found["stem"] if found else ""
 
     runs = []
     for key, run in groupby(columns, key=stem):
         members = list(run)
         if key and len(members) > 1:
-            runs.append(Group(key, members, [_part(column.name, key) for column in members]))
+            runs.append(Group(key, members, [_part(bare_name(column.name), key) for column in members]))
     return runs
 
 

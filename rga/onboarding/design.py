@@ -118,7 +118,8 @@ def guess_design(columns: list[Column], round_number: int | None = None) -> Desi
         stratum=[stratum] if stratum else [],
         psu=psu,
         open=unknown,
-        **_response(of_this_round, named),
+        # a weight that only some rows have is of those who answered: how the other interviews ended adds nothing to it
+        **({} if weight and by_name[weight.column].blank else _response(of_this_round, named)),
     )
 
 

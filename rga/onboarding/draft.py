@@ -121,6 +121,9 @@ def draft(root: DataRoot, request: Request) -> Draft:
     if kept:
         found = [*kept.guesses, *(guess for guess in found if guess.variable not in {k.variable for k in kept.guesses})]
     guesses, doubtful = [g for g in found if g.proposed], [g for g in found if not g.proposed]
+    not_asked_now = [c for c in open_columns if c.name in elsewhere and not rounds.of_round(c.name, request.round_number)]
+    known = {guess.variable for guess in found}
+    doubtful += [guess for guess in matcher.best(not_asked_now) if guess.variable not in known]
     design = stratified(design, guesses, open_columns)
     people = selection(all_facts, design, guesses, columns, request.round_number)
     mapped = list(dict.fromkeys(name for guess in guesses for name in guess.columns.values()))
