@@ -134,7 +134,7 @@ def twice(one: str, other: str, respondents: int) -> Problem:
         "one of the two has the other's file or columns: put the right file into its folder; or, where one file serves several "
         "rounds, map this round's columns and select its rows in `respondents:`"
     )
-    return Problem(what, remedy, one, check=CHECK)
+    return Problem(what, remedy, f"{one.replace('_', '/')}/survey.yaml", check=CHECK)
 
 
 def repeats(one: Answers, other: Answers, limits: SameRespondents) -> list[Finding]:
