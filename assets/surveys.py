@@ -178,14 +178,18 @@ def _bring_up_to_date(
                 error = InputError(twice(twin, key, rows))
                 outcomes[twin] = Outcome("failed", message=failed(staging, twin, STAGE, error, log, fingerprint=""))
             found = InputError([twice(key, twin, rows) for twin in twins])
+        if not isinstance(found, Exception):
+            try:
+                staging.table(LAST, key).unlink(missing_ok=True)
+                staging.take_over(key)
+            except OSError as error:
+                found = error
         if isinstance(found, Exception):
             torn = {} if is_staged(staging, key) else {"fingerprint": ""}  # in part what it was, in part what it should be
             message = failed(staging, key, STAGE, found, log, tried=version, **torn)
             outcomes[key] = Outcome("failed", message=message)
             others |= sizes(staging, [key])  # its last good ones
             continue
-        staging.table(LAST, key).unlink(missing_ok=True)
-        staging.take_over(key)
         others |= sizes(staging, [key])
         log.info(f"{key}: built")
         made = {"tried": version, "fingerprint": version, "inputs": made_from[key], "built": now()}
