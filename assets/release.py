@@ -16,7 +16,6 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pandas as pd
-import pycountry
 
 from assets import corrections, regional
 from assets.evidence import ALL, staged_search_interest
@@ -26,6 +25,7 @@ from assets.quality import staged_findings
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
+from rga.microdata.countries import country_name
 from rga.microdata.data_root import DataRoot
 from rga.warehouse import release as releases
 from rga.warehouse.descriptive_tables import INPUTS
@@ -233,12 +233,6 @@ def described(root: DataRoot, catalogue: Catalogue, surveys: pd.DataFrame) -> di
         "variables": pd.DataFrame(variables).astype({"derived": "string"}),
         "breakdowns": pd.DataFrame(breakdowns),
     }
-
-
-def country_name(iso3: str) -> str:
-    """What a country is commonly called in English; ``iso3`` itself where ISO 3166-1 has no such code."""
-    country = pycountry.countries.get(alpha_3=iso3)
-    return getattr(country, "common_name", country.name) if country else iso3
 
 
 def _battery(catalogue: Catalogue, column: str) -> str:

@@ -45,8 +45,8 @@ def is_staged(staging: Staging, survey_id: str) -> bool:
 
 
 def stage_survey(root: DataRoot, staging: Staging, reviewed: Review, survey_id: str) -> dict[str, dict[str, Any]]:
-    """Read, weigh and stage one survey, all but the table LAST; nothing is written unless all of it can be, nor where the survey is
-    to be held as few respondents differ from a release (`CORRECTION`, then alone).
+    """Read, weigh and stage one survey, all but the table LAST, in the pending part of ``staging``; nothing is written unless all
+    of it can be, nor where the survey is to be held as few respondents differ from a release (`CORRECTION`, then alone).
 
     Returns facts by asset, for people; ``columns`` is a frame without rows, ``svg`` a picture. And LAST with its ``rows``, for the
     one who keeps the manifest. Raises InputError.
@@ -71,8 +71,8 @@ def stage_survey(root: DataRoot, staging: Staging, reviewed: Review, survey_id: 
     found = conflict(root, staging, survey_id, state, tables, reviewed)
     if found and survey_id in reviewed.hold:
         return {CORRECTION: {"conflict": found}}
-    staging.table(LAST, survey_id).unlink(missing_ok=True)
     stage_state(staging, survey_id, state, reviewed)
+    staging = staging.pending()
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))
     staging.write(weights.frame, staging.restricted("weights", survey_id))
     for name, frame in tables.items():
@@ -93,7 +93,7 @@ def stage_survey(root: DataRoot, staging: Staging, reviewed: Review, survey_id: 
             "n_effective": round(final.diagnostics.n_effective, 1),
             "sum_of_weights": round(final.diagnostics.total, 1),
             "svg": weights_svg(survey_id, tables["margins"], weight_bins(final.weights), root.specification(survey_id).simulated),
-            "chain": " > ".join(f"{step.action} ({step.method})" if step.method else step.action for step in weights.steps),
+            "chain": weights.chain,
         },
         LAST: {"rows": findings},
         CORRECTION: {"conflict": found},
@@ -129,6 +129,7 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
         "excluded": respondents.excluded,
         "response_rate": None if rate is None else 100 * rate,
         "response_rate_weighted": 100 * response.weighted if response else None,
+        "weighting": weights.chain,
         "weight_deff": final.kish_deff,
         "weight_n_effective": final.n_effective,
         "population_rounded_to": step_above(final.maximum),

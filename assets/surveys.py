@@ -17,12 +17,14 @@ from assets.corrections import HELD, held_fact, review, staged_facts
 from assets.metadata import column_schema, picture
 from assets.processes import each
 from assets.quality import OWN, thresholds, verdict
+from assets.repeats import copies_of, sizes
 from assets.survey_tables import CORRECTION, LAST, is_staged, stage_survey
 from assets.workspace import NEVER_BUILT, SURVEYS, Progress, Workspace, failed, inputs, now, succeeded
 from assets.workspace import surveys as survey_partitions
 from rga.errors import InputError
 from rga.microdata.data_root import DataRoot, one_hash
 from rga.quality import finding_rows
+from rga.quality.same_respondents import twice
 from rga.warehouse.staging import Staging
 
 STAGE = "surveys"
@@ -167,27 +169,46 @@ def _bring_up_to_date(
             outcomes[key] = Outcome("unchanged", version=versions[key])
     due = [key for key in keys if key not in outcomes]
     progress.begin("surveys", len(due))
+    others = sizes(staging, [key for key in before if key not in due])
     reviewed = review(root, staging, {key: versions[key] for key in due})
     for key, found in zip(due, each(partial(stage_survey, root, staging, reviewed), due), strict=True):
         progress.step(key)
         version = versions[key]
+        staged = not isinstance(found, Exception) and LAST in found  # and not held
+        if staged and (twins := copies_of(staging, key, others, root.catalogue(), thresholds(root))):
+            rows = found["respondents"]["rows"]
+            for twin in [twin for twin in twins if twin in outcomes and outcomes[twin].status == "built"]:
+                # Nobody knows which of two is the wrong one. This one was taken over a moment ago: no earlier one of it is left.
+                error = InputError(twice(twin, key, rows))
+                outcomes[twin] = Outcome("failed", message=failed(staging, twin, STAGE, error, log, fingerprint=""))
+            found, staged = InputError([twice(key, twin, rows) for twin in twins]), False
+        if staged:
+            try:
+                staging.table(LAST, key).unlink(missing_ok=True)
+                staging.take_over(key)
+            except OSError as error:
+                found = error
         if isinstance(found, Exception):
             torn = {} if is_staged(staging, key) else {"fingerprint": ""}  # in part what it was, in part what it should be
             message = failed(staging, key, STAGE, found, log, tried=version, **torn)
             outcomes[key] = Outcome("failed", message=message)
+            others |= sizes(staging, [key])  # its last good ones
             continue
         entry, correction = before.get(key, NEVER_BUILT), found[CORRECTION]["conflict"]
         if LAST not in found:
             log.warning(f"{key}: held; it keeps its last published numbers, as 1 to 4 respondents differ from them")
             succeeded(staging, key, STAGE, tried=version, **{HELD: held_fact(entry, version, correction)})
             outcomes[key] = Outcome("held", version=entry["fingerprint"])
+            others |= sizes(staging, [key])  # its last published ones
             continue
+        others |= sizes(staging, [key])
         log.info(f"{key}: built")
         made = {"tried": version, "fingerprint": version, "inputs": made_from[key], "built": now()}
         made |= staged_facts(entry, version, correction)
         succeeded(staging, key, STAGE, **made, error=None, error_since=None)
         staging.write(found[LAST]["rows"], staging.table(LAST, key))
         outcomes[key] = Outcome("built", version=version, metadata=found)
+    staging.forget_pending()
     return {key: outcomes[key] for key in keys}
 
 

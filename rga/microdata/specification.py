@@ -12,14 +12,13 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 
 from rga.microdata.codes import canonical_code, canonical_keys
 from rga.microdata.texts import Hash, InFile, Sql
-from rga.microdata.weighting_steps import Calibrate, Nonresponse, Normalise, Selection, WeightingStep
+from rga.microdata.weighting_steps import Calibrate, Equal, Nonresponse, Normalise, Selection, WeightingStep
 from rga.microdata.yaml_file import AtKey, StrictModel
 
 LonelyPsu = Literal["adjust", "fail", "remove", "average", "certainty"]
 MissingKind = Literal["dont_know", "refused", "not_applicable", "missing"]
 SampleType = Literal["probability", "non_probability"]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
-Column = Annotated[InFile, StringConstraints(min_length=1, max_length=128)]
 SourceCode = Annotated[InFile, BeforeValidator(canonical_code)]
 ORDER = (  # steps of a chain: which must come before which, and why
     ("selection", "nonresponse", "those who did not answer were selected too"),
@@ -28,18 +27,28 @@ ORDER = (  # steps of a chain: which must come before which, and why
     ("selection", "calibrate", "margins would not be met after it"),
     ("multiplicity", "calibrate", "margins would not be met after it"),
 )
-
+EQUAL = "equal"
+NO_WEIGHT = (
+    "name the weight's column, list weighting steps, or write `weighting: equal` where everybody counts alike "
+    "(published in table surveys)"
+)
 
 TODO = "TODO"  # how `rga new-survey` marks what a draft cannot know
 
 
 def _filled_in(value: str) -> str:
     if value.lstrip().startswith(TODO):
-        raise ValueError("is still to be filled in: only you know it")
+        raise AtKey("is still to be filled in: only you know it", "replace the TODO, in quotation marks where it is text")
     return value
 
 
 Told = Annotated[str, AfterValidator(_filled_in)]
+Column = Annotated[InFile, StringConstraints(min_length=1, max_length=128), AfterValidator(_filled_in)]
+
+
+def _said_equal(value: Any) -> Any:
+    """`weighting: equal` is short for its only step."""
+    return [{"step": EQUAL}] if value == EQUAL else value
 
 
 def _missing_kinds(value: Any) -> Any:
@@ -188,7 +197,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length
 
 
 class SurveySpecification(StrictModel):
-    """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file.
+    """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file, ``equal`` gives everybody the same.
 
     ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
     ``duration`` and ``interviewed`` (a column with the date of the interview) serve checks only. ``not_identifiers`` gives reasons
@@ -214,7 +223,7 @@ class SurveySpecification(StrictModel):
     duration: Duration | None = None
     interviewed: Column | None = None
     auxiliary: dict[Name, Auxiliary] = {}
-    weighting: list[WeightingStep]
+    weighting: Annotated[list[WeightingStep], BeforeValidator(_said_equal)]
     variables: dict[str, Source]
     unused: dict[Column, str] = {}
     not_identifiers: dict[Column, Annotated[str, StringConstraints(strip_whitespace=True, min_length=10)]] = {}
@@ -234,7 +243,15 @@ class SurveySpecification(StrictModel):
         if self.respondents is None and len(self.files) > 1:
             raise ValueError("several files need `respondents: |` with the SELECT that joins them")
         if not self.weighting and self.design.weight is None:
-            raise ValueError("`weighting: []` keeps the file's weight, so `design.weight` must name its column")
+            raise AtKey("`[]` keeps the file's weight, and `design.weight` names none", NO_WEIGHT, "weighting")
+        if any(isinstance(step, Equal) for step in self.weighting):
+            if self.design.weight:
+                what = f"`equal` gives everybody the same weight, and `design.weight` names {self.design.weight}"
+                raise AtKey(what, "write `weighting: []` to use that weight, or take it out of `design:`", "weighting")
+            if len(self.weighting) > 1:
+                raise AtKey(
+                    "`equal` stands beside other steps", "take it out: without `design.weight` they start from 1", "weighting"
+                )
         if taken := sorted(set(self.auxiliary) & ({"stratum", "psu", "base_weight"} | set(self.variables))):
             raise ValueError(f"auxiliary variable `{taken[0]}` has the name of another variable: rename it")
         self._check_weighting()

@@ -14,6 +14,8 @@ import pandas as pd
 from rga.errors import Problem
 from rga.microdata.texts import publishable_message
 
+NAMES_SHOWN = 10
+
 Severity = Literal["error", "flag"]
 
 CHECKS = {
@@ -22,6 +24,12 @@ CHECKS = {
     "unused_codes": "Every code that is mapped occurs in the file",
     "withheld_labels": "The file's labels, which the codebook publishes, name nobody",
     "unmapped_columns": "Every column is mapped, part of the design, or listed as unused",
+    "unused_design": "No weight, stratum or PSU of the file was overlooked",
+    "other_round": "Columns are of this round, where the file has the question of several",
+    "contradicted_labels": "The file's own labels say what its codes and columns are mapped to",
+    "other_country": "Title and citation name the survey's own country",
+    "same_respondents": "No respondents and answers are another survey's too",
+    "zero_weights": "Every respondent's answers count",
     "unmentioned_variables": "Every variable of the catalogue is mapped or declared absent",
     "impossible_values": "Numbers are within the limits of the catalogue",
     "impossible_dates": "Interviews were held during fieldwork, and fieldwork in the year of the round",
@@ -90,3 +98,9 @@ def finding_rows(survey_id: str, findings: Sequence[Finding]) -> pd.DataFrame:
         rows.append((survey_id, f.check, f.severity, variable, code, f.rows, f.share, message, remedy))
     types = dict.fromkeys(columns, "string") | {"n": "Int64", "share": "float64"}
     return pd.DataFrame(rows, columns=columns).astype(types)
+
+
+def some(names: Sequence[str]) -> str:
+    """``names`` as a message lists them: the first, and how many more there are."""
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -94,6 +94,10 @@ def descriptive_tables() -> list[Table]:
                     "are the respondents of its first round: of interviewing them again, not of all who were ever invited",
                 ),
                 number("response_rate_weighted", "The same of sampled, by weights before adjustment for nonresponse"),
+                text(
+                    "weighting",
+                    "Steps from base weight to published weight (table weighting); `equal`: said to be the same for everybody",
+                ),
                 number("weight_deff", "Kish design effect of the weights", digits=3),
                 number("weight_n_effective", "Respondents divided by weight_deff", digits=3),
                 number(

@@ -20,7 +20,7 @@ def weighting_tables() -> list[Table]:
             [
                 SURVEY_ID,
                 STEP,
-                text("action", "base, selection, multiplicity, nonresponse, calibrate, trim or normalise"),
+                text("action", "base, selection, multiplicity, nonresponse, calibrate, trim, normalise or equal"),
                 text("method", "Of base: given (with the file) or constant; otherwise the step's method", nullable=True),
                 text("why", "Why the survey has this step, in the words of its survey.yaml", nullable=True),
                 count("n", "Respondents of positive weight"),

@@ -17,7 +17,7 @@ from tests.browser.cross_site import EVIL, attack, attackers_page, names
 from tests.browser.rga_ui import RGA, Server, wait_for
 from tests.pipeline.place import SURVEYS, Place
 
-BROKEN, DROPPED = "2020-r1_PAK", "2021-r2_NPL"
+BROKEN, DROPPED = "2020-r1_PAK", "2021-r2_WSM"
 ASSETS = ["respondents", "weights", "manifest", "estimates", "gender_gaps", "search_interest", "release", "survey_outcomes"]
 RUNS = "locations/pipelines.definitions/jobs/build/runs"
 RUN_ENDS = 240  # seconds
@@ -195,7 +195,7 @@ def test_a_click_materializes_all_surveys_in_one_green_run(person: Person, place
 @pytest.mark.long
 def test_a_survey_dropped_while_the_ui_runs_is_published_without_restart_or_click(person: Person, place: Place) -> None:
     before = person.waits_for("Success", RUNS).count("raw_data")
-    shutil.copytree(place.survey_yaml("2021-r2_PAK").parent, place.survey_yaml(DROPPED).parent)
+    shutil.copytree(Path(__file__).resolve().parents[2] / "raw_data" / "2021-r2" / "WSM", place.survey_yaml(DROPPED).parent)
     published = f"SELECT count(*) AS n FROM estimates WHERE survey_id = '{DROPPED}'"
     wait_for(lambda: place.ask(published).n[0] > 100, RUN_ENDS, lambda: person.reads("automation"))
     person.opens("locations/pipelines.definitions/sensors/raw_data")
