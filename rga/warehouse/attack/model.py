@@ -1,0 +1,166 @@
+"""Weights by class of respondents, from some that were seen and the calibration model.
+
+Belongs here: with equal base weights d a calibrated weight is d F(u + v), u of the first margin's category within sex, v of the
+second's (Deville and Särndal 1992), F by `weighting`: offsets between categories of one margin are the same in all categories of
+the other. Not here: how single weights are seen (``observed``), what classes add up to (``sums``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import cast
+
+import numpy as np
+import pandas as pd
+
+from rga.survey.calibration_methods import Distance, Method, distance_of
+from rga.warehouse.attack.observed import differences
+from rga.warehouse.attack.offsets import Offsets, fitted
+from rga.warehouse.attack.published import DOUBLE, Survey
+from rga.warehouse.attack.sums import compositions
+
+ERROR = 3e-12  # of a weight, relative: what differences of populations leave
+NUMBER = re.compile(r"\d+(?:\.\d+)?")
+LOW, HIGH = (0.1, 0.2, 0.25, 0.3, 0.5), (2.0, 3.0, 4.0, 5.0, 10.0, 20.0)
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Of one sex, by category of two margins' ``dimensions`` (``rows``, ``columns``): ``weight`` and number of respondents,
+    ``most``, arrays of len(rows) x len(columns)."""
+
+    dimensions: tuple[str, str]
+    rows: list[str]
+    columns: list[str]
+    weight: np.ndarray
+    most: np.ndarray
+
+    def of(self, cell: dict[str, str]) -> tuple[np.ndarray, np.ndarray]:
+        """Weights, and most respondents of each, in a cell of other categories (by dimension): classes of one weight together."""
+        weight, most = self.weight, self.most
+        first, second = (cell.get(name, "_T") for name in self.dimensions)
+        if first != "_T":
+            weight, most = (array[[row == first for row in self.rows]] for array in (weight, most))
+        if second != "_T":
+            weight, most = (array[:, [column == second for column in self.columns]] for array in (weight, most))
+        some = most.ravel() > 0
+        return together(weight.ravel()[some], most.ravel()[some])
+
+
+def together(weight: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Classes of the same weight as one."""
+    order = np.argsort(weight)
+    weight, most = weight[order], most[order]
+    if not len(weight):
+        return weight, most
+    number = np.cumsum(np.append(0, np.diff(weight) > 1e-9 * weight[-1]))
+    size = np.bincount(number, most).astype(np.int64)
+    return np.bincount(number, weight) / np.bincount(number), size
+
+
+def learned(survey: Survey, work: int) -> dict[str, Classes]:
+    """By sex, the classes of ``survey``, where the populations and the calibration model give all their weights, and the margins
+    agree; nothing where populations are rounded."""
+    model = _calibrated(survey)
+    if model is None or not survey.exact:
+        return {}
+    step, dimensions, scale = model
+    found = {}
+    for sex in sorted(set(survey.cells["sex"]) - {"_T"}):
+        sides = [_margin(survey.margins, name, sex) for name in dimensions]
+        if any(side.empty for side in sides):
+            continue
+        seen = [differences(survey.cells, name, sex, step["min_weight"], step["max_weight"]) for name in dimensions]
+        for curve in curves(step, scale):
+            if classes := _of_sex(dimensions, sides, seen, curve, step, scale, work):
+                found[sex] = classes
+                break
+    return found
+
+
+def _calibrated(survey: Survey) -> tuple[pd.Series, tuple[str, str], float] | None:
+    """The calibration, its two margins' dimensions beside sex, and the base weight; None of surveys weighted otherwise."""
+    steps, margins = survey.steps, list(survey.margins["margin"].unique())
+    crossed = [name.removeprefix("sex*") for name in margins]
+    constant = len(steps) == 2 and steps["method"].iloc[0] == "constant" and steps["action"].iloc[1] == "calibrate"
+    if not constant or len(margins) != 2 or any(name.count("*") != 1 or not name.startswith("sex*") for name in margins):
+        return None
+    scale = steps["sum_of_weights"].iloc[1] / steps["n"].iloc[1]
+    return steps.iloc[1], (crossed[0], crossed[1]), float(scale)
+
+
+def _margin(margins: pd.DataFrame, dimension: str, sex: str) -> pd.DataFrame:
+    rows = margins[(margins["margin"] == f"sex*{dimension}") & margins["category"].str.startswith(f"{sex}*") & (margins["n"] > 0)]
+    return rows.assign(category=rows["category"].str.removeprefix(f"{sex}*")).set_index("category")[["n", "after"]]
+
+
+def curves(step: pd.Series, scale: float) -> Iterator[Distance]:
+    """Factors that the published step may have used: bounds are numbers in its reason, or else usual ones."""
+    method = cast(Method, step["method"])
+    if method != "logit":
+        held = step["min_weight"] / scale if step["bounds_hit"] else 0.0
+        yield distance_of(method, (held, np.inf) if method == "linear" and held else None)
+        return
+    told = [float(number) for number in NUMBER.findall(str(step["why"]))]
+    pairs = [(low, high) for low, high in product(told, told) if low < 1 < high]
+    for bounds in dict.fromkeys([*pairs, *product(LOW, HIGH)]):
+        yield distance_of("logit", bounds)
+
+
+def _of_sex(
+    dimensions: tuple[str, str],
+    sides: list[pd.DataFrame],
+    seen: list[dict[str, np.ndarray]],
+    curve: Distance,
+    step: pd.Series,
+    scale: float,
+    work: int,
+) -> Classes | None:
+    inverse = [{name: _finite(curve.inverse(values / scale)) for name, values in side.items()} for side in seen]
+    for offsets in fitted(*inverse, [len(side) for side in sides]):
+        classes = _named(dimensions, sides, offsets, curve, scale, work)
+        if classes is not None:
+            return classes
+    return None
+
+
+def _finite(values: np.ndarray) -> np.ndarray:
+    return np.sort(values[np.isfinite(values)])
+
+
+def _named(
+    dimensions: tuple[str, str], sides: list[pd.DataFrame], offsets: Offsets, curve: Distance, scale: float, work: int
+) -> Classes | None:
+    """Classes of the weights by ``offsets``, if the margins have one table of whole numbers in them, which names those columns that
+    no difference named."""
+    rows, columns = (list(side.index) for side in sides)
+    if set(offsets.rows) != set(rows) or len(offsets.columns) != len(columns):
+        return None
+    first = np.array([offsets.rows[name] for name in rows])
+    second = np.array([value for _, value in offsets.columns])
+    weight = scale * curve.at(np.add.outer(first, second).ravel())[0].reshape(len(rows), len(second))
+    n, total = (sides[1][name].to_numpy() for name in ("n", "after"))
+    largest = np.array([sides[1].loc[name, "n"] if name in columns else n.max() for name, _ in offsets.columns])
+    tables = np.zeros((1, 0, len(second)), dtype=np.int64)
+    for row, (size, after) in enumerate(sides[0][["n", "after"]].itertuples(index=False)):
+        error = (DOUBLE + ERROR) * after
+        found = compositions(weight[row], largest, int(size), after - error, after + error, work)
+        if found is None or len(tables) * len(found) > work:
+            return None
+        tables = np.concatenate([np.repeat(tables, len(found), axis=0), np.tile(found, (len(tables), 1))[:, None, :]], axis=1)
+        tables = tables[(tables.sum(axis=1) <= largest).all(axis=1)]
+    right = []
+    for table in tables:
+        order = [
+            next((k for k in np.flatnonzero(n == table[:, slot].sum()) if name in (None, columns[k])
+                  and abs(table[:, slot] @ weight[:, slot] - total[k]) <= 1e-9 * total[k]), -1)
+            for slot, (name, _) in enumerate(offsets.columns)
+        ]  # fmt: skip
+        if sorted(order) == list(range(len(columns))):
+            right.append((table, [columns[k] for k in order]))
+    if len(right) != 1:
+        return None
+    return Classes(dimensions, rows, right[0][1], weight, right[0][0])
