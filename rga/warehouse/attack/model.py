@@ -121,8 +121,15 @@ def _of_sex(
 ) -> Classes | None:
     inverse = [{name: _finite(curve.inverse(values / scale)) for name, values in side.items()} for side in seen]
     for offsets in fitted(*inverse, [len(side) for side in sides]):
-        classes = _named(dimensions, sides, offsets, curve, scale, work)
-        if classes is not None:
+        v = np.array([value for _, value in offsets.columns])
+        guesses = [
+            np.array([offsets.rows[name]]) if name in offsets.rows
+            else np.subtract.outer(inverse[0].get(name, np.zeros(0)), v).ravel()
+            for name in sides[0].index
+        ]  # fmt: skip
+        weights = [scale * curve.at(np.add.outer(some, v).ravel())[0].reshape(-1, len(v)) for some in guesses]
+        names = [name for name, _ in offsets.columns]
+        if classes := _agreeing(dimensions, sides, names, weights, work):
             return classes
     return None
 
@@ -131,36 +138,43 @@ def _finite(values: np.ndarray) -> np.ndarray:
     return np.sort(values[np.isfinite(values)])
 
 
-def _named(
-    dimensions: tuple[str, str], sides: list[pd.DataFrame], offsets: Offsets, curve: Distance, scale: float, work: int
+def _agreeing(
+    dimensions: tuple[str, str], sides: list[pd.DataFrame], names: list[str | None], weights: list[np.ndarray], work: int
 ) -> Classes | None:
-    """Classes of the weights by ``offsets``, if the margins have one table of whole numbers in them, which names those columns that
-    no difference named."""
+    """Classes, if the margins have one table of whole numbers: of each row, one of its ``weights`` (lines of a weight for each
+    column); the margin names those columns that have no name."""
     rows, columns = (list(side.index) for side in sides)
-    if set(offsets.rows) != set(rows) or len(offsets.columns) != len(columns):
-        return None
-    first = np.array([offsets.rows[name] for name in rows])
-    second = np.array([value for _, value in offsets.columns])
-    weight = scale * curve.at(np.add.outer(first, second).ravel())[0].reshape(len(rows), len(second))
-    n, total = (sides[1][name].to_numpy() for name in ("n", "after"))
-    largest = np.array([sides[1].loc[name, "n"] if name in columns else n.max() for name, _ in offsets.columns])
-    tables = np.zeros((1, 0, len(second)), dtype=np.int64)
-    for row, (size, after) in enumerate(sides[0][["n", "after"]].itertuples(index=False)):
-        error = (DOUBLE + ERROR) * after
-        found = compositions(weight[row], largest, int(size), after - error, after + error, work)
-        if found is None or len(tables) * len(found) > work:
+    n = sides[1]["n"].to_numpy()
+    largest = np.array([sides[1].loc[name, "n"] if name in columns else n.max() for name in names]).astype(np.int64)
+    tables = np.zeros((1, 0, 2, len(names)))
+    for (size, after), lines in zip(sides[0][["n", "after"]].itertuples(index=False), weights, strict=True):
+        error, options = (DOUBLE + ERROR) * after, []
+        for line in lines:
+            if np.diff(np.sort(line)).min(initial=np.inf) <= 1e-9 * line.max():
+                return None
+            found = compositions(line, largest, int(size), after - error, after + error, work)
+            if found is None:
+                return None
+            options += [np.stack([one, line]) for one in found]
+        if not options or len(tables) * len(options) > work // 100:
             return None
-        tables = np.concatenate([np.repeat(tables, len(found), axis=0), np.tile(found, (len(tables), 1))[:, None, :]], axis=1)
-        tables = tables[(tables.sum(axis=1) <= largest).all(axis=1)]
-    right = []
-    for table in tables:
-        order = [
-            next((k for k in np.flatnonzero(n == table[:, slot].sum()) if name in (None, columns[k])
-                  and abs(table[:, slot] @ weight[:, slot] - total[k]) <= 1e-9 * total[k]), -1)
-            for slot, (name, _) in enumerate(offsets.columns)
-        ]  # fmt: skip
-        if sorted(order) == list(range(len(columns))):
-            right.append((table, [columns[k] for k in order]))
-    if len(right) != 1:
+        grown = np.tile(np.array(options), (len(tables), 1, 1))[:, None]
+        tables = np.concatenate([np.repeat(tables, len(options), axis=0), grown], axis=1)
+        tables = tables[(tables[:, :, 0].sum(axis=1) <= largest).all(axis=1)]
+    found = [(table, order) for table in tables if (order := _columns(table, names, sides[1]))]
+    if len(found) != 1:
         return None
-    return Classes(dimensions, rows, right[0][1], weight, right[0][0])
+    table, order = found[0]
+    place = [order.index(name) for name in columns]
+    return Classes(dimensions, rows, columns, table[:, 1][:, place], table[:, 0][:, place].astype(np.int64))
+
+
+def _columns(table: np.ndarray, names: list[str | None], margin: pd.DataFrame) -> list[str]:
+    """The margin's category of each column of a ``table`` (rows x number and weight x columns); nothing where they do not fit."""
+    size, total = table[:, 0].sum(axis=0), (table[:, 0] * table[:, 1]).sum(axis=0)
+    fits = [
+        [name for name, row in margin.iterrows() if own in (None, name) and row["n"] == n and abs(row["after"] - t) <= 1e-9 * t]
+        for own, n, t in zip(names, size, total, strict=True)
+    ]
+    found = [str(names[0]) for names in fits if len(names) == 1]
+    return found if sorted(found) == sorted(margin.index) else []

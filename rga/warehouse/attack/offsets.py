@@ -13,7 +13,8 @@ import numpy as np
 
 CLOSE = 1e-8  # of the range of all candidates
 AGREE = 2  # candidates, beyond which agreement is not by chance
-SEEDS = 12
+SEEDS = 6
+OPEN = 2  # rows of which too little was seen, for ``model`` to try
 
 Seen = dict[str, np.ndarray]
 
@@ -29,14 +30,14 @@ class Offsets:
 
 
 def fitted(rows: Seen, columns: Seen, sizes: list[int]) -> Iterator[Offsets]:
-    """Offsets of all categories, ``sizes`` being how many the two margins have, that agree with candidates enough."""
+    """Offsets of all categories, or nearly, that agree with candidates enough; ``sizes`` is how many the two margins have."""
     values = np.concatenate([*rows.values(), *columns.values(), np.zeros(0)])
     if not len(values):
         return
     close = CLOSE * max(np.ptp(values), 1e-12)
     for seed in _seeds(rows, columns, close):
         offsets = grown(seed, rows, columns, sizes, close)
-        if [len(offsets.rows), len(offsets.columns)] == sizes:
+        if len(offsets.rows) >= sizes[0] - OPEN and len(offsets.columns) == sizes[1]:
             yield offsets
 
 
@@ -67,17 +68,16 @@ def grown(offsets: Offsets, rows: Seen, columns: Seen, sizes: list[int], close: 
         known = np.array([v for _, v in offsets.columns])
         named = {b for b, _ in offsets.columns}
         options: list[tuple[int, bool, str | None, float]] = []
+        us = np.array(list(offsets.rows.values()))
         for a in sorted(set(rows) - set(offsets.rows)):
             of_columns = [columns[b] - v for b, v in offsets.columns if b in columns]
-            guesses = np.concatenate([np.subtract.outer(rows[a], known).ravel(), *of_columns])
-            options += [(_votes_of_row(a, u, offsets, rows, columns, close), True, a, u) for u in guesses.tolist()]
-        us = np.array(list(offsets.rows.values()))
+            guesses = _new(np.concatenate([np.subtract.outer(rows[a], known).ravel(), *of_columns]), us, close)
+            options += [(_votes_of_row(a, u, offsets, rows, columns, close), True, a, u) for u in guesses]
         for b in sorted(set(columns) - named):
-            guesses = np.subtract.outer(columns[b], us).ravel()
-            options += [(_votes_of_column(b, v, offsets, rows, columns, close), False, b, v) for v in guesses.tolist()]
-        guesses = np.concatenate([rows[a] - u for a, u in offsets.rows.items() if a in rows])
-        guesses = guesses[np.abs(guesses[:, None] - known).min(axis=1, initial=np.inf) > close]
-        options += [(_votes_of_column(None, v, offsets, rows, columns, close), False, None, v) for v in guesses.tolist()]
+            guesses = _new(np.subtract.outer(columns[b], us).ravel(), known, close)
+            options += [(_votes_of_column(b, v, offsets, rows, columns, close), False, b, v) for v in guesses]
+        guesses = _new(np.concatenate([rows[a] - u for a, u in offsets.rows.items() if a in rows]), known, close)
+        options += [(_votes_of_column(None, v, offsets, rows, columns, close), False, None, v) for v in guesses]
         full = len(offsets.columns) >= sizes[1]
         options = [option for option in options if option[0] >= AGREE and (option[1] or not full)]
         if not options:
@@ -87,6 +87,12 @@ def grown(offsets: Offsets, rows: Seen, columns: Seen, sizes: list[int], close: 
             offsets.rows[str(name)] = value
         else:
             offsets.columns.append((name, value))
+
+
+def _new(guesses: np.ndarray, known: np.ndarray, close: float) -> list[float]:
+    """Those that are none of the ``known``."""
+    found: list[float] = guesses[np.abs(guesses[:, None] - known).min(axis=1, initial=np.inf) > close].tolist()
+    return found
 
 
 def _name(offsets: Offsets, columns: Seen, close: float) -> None:

@@ -19,7 +19,6 @@ def compositions(
     """
     order = np.argsort(np.minimum(most, n), kind="stable")
     weights, most = weights[order], np.minimum(most, n)[order]
-    assert len(weights) < 2 or np.diff(np.sort(weights)).min() > 0, "classes of one weight are one class"
     back = np.argsort(order)
     if len(weights) == 1:
         fits = n <= most[0] and low <= n * weights[0] <= high
