@@ -19,7 +19,7 @@ import pandas as pd
 from rga.survey.calibration_methods import Distance, Method, distance_of
 from rga.warehouse.attack.observed import differences
 from rga.warehouse.attack.offsets import Offsets, fitted
-from rga.warehouse.attack.published import DOUBLE, Survey
+from rga.warehouse.attack.published import DOUBLE
 from rga.warehouse.attack.sums import compositions
 
 ERROR = 3e-12  # of a weight, relative: what differences of populations leave
@@ -61,35 +61,37 @@ def together(weight: np.ndarray, most: np.ndarray) -> tuple[np.ndarray, np.ndarr
     return np.bincount(number, weight) / np.bincount(number), size
 
 
-def learned(survey: Survey, work: int) -> dict[str, Classes]:
-    """By sex, the classes of ``survey``, where the populations and the calibration model give all their weights, and the margins
-    agree; nothing where populations are rounded."""
-    model = _calibrated(survey)
-    if model is None or not survey.exact:
+def learned(cells: pd.DataFrame, margins: pd.DataFrame, steps: pd.DataFrame, work: int) -> dict[str, Classes]:
+    """By sex, the classes of a survey, where populations and the calibration model give all their weights, and the margins agree.
+
+    ``cells``, ``margins`` and ``steps`` are its rows of `estimates` (shares), `margins` and `weighting`, exactly printed; ``work``
+    is how many counts by class are tried.
+    """
+    model = _calibrated(margins, steps)
+    if model is None:
         return {}
     step, dimensions, scale = model
     found = {}
-    for sex in sorted(set(survey.cells["sex"]) - {"_T"}):
-        sides = [_margin(survey.margins, name, sex) for name in dimensions]
+    for sex in sorted(set(cells["sex"]) - {"_T"}):
+        sides = [_margin(margins, name, sex) for name in dimensions]
         if any(side.empty for side in sides):
             continue
-        seen = [differences(survey.cells, name, sex, step["min_weight"], step["max_weight"]) for name in dimensions]
+        seen = [differences(cells, name, sex, step["min_weight"], step["max_weight"]) for name in dimensions]
         for curve in curves(step, scale):
-            if classes := _of_sex(dimensions, sides, seen, curve, step, scale, work):
+            if classes := _of_sex(dimensions, sides, seen, curve, scale, work):
                 found[sex] = classes
                 break
     return found
 
 
-def _calibrated(survey: Survey) -> tuple[pd.Series, tuple[str, str], float] | None:
+def _calibrated(margins: pd.DataFrame, steps: pd.DataFrame) -> tuple[pd.Series, tuple[str, str], float] | None:
     """The calibration, its two margins' dimensions beside sex, and the base weight; None of surveys weighted otherwise."""
-    steps, margins = survey.steps, list(survey.margins["margin"].unique())
-    crossed = [name.removeprefix("sex*") for name in margins]
+    names = list(margins["margin"].unique())
     constant = len(steps) == 2 and steps["method"].iloc[0] == "constant" and steps["action"].iloc[1] == "calibrate"
-    if not constant or len(margins) != 2 or any(name.count("*") != 1 or not name.startswith("sex*") for name in margins):
+    if not constant or len(names) != 2 or any(name.count("*") != 1 or not name.startswith("sex*") for name in names):
         return None
     scale = steps["sum_of_weights"].iloc[1] / steps["n"].iloc[1]
-    return steps.iloc[1], (crossed[0], crossed[1]), float(scale)
+    return steps.iloc[1], (names[0].removeprefix("sex*"), names[1].removeprefix("sex*")), float(scale)
 
 
 def _margin(margins: pd.DataFrame, dimension: str, sex: str) -> pd.DataFrame:
@@ -115,7 +117,6 @@ def _of_sex(
     sides: list[pd.DataFrame],
     seen: list[dict[str, np.ndarray]],
     curve: Distance,
-    step: pd.Series,
     scale: float,
     work: int,
 ) -> Classes | None:

@@ -1,134 +1,123 @@
 """What a total less the cells shown leaves for the numerators of those that are hidden.
 
-Belongs here: for each sum of published cells, the numbers of respondents that its hidden parts can have together. Not here: which
-cells add up (``rga.survey.margins``), what classes add up to (``sums``), whose weights they are (``model``).
+Belongs here: for each sum of cells, the numbers of respondents that its hidden parts can have together. Not here: limits by
+themselves (``limits``), what classes add up to (``sums``), whose weights they are (``model``).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
-import pandas as pd
 
 from rga.survey.margins import Cells
-from rga.warehouse.attack.model import ERROR, Classes
-from rga.warehouse.attack.sums import compositions, meet, parts
+from rga.warehouse.attack.bases import Made
+from rga.warehouse.attack.limits import Known
+from rga.warehouse.attack.possible import FEW, Possible
+from rga.warehouse.attack.sums import meet, parts
 
-ENOUGH = 4  # values: no more are looked for
+Side = tuple[np.ndarray, np.ndarray]  # numbers of respondents (rows x cells), and what they weigh
 
 
 @dataclass(frozen=True)
 class Work:
-    """Limits of what is tried, in numbers: they end at the same place on every machine. ``vectors``: counts by class of a base;
+    """Limits of what is tried, in numbers, so that every machine stops at the same place. ``vectors``: counts by class of a base;
     ``states``: sums of one side of a meeting; ``pairs``: meetings."""
 
     vectors: int = 1_000_000
-    states: int = 1_000_000
-    pairs: int = 10_000_000
+    states: int = 300_000
+    pairs: int = 3_000_000
 
 
 @dataclass
 class Left:
-    """By hidden row, the numbers of respondents still possible, and how many sums were given up as too much ``work``."""
+    """By hidden cell, the numbers of respondents still possible; and the sums given up as too much work."""
 
     values: dict[int, set[int]] = field(default_factory=dict)
-    unfinished: int = 0
+    unfinished: set[int] = field(default_factory=set)
 
-    def keep(self, row: int, values: set[int]) -> None:
-        self.values[row] = self.values[row] & values if row in self.values else values
-
-
-@dataclass(frozen=True)
-class Bases:
-    """Compositions of hidden bases: pairs of weights and of most respondents of each, by class."""
-
-    frame: pd.DataFrame
-    dimensions: list[str]
-    classes: dict[str, Classes]
-    work: Work
-
-    def of(self, row: int) -> list[tuple[np.ndarray, np.ndarray]]:
-        """All that the row's base can be made of; nothing where that is not known. Where there is too much to try: any of its
-        classes, as many as there are in all."""
-        cell = self.frame.iloc[row]
-        n, low, high = int(cell["n"]), cell["population_low"], cell["population_high"]
-        of_sex = self.classes.get(cell["sex"])
-        if n == 1 or of_sex is None:
-            return [(np.array([(low + high) / 2]), np.array([n]))] if n == 1 else []
-        weight, most = of_sex.of({name: cell[name] for name in self.dimensions})
-        within = ERROR * high
-        found = compositions(weight, most, n, low - within, high + within, self.work.vectors)
-        return [(weight, np.minimum(most, n))] if found is None else [(weight, one) for one in found]
+    def keep(self, cell: int, values: set[int]) -> None:
+        self.values[cell] = self.values[cell] & values if cell in self.values else values
 
 
-def of_sums(cells: Cells, low: np.ndarray, high: np.ndarray, hidden: np.ndarray, bases: Bases) -> Left:
-    """Values left of each ``hidden`` row, ``low`` and ``high`` being what is known of the numerators' weights."""
-    left, order = Left(), np.argsort(cells.relation, kind="stable")
+def of_sums(
+    cells: Cells, known: Known, error: np.ndarray, hidden: np.ndarray, made: Callable[[int], list[Made]], possible: Possible,
+    work: Work, left: Left,
+) -> None:  # fmt: skip
+    """Narrow what is ``left`` of each ``hidden`` cell, by every sum whose other cells are ``known`` well enough.
+
+    ``made``: what a cell's base can be made of, in mean weights; nothing where that is not known. ``error``: of each weight.
+    """
+    order = np.argsort(cells.relation, kind="stable")
     ends = np.searchsorted(cells.relation[order], np.arange(len(cells.parent) + 1))
+    per_head = np.divide(cells.weight, cells.n, out=np.zeros(len(cells.n)), where=cells.n > 0)
     for relation, parent in enumerate(cells.parent.tolist()):
         child = cells.child[order[ends[relation] : ends[relation + 1]]]
-        if parent >= cells.published or (child >= cells.published).any():
-            continue
-        of_hidden = child[hidden[child] & (cells.n[child] > 0)]
-        shown = child[~hidden[child]]
-        least, most = low[parent] - high[shown].sum(), high[parent] - low[shown].sum()
-        if len(of_hidden) and most - least < _lightest(bases, of_hidden):
-            error = ERROR * high[parent]
-            _of_sum(of_hidden.tolist(), least - error, most + error, bases, left)
-    return left
+        open_ = hidden[child] & (cells.n[child] > 0) & (known.fewest[child] < known.most[child])
+        rest, of_hidden = child[~open_], child[open_]
+        within = error[child].sum() + error[parent]
+        low = known.low[parent] - known.high[rest].sum() - within
+        high = known.high[parent] - known.low[rest].sum() + within
+        if len(of_hidden) and high - low < FEW * per_head[of_hidden].max() and (possible.wanted[of_hidden] > 0).any():
+            bases = [made(cell) for cell in of_hidden.tolist()]
+            if all(bases):
+                done = _of_sum(of_hidden, bases, low, high, known, possible, work, left)
+                (left.unfinished.discard if done else left.unfinished.add)(relation)
 
 
-def _lightest(bases: Bases, rows: np.ndarray) -> float:
-    """An interval as wide as this leaves every number possible, or nearly."""
-    return float((bases.frame["population_high"].to_numpy()[rows] / bases.frame["n"].to_numpy()[rows]).min()) * ENOUGH
-
-
-def _of_sum(rows: list[int], low: float, high: float, bases: Bases, left: Left) -> None:
-    made = [bases.of(row) for row in rows]
-    size = [int(bases.frame["n"].iat[row]) for row in rows]
-    if not all(made):
-        return
-    total = sum(float(bases.frame["population_high"].iat[row]) for row in rows)
-    total_low = sum(float(bases.frame["population_low"].iat[row]) for row in rows)
-    flipped = high > total / 2  # those without the characteristic are fewer
+def _of_sum(
+    rows: np.ndarray, bases: list[list[Made]], low: float, high: float, known: Known, possible: Possible, work: Work, left: Left
+) -> bool:
+    """False where there is more ``work`` in it than may be done."""
+    n = [int(size) for size in possible.n[rows]]
+    least, greatest = (sum(pick(float(weight @ size) for weight, size in some) for some in bases) for pick in (min, max))
+    flipped = high > greatest / 2  # those without the characteristic are fewer
     if flipped:
-        low, high = total_low - high, total - low
-    sides = [((np.zeros((1, 0), dtype=np.int64)), np.zeros(1)), ((np.zeros((1, 0), dtype=np.int64)), np.zeros(1))]
-    columns: list[list[int]] = [[], []]
+        low, high = least - high, greatest - low
     options = []
-    for options_of, n in zip(made, size, strict=True):
-        several = [parts(weight, most, n, high, bases.work.states) for weight, most in options_of]
-        if any(one is None for one in several):
-            left.unfinished += 1
-            return
-        count, weight = (np.concatenate([one[k] for one in several if one is not None]) for k in (0, 1))
-        options.append((count, weight))
+    for row, some, size in zip(rows.tolist(), bases, n, strict=True):
+        found = [parts(weight, most, size, high, work.states) for weight, most in some]
+        if any(one is None for one in found):
+            return False
+        count, weight = (np.concatenate([one[k] for one in found if one is not None]) for k in (0, 1))
+        kept = _may_be(size - count if flipped else count, row, known, possible, left)
+        options.append((count[kept], weight[kept]))
+    sides: list[Side] = [(np.zeros((1, 0), dtype=np.int64), np.zeros(1)) for _ in range(2)]
+    columns: list[list[int]] = [[], []]
     for place in sorted(range(len(rows)), key=lambda place: -len(options[place][0])):
         side = int(len(sides[0][1]) > len(sides[1][1]))
-        grown = _with(sides[side], options[place], high, bases.work.states)
+        grown = _with(sides[side], options[place], high, work.states)
         if grown is None:
-            left.unfinished += 1
-            return
+            return False
         sides[side] = grown
         columns[side].append(place)
     order = columns[0] + columns[1]
-    found, finished = meet(sides[0], sides[1], low, high, np.array([min(ENOUGH, size[place] + 1) for place in order]), bases.work.pairs)
-    left.unfinished += not finished
-    for place, values in zip(order, found, strict=True):
-        if finished and len(values) < min(ENOUGH, size[place] + 1):
-            left.keep(rows[place], {size[place] - k for k in values} if flipped else values)
+    enough = np.array([min(FEW, n[place] + 1) for place in order])
+    values, finished = meet(sides[0], sides[1], low, high, enough, work.pairs)
+    if finished:
+        for place, some_values, few in zip(order, values, enough, strict=True):
+            if 0 < len(some_values) < few:
+                left.keep(int(rows[place]), {n[place] - k for k in some_values} if flipped else some_values)
+    return finished
 
 
-def _with(
-    side: tuple[np.ndarray, np.ndarray], options: tuple[np.ndarray, np.ndarray], high: float, states: int
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """``side`` with one more cell."""
+def _may_be(count: np.ndarray, row: int, known: Known, possible: Possible, left: Left) -> np.ndarray:
+    """Which numbers nothing before rules out."""
+    first, last, n = possible.first[row], possible.last[row], possible.n[row]
+    kept = (count >= known.fewest[row]) & (count <= known.most[row])
+    kept &= ((count >= first) & (count <= last)) | ((count >= n - last) & (count <= n - first))
+    return kept & np.isin(count, list(left.values[row])) if row in left.values else kept
+
+
+def _with(side: Side, options: Side, high: float, states: int) -> Side | None:
+    """``side`` with one more cell; None where that has more than so many ``states``."""
     counts, weight = side
-    if len(weight) * len(options[0]) > 20 * states:
+    order = np.argsort(options[1], kind="stable")
+    count, sorted_weight = options[0][order], options[1][order]
+    fits = np.searchsorted(sorted_weight, high - weight, side="right")
+    if fits.sum() > states:
         return None
-    sums = weight[:, None] + options[1]
-    first, second = np.nonzero(sums <= high)
-    if len(first) > states:
-        return None
-    return np.column_stack([counts[first], options[0][second]]), sums[first, second]
+    first = np.repeat(np.arange(len(weight)), fits)
+    second = np.arange(len(first)) - np.repeat(np.cumsum(fits) - fits, fits)
+    return np.column_stack([counts[first], count[second]]), weight[first] + sorted_weight[second]

@@ -18,41 +18,56 @@ _ESTIMATES = [*GROUP, "breakdown", "n", "population", "value", "precision", "rou
 
 
 @dataclass(frozen=True)
-class Survey:
-    """What is published of one survey.
+class Release:
+    """What is published of some surveys.
 
     ``cells``: rows of `estimates` (shares), with ``low`` and ``high`` of the numerator and ``population_low``, ``population_high``
-    of the base, in persons. ``margins`` and ``steps``: rows of `margins` and `weighting`. ``exact``: populations are printed to
-    all their digits.
+    of the base, in persons, and ``hidden``. ``margins`` and ``steps``: rows of `margins` and `weighting`. ``exact``: surveys whose
+    populations are printed to all their digits.
     """
 
-    survey_id: str
     cells: pd.DataFrame
+    breakdowns: list[tuple[str, ...]]
     margins: pd.DataFrame
     steps: pd.DataFrame
-    exact: bool
+    exact: frozenset[str]
+
+    @property
+    def dimensions(self) -> list[str]:
+        return list(dict.fromkeys(name for by in self.breakdowns for name in by))
+
+    def part(self, survey_id: str, rows: np.ndarray) -> Release:
+        """One survey, ``rows`` being its cells."""
+        margins, steps = (table[table["survey_id"] == survey_id] for table in (self.margins, self.steps))
+        return Release(self.cells.iloc[rows].reset_index(drop=True), self.breakdowns, margins, steps, self.exact & {survey_id})
 
 
-def read(connection: duckdb.DuckDBPyConnection, survey_id: str) -> tuple[Survey, list[tuple[str, ...]]]:
-    """The survey, and the breakdowns that the release lists."""
+def read(connection: duckdb.DuckDBPyConnection, surveys: list[str] | None = None) -> Release:
+    """The release of ``connection``, or ``surveys`` of it."""
     listed = connection.execute("SELECT dimensions FROM breakdowns").fetchall()
     present = columns_of(connection, "estimates")
     breakdowns = [by for (text,) in listed for by in [tuple(text.split(", ")) if text else ()] if present.issuperset(by)]
     dimensions = list(dict.fromkeys(name for by in breakdowns for name in by))
     names = ", ".join(f'"{name}"' for name in [*_ESTIMATES, *dimensions] if name in present)
-    query = f"SELECT {names} FROM estimates WHERE statistic = 'share' AND survey_id = ?"
-    cells = connection.execute(query, [survey_id]).to_arrow_table().to_pandas()
+    chosen = "" if surveys is None else " AND list_contains($surveys, survey_id)"
+    asked = {} if surveys is None else {"surveys": surveys}
+    query = f"SELECT {names} FROM estimates WHERE statistic = 'share'{chosen}"
+    cells = connection.execute(query, asked).to_arrow_table().to_pandas()
     cells = cells.astype(dict.fromkeys([*GROUP, "breakdown", *dimensions], "str"))
-    step = _step(connection, survey_id)
-    margins = connection.execute("SELECT * FROM margins WHERE survey_id = ?", [survey_id]).df()
-    steps = connection.execute("SELECT * FROM weighting WHERE survey_id = ? ORDER BY step", [survey_id]).df()
-    return Survey(survey_id, with_intervals(cells, step), margins, steps, step == 0), breakdowns
+    margins, steps = (
+        connection.execute(f"SELECT * FROM {table} WHERE true{chosen} ORDER BY ALL", asked).df() for table in ("margins", "weighting")
+    )
+    printed = _population_steps(connection)
+    exact = frozenset(survey for survey, step in printed.items() if step == 0)
+    step = cells["survey_id"].map(printed).fillna(0.0).to_numpy(np.float64)
+    return Release(with_intervals(cells, step), breakdowns, margins, steps, exact)
 
 
-def with_intervals(cells: pd.DataFrame, population_step: float) -> pd.DataFrame:
-    """``cells`` with what each printed number may be: a share that is not printed is between none and all of its base."""
+def with_intervals(cells: pd.DataFrame, population_step: np.ndarray) -> pd.DataFrame:
+    """``cells`` with what each printed number may be: a share that is not printed is between none and all of its base. Populations
+    are multiples of ``population_step``, by row; 0: printed to all their digits."""
     population = np.nan_to_num(cells["population"].to_numpy(np.float64))
-    within = population_step / 2 if population_step else DOUBLE * population
+    within = np.where(population_step > 0, population_step / 2, DOUBLE * population)
     low, high = np.maximum(population - within, 0), population + within
     value = cells["value"].to_numpy(np.float64) / 100
     steps = [cells[name].to_numpy(np.float64) for name in ("precision", "rounded_to") if name in cells]
@@ -73,9 +88,7 @@ def columns_of(connection: duckdb.DuckDBPyConnection, table: str) -> set[str]:
     return {name for name, *_ in connection.execute(f"DESCRIBE {table}").fetchall()}
 
 
-def _step(connection: duckdb.DuckDBPyConnection, survey_id: str) -> float:
-    """To a multiple of what this survey's populations are printed; 0: to all digits."""
-    if "population_rounded_to" not in columns_of(connection, "surveys"):
-        return 0.0
-    found = connection.execute("SELECT population_rounded_to FROM surveys WHERE survey_id = ?", [survey_id]).fetchone()
-    return float(found[0]) if found and found[0] is not None else 0.0
+def _population_steps(connection: duckdb.DuckDBPyConnection) -> dict[str, float]:
+    """By survey, to a multiple of what its populations are printed; 0: to all digits."""
+    column = "population_rounded_to" if "population_rounded_to" in columns_of(connection, "surveys") else "0"
+    return {survey: float(step or 0) for survey, step in connection.execute(f"SELECT survey_id, {column} FROM surveys").fetchall()}
