@@ -6,6 +6,8 @@ here: where the weights come from (``model``), which cells add up (``numerators`
 
 from __future__ import annotations
 
+from math import comb
+
 import numpy as np
 
 
@@ -23,13 +25,16 @@ def compositions(
     if len(weights) == 1:
         fits = n <= most[0] and low <= n * weights[0] <= high
         return np.full((int(fits), 1), n)
+    if not _few(most[:-2], n, work):
+        return None
     tried, (first, second) = np.zeros((1, 0), dtype=np.int64), weights[-2:]
     for place in range(len(weights) - 2):
-        if len(tried) * (most[place] + 1) > work:
-            return None
         counts = np.arange(int(most[place]) + 1)
-        tried = np.column_stack([np.repeat(tried, len(counts), axis=0), np.tile(counts, len(tried))])
-        tried = tried[tried.sum(axis=1) <= n]
+        if len(tried) * len(counts) > 4 * work:
+            return None
+        total = np.add.outer(tried.sum(axis=1), counts)
+        row, more = np.nonzero(total <= n)
+        tried = np.column_stack([tried[row], more])
     left = n - tried.sum(axis=1)
     rest = tried @ weights[:-2]
     edges = ((low - rest - left * first) / (second - first), (high - rest - left * first) / (second - first))
@@ -43,13 +48,22 @@ def compositions(
     return np.column_stack([tried[row], left[row] - last, last])[:, back]
 
 
+def _few(most: np.ndarray, n: int, work: int) -> bool:
+    """Whether vectors of counts, at most ``most`` and ``n`` together, are no more than ``work``, or may be."""
+    if np.prod(most + 1.0) <= work:
+        return True
+    # Of classes whose `most` is no limit there are (n + k over k); the others only add to these.
+    free = int((most >= n).sum())
+    return comb(n + free, free) <= work and np.prod(most + 1.0) <= 100.0 * work
+
+
 def parts(weights: np.ndarray, most: np.ndarray, size: int, high: float, work: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Numbers of respondents (at most ``size``) and their weight, of every vector of counts by class, at most ``most``, that weighs
     ``high`` or less; None where there are more than ``work``."""
     count, weight = np.zeros(1, dtype=np.int64), np.zeros(1)
     for place in np.argsort(-weights, kind="stable"):
         room = int(min(most[place], size, np.floor(high / weights[place]) if weights[place] > 0 else size))
-        if len(count) * (room + 1) > 8 * work:
+        if len(count) * (room + 1) > 2 * work:
             return None
         more = np.arange(room + 1)
         count, weight = (count[:, None] + more).ravel(), (weight[:, None] + more * weights[place]).ravel()
@@ -74,19 +88,17 @@ def meet(
     first = np.searchsorted(weight, low - left[1], side="left")
     span = np.searchsorted(weight, high - left[1], side="right") - first
     rows = np.flatnonzero(span > 0)
-    found: list[set[int]] = [set() for _ in range(left[0].shape[1] + counts.shape[1])]
-    looked = 0
+    seen = [np.zeros(int(column.max(initial=0)) + 1, dtype=bool) for column in (*left[0].T, *counts.T)]
+    looked, size = 0, 4096
     while len(rows):
-        taken = max(int(np.searchsorted(np.cumsum(span[rows]), pairs // 16)), 1)
-        chunk, rows = rows[:taken], rows[taken:]
+        taken = max(int(np.searchsorted(np.cumsum(span[rows]), size)), 1)
+        chunk, rows, size = rows[:taken], rows[taken:], min(4 * size, pairs)
         at = np.repeat(chunk, span[chunk])
         other = np.arange(len(at)) - np.repeat(np.cumsum(span[chunk]) - span[chunk], span[chunk]) + np.repeat(first[chunk], span[chunk])
-        for place, values in enumerate(found):
-            side = left[0][at, place] if place < left[0].shape[1] else counts[other, place - left[0].shape[1]]
-            values.update(np.unique(side).tolist())
+        for place, values in enumerate(seen):
+            values[left[0][at, place] if place < left[0].shape[1] else counts[other, place - left[0].shape[1]]] = True
         looked += len(at)
-        if all(len(values) >= few for values, few in zip(found, enough, strict=True)):
-            return found, True
-        if looked > pairs:
-            return found, False
-    return found, True
+        if looked > pairs or all(values.sum() >= few for values, few in zip(seen, enough, strict=True)):
+            break
+    enough_seen = all(values.sum() >= few for values, few in zip(seen, enough, strict=True))
+    return [set(np.flatnonzero(values).tolist()) for values in seen], enough_seen or not len(rows)
