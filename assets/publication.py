@@ -14,54 +14,60 @@ from scipy.special import stdtr
 
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.publication_rules import PublicationRules
-from rga.survey import benjamini_hochberg, logit_interval, t_quantile
+from rga.survey import benjamini_hochberg, logit_interval, t_interval, t_quantile
 from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN
-from rga.survey.disclosure import DisclosureThresholds, Protection, coarsest_step, protect, two_digits
+from rga.survey.disclosure import DisclosureThresholds, Protection, coarsest_step, protect
 from rga.survey.gaps import verdicts as in_words
 from rga.survey.grouping import keys
 from rga.survey.margins import GROUP, cells_of
-from rga.survey.reliability import nchs, singled_out
+from rga.survey.precision import OF_ERROR, of_printed_share, outward, step_below, to_digits, to_step, with_rounding
+from rga.survey.reliability import nchs, unnamed
 
-PER_CENT = {
-    "estimates": ["value", "se", "ci_low", "ci_high", "se_from_total"],
-    "gender_gaps": ["women", "men", "gap", "se", "ci_low", "ci_high"],
-}
 HIDDEN = {
-    "estimates": [*PER_CENT["estimates"], "deff", "n_effective", "cv"],
-    "gender_gaps": [*PER_CENT["gender_gaps"], "p_value", "p_adjusted", "ratio", "ratio_low", "ratio_high"],
+    "estimates": ["value", "se", "ci_low", "ci_high", "se_from_total", "deff", "n_effective", "cv"],
+    "gender_gaps": [
+        *("women", "men", "gap", "se", "ci_low", "ci_high", "p_value", "p_adjusted", "ratio", "ratio_low", "ratio_high"),
+    ],
 }
+STEPS = ["precision", "rounded_to"]  # percentage points; of what is hidden there is neither
 ADJUSTED = [
     *("gap", "adjusted_gap", "se", "ci_low", "ci_high", "p_value", "p_adjusted"),
     *("composition", "composition_se", "composition_low", "composition_high"),
 ]
 THREE = 3
-VERDICTS = ["dhs_rule", "nchs_rule", "nchs_review", "rounded_to", "obs_status", "conf_status", "reason"]
+VERDICTS = ["dhs_rule", "nchs_rule", "nchs_review", "precision", "rounded_to", "obs_status", "conf_status", "reason"]
+CODEBOOK = 0.3  # step of a count of answers, in square roots of the respondents: a fifth of the largest standard error, and more
+LIMIT_DIGITS, P_DIGITS, RATIO_DIGITS = 4, 3, 3  # of numbers that follow from printed ones
 
 
 def published(
-    estimates: pd.DataFrame, gaps: pd.DataFrame, catalogue: Catalogue, rules: PublicationRules
+    estimates: pd.DataFrame,
+    gaps: pd.DataFrame,
+    catalogue: Catalogue,
+    rules: PublicationRules,
+    population_steps: Mapping[str, float],
 ) -> dict[str, pd.DataFrame]:
     """Rows of `estimates` and `gender_gaps` as they are printed, from the library's tables (shares 0..1, harmonised codes).
 
     A thin or confidential cell keeps its row and its n; but of three dimensions there are only cells of known categories with cases
-    enough, of indicators whose hidden cells they do not narrow.
+    enough, of indicators whose secrets they do not narrow. Every number is computed from numbers rounded first
+    (``rga.survey.precision``). ``population_steps``: by survey, to a multiple of what `population` is printed.
     """
     estimates, gaps = estimates.reset_index(drop=True), gaps.reset_index(drop=True)
     verdicts = judged(estimates, rules)
-    protection = protected(estimates, verdicts["obs_status"].to_numpy() == "Q", catalogue, rules)
-    told = singled_out(verdicts["nchs_rule"].to_numpy(), estimates["n"].to_numpy(), rules.nchs, rules.disclosure.possible_values)
-    verdicts = _with_protection(verdicts, protection, told)
+    protection = protected(estimates, verdicts, catalogue, rules)
+    verdicts = _with_protection(verdicts, protection)
     women, men = _sides(estimates, gaps)
-    shown = _estimates(estimates, verdicts)
-    differences = _gaps(gaps, shown, women, men)
+    shown = _estimates(estimates, verdicts, population_steps)
+    exact = [estimates["se"].to_numpy(np.float64)[rows] for rows in (women, men)]
+    differences = _gaps(gaps, shown.iloc[women].reset_index(drop=True), shown.iloc[men].reset_index(drop=True), *exact)
     direction = differences["indicator"].map({code: item.direction for code, item in catalogue.indicators.items()}).to_numpy()
     gap, p_adjusted = differences["gap"].to_numpy(), differences["p_adjusted"].to_numpy()
     words = in_words(gap, p_adjusted, direction, (differences["obs_status"] != "Q").to_numpy())
     # there are cases enough for what confidentiality hides
     differences["verdict"] = np.where(differences["conf_status"] == "C", "withheld", words)
     tables = {"estimates": shown.drop(columns="numerator_n"), "gender_gaps": differences}
-    for name, frame in tables.items():
-        frame[PER_CENT[name]] *= 100
+    for frame in tables.values():
         for dimension in catalogue.dimensions:
             if dimension in frame:
                 frame[dimension] = frame[dimension].replace(catalogue.columns[dimension].sdmx)
@@ -87,18 +93,20 @@ def _unknown(frame: pd.DataFrame, dimensions: list[str]) -> pd.Series:
 
 
 def judged(estimates: pd.DataFrame, rules: PublicationRules) -> pd.DataFrame:
-    """What the rules on precision say of each estimate: `dhs_rule`, `nchs_rule`, `nchs_review`; hence `obs_status`, `reason`."""
+    """What the rules on precision say of each estimate: `dhs_rule`, `nchs_rule`, `nchs_review`; hence `obs_status`, `reason`; and
+    the step (`precision`, unit of the printed value) that says no more than the sample knows, 0 at 0 and 100 %."""
     n, se = estimates["n"].to_numpy(), estimates["se"].to_numpy()
     share = (estimates["statistic"] == "share").to_numpy()
     verdict = nchs(np.where(share, estimates["value"], np.nan), se, n, estimates["df"].to_numpy(), rules.nchs)
     few, some = n < rules.dhs.suppress_below, n < rules.dhs.flag_below
     no_variance = np.isnan(se) | (share & (verdict.step == "undefined"))
-    step = np.where(share, verdict.step, "not_judged")
+    step = np.where(unnamed(verdict.step, n, rules.nchs, rules.disclosure.possible_values), "interval", verdict.step)
+    step = np.where(share, step, "not_judged")
     reviews = {"complement": verdict.complement, "df": verdict.few_df, "bound": verdict.bound}
     number = sum(2**k * (share & flag) for k, flag in enumerate(reviews.values()))
     words = [",".join(name for k, name in enumerate(reviews) if some >> k & 1) for some in range(2 ** len(reviews))]
-    suppress = [few, no_variance] + [share & (step == name) for name in ("n_effective", "wide", "relative")]
-    reasons = ["few_cases", "no_variance", "nchs_n_effective", "nchs_wide", "nchs_relative"]
+    suppress = [few, no_variance] + [share & (step == name) for name in ("n_effective", "wide", "relative", "interval")]
+    reasons = ["few_cases", "no_variance", "nchs_n_effective", "nchs_wide", "nchs_relative", "nchs_interval"]
     flags = [some, number > 0]
     suppressed, flagged = np.logical_or.reduce(suppress), np.logical_or.reduce(flags)
     return pd.DataFrame(
@@ -106,39 +114,47 @@ def judged(estimates: pd.DataFrame, rules: PublicationRules) -> pd.DataFrame:
             "dhs_rule": np.select([few, some], ["suppress", "flag"], default="show"),
             "nchs_rule": step,
             "nchs_review": pd.Series(np.array(words)[number], dtype="string").where(~suppressed & (number > 0)),
+            "precision": step_below(OF_ERROR * se * np.where(share, 100, 1)),
             "obs_status": np.select([suppressed, flagged], ["Q", "U"], default="A"),
             "reason": np.select([*suppress, *flags], [*reasons, "under_50_cases", "nchs_review"], default="none"),
         }
     )
 
 
-def protected(estimates: pd.DataFrame, withheld: np.ndarray, catalogue: Catalogue, rules: PublicationRules) -> Protection:
-    """What is hidden or rounded so that no answer can be had, where ``withheld`` cells are hidden for other reasons; of means and
-    totals, only those of few respondents. Cells of one and two dimensions come first: those of three do not cost any of them, and
-    are not published where they would (``exposed``)."""
+def protected(
+    estimates: pd.DataFrame, verdicts: pd.DataFrame, catalogue: Catalogue, rules: PublicationRules
+) -> Protection:
+    """What is hidden or rounded so that no secret can be had, given what the rules on precision say (`judged`); of means and totals,
+    only those of few respondents are hidden. Cells of one and two dimensions come first: those of three do not cost any of them,
+    and are not published where they would (``exposed``)."""
     few = [by for by in catalogue.breakdowns if len(by) < THREE]
+    withheld = (verdicts["obs_status"] == "Q").to_numpy()
+    precision = np.array(np.where(withheld, 0.0, verdicts["precision"]))
     small = np.array(estimates["n"] <= rules.disclosure.small_count)
-    hidden, rounded, exposed = withheld | small, np.zeros(len(estimates)), np.zeros(len(estimates), dtype=bool)
+    nothing = np.zeros(len(estimates))
+    made = Protection(np.zeros(len(estimates), dtype=bool), withheld | small, nothing, np.zeros(len(estimates), dtype=bool))
     shares, crossed = (estimates["statistic"] == "share").to_numpy(), _crossed(estimates)
     settled = np.zeros(len(estimates), dtype=bool)
     for breakdowns in (few, catalogue.breakdowns):
         rows = np.flatnonzero(shares & (crossed <= max(map(len, breakdowns))))
         if len(rows) and len(rows) > settled.sum():
             cells = cells_of(estimates.iloc[rows], breakdowns)
-            se = estimates["se"].to_numpy()[rows]
+            se, fine = estimates["se"].to_numpy()[rows], precision[rows]
             if settled.any():  # their sums have cycles, of which a reader could make more than is seen
-                rounded[rows] = np.where(settled[rows], rounded[rows], coarsest_step(cells, 100 * se, rules.disclosure))
-            found = protect(cells, hidden[rows], se, rules.disclosure, rounded[rows], settled[rows])
-            small[rows], hidden[rows], rounded[rows], exposed[rows] = found.small, found.hidden, found.rounded_to, found.exposed
+                fine = np.where(settled[rows], fine, np.maximum(fine, coarsest_step(cells, 100 * se, rules.disclosure)))
+            before = Protection(*(array[rows] for array in vars(made).values()))
+            found = protect(cells, withheld[rows], se, rules.disclosure, fine, before, settled[rows])
+            step = np.where(fine > precision[rows], np.maximum(fine, found.rounded_to), found.rounded_to)
+            for array, part in zip(vars(made).values(), (found.secret, found.hidden, step, found.exposed), strict=True):
+                array[rows] = part
             settled[rows] = True
-    return Protection(small, hidden, rounded, exposed)
+    return made
 
 
-def _with_protection(verdicts: pd.DataFrame, protection: Protection, told: np.ndarray) -> pd.DataFrame:
-    """A cell that precision hid already says nothing of its count, unless the rule by itself would have ``told`` it: whether it is
-    small as well must not be told. Nor, of the others, which are hidden for their own sake and which for another's, nor what the
-    rule on precision made of the count."""
-    newly = told | (protection.hidden & (verdicts["obs_status"].to_numpy() != "Q"))
+def _with_protection(verdicts: pd.DataFrame, protection: Protection) -> pd.DataFrame:
+    """A cell that precision hid already says nothing of its count: whether it is small as well must not be told. Nor, of the others,
+    which are hidden for their own sake and which for another's, nor what the rule on precision made of the count."""
+    newly = protection.hidden & (verdicts["obs_status"].to_numpy() != "Q")
     rounded = (protection.rounded_to > 0) & ~protection.hidden
     reason = np.where(newly, "confidential", np.where(rounded & (verdicts["reason"] == "none"), "rounded", verdicts["reason"]))
     return verdicts.assign(
@@ -151,60 +167,94 @@ def _with_protection(verdicts: pd.DataFrame, protection: Protection, told: np.nd
     )[VERDICTS]
 
 
-def _estimates(frame: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
-    """Hidden cells without their numbers; of rounded ones, nothing that would give the unrounded share: with se also deff would."""
-    frame = pd.concat([frame, verdicts], axis=1)
-    at = frame["rounded_to"].notna().to_numpy()
-    exact = {name: frame.loc[at, name].to_numpy(np.float64) for name in ("rounded_to", "value", "se", "se_from_total", "df")}
-    step, nothing = exact["rounded_to"] / 100, np.full(int(at.sum()), np.nan)
-    value, se = np.round(exact["value"] / step) * step, two_digits(exact["se"])
-    low, high = logit_interval(value, se, exact["df"])
-    rounded = [value, se, low, high, two_digits(exact["se_from_total"]), nothing, nothing, se / value]
-    frame.loc[at, HIDDEN["estimates"]] = np.column_stack(rounded)
-    frame.loc[frame["obs_status"] == "Q", HIDDEN["estimates"]] = np.nan
-    total = frame["breakdown"] == "total"
-    inexact, hidden = (
-        np.isin(*_numbered(frame, frame.loc[total & gone, GROUP], GROUP))
-        for gone in (frame["rounded_to"].notna(), frame["obs_status"] == "Q")
-    )
-    # the error of the difference from everybody has everybody's share in it
-    frame.loc[inexact, "se_from_total"] = two_digits(frame.loc[inexact, "se_from_total"].to_numpy(np.float64))
-    frame.loc[hidden, "se_from_total"] = np.nan
-    return frame
+def _estimates(frame: pd.DataFrame, verdicts: pd.DataFrame, population_steps: Mapping[str, float]) -> pd.DataFrame:
+    """Numbers as they are printed, shares in per cent; hidden cells without theirs.
 
-
-def _gaps(frame: pd.DataFrame, estimates: pd.DataFrame, women: np.ndarray, men: np.ndarray) -> pd.DataFrame:
-    """A gap is hidden, doubtful or rounded as the worse of its two shares is; where one is rounded, so is all that follows.
-
-    Such a gap is tested as it is printed, a reader could undo the rounding otherwise; its error has that of the rounding in it: a
-    step's square by 12, as of any number in its place.
+    The value is rounded, the design effect has two digits, and all else follows from these (and from the errors of differences from
+    everybody, to two digits), so that no other number leads back behind them. Errors and limits contain the rounding.
     """
-    frame, f, m = frame.copy(), estimates.iloc[women].reset_index(drop=True), estimates.iloc[men].reset_index(drop=True)
-    doubt = [side["obs_status"].eq("Q") * 2 + side["obs_status"].eq("U") for side in (f, m)]
+    frame = pd.concat([frame, verdicts], axis=1)
+    of_one = {name: frame[name].to_numpy(np.float64) for name in ("value", "se", "ci_low", "ci_high", "se_from_total", "deff", "df")}
+    share, n = (frame["statistic"] == "share").to_numpy(), frame["n"].to_numpy(np.float64)
+    unit, step = np.where(share, 100.0, 1.0), _step(frame)
+    value = to_step(unit * of_one["value"], step)
+    se = np.where(share, of_printed_share(value / unit, of_one["value"], of_one["se"], of_one["deff"]), of_one["se"])
+    se = to_digits(with_rounding(unit * se, step))
+    low, high = (
+        np.where(share, unit * by_logit, by_t)
+        for by_logit, by_t in zip(
+            logit_interval(value / unit, se / unit, of_one["df"]), t_interval(value, se, of_one["df"]), strict=True
+        )
+    )
+    bound = share & np.isnan(low)  # nobody or everybody: of n alone
+    low, high = np.where(bound, unit * of_one["ci_low"], low), np.where(bound, unit * of_one["ci_high"], high)
+    low, high = outward(low, high, LIMIT_DIGITS)
+    deff = to_digits(of_one["deff"])
+    total = (frame["breakdown"] == "total").to_numpy()
+    of_total, hidden = _of_total(frame, step), np.isin(*_numbered(frame, frame.loc[total & (frame["obs_status"] == "Q"), GROUP], GROUP))
+    from_total = to_digits(with_rounding(unit * of_one["se_from_total"], step, of_total))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        numbers = [value, se, low, high, np.where(hidden, np.nan, from_total), deff, to_digits(n / deff, 3), to_digits(se / value)]
+    frame[HIDDEN["estimates"]] = np.column_stack(numbers)
+    frame.loc[frame["obs_status"] == "Q", [*HIDDEN["estimates"], *STEPS]] = np.nan
+    frame["precision"] = frame["precision"].where(frame["precision"] > 0)
+    people = to_step(frame["population"].to_numpy(np.float64), frame["survey_id"].map(population_steps).to_numpy(np.float64))
+    return frame.assign(population=np.where(people > 0, people, np.nan))
+
+
+def _step(frame: pd.DataFrame) -> np.ndarray:
+    """To a multiple of what the value of each row is printed; 0: as it is."""
+    return np.nan_to_num(np.fmax(frame["rounded_to"].to_numpy(np.float64), frame["precision"].to_numpy(np.float64)))
+
+
+def _of_total(frame: pd.DataFrame, step: np.ndarray) -> np.ndarray:
+    """Of each row the step of everybody's."""
+    group = frame.groupby(GROUP, sort=False).ngroup().to_numpy()
+    found = np.zeros(int(group.max(initial=-1)) + 1)
+    total = (frame["breakdown"] == "total").to_numpy()
+    found[group[total]] = step[total]
+    return found[group]
+
+
+def _gaps(frame: pd.DataFrame, women: pd.DataFrame, men: pd.DataFrame, se_women: np.ndarray, se_men: np.ndarray) -> pd.DataFrame:
+    """Gaps of the printed rows ``women`` and ``men``: hidden, doubtful or rounded as the worse of the two is, and tested as they are
+    printed, or a reader could undo the rounding.
+
+    Its variance is that of both printed shares, times its exact ratio to that of both exact ones (of ``se_women``, ``se_men``) to
+    two digits: 1 where women and men are independent. Where a share is nobody's or everybody's it is the library's, to two digits.
+    """
+    frame = frame.copy()
+    doubt = [side["obs_status"].eq("Q") * 2 + side["obs_status"].eq("U") for side in (women, men)]
     worse = doubt[1] > doubt[0]
     for name in ("obs_status", "conf_status", "reason"):
-        frame[name] = f[name].where(~worse, m[name])
-    frame["rounded_to"] = np.fmax(f["rounded_to"], m["rounded_to"])
+        frame[name] = women[name].where(~worse, men[name])
+    for name in STEPS:
+        frame[name] = np.fmax(women[name], men[name])
     frame.loc[frame["se"].isna() & (frame["obs_status"] != "Q"), ["obs_status", "reason"]] = "Q", "no_variance"
-    at = (frame["rounded_to"].notna() & (frame["obs_status"] != "Q")).to_numpy()
-    frame.loc[at & frame["reason"].eq("none"), "reason"] = "rounded"
-    of_women, of_men = (side.loc[at, "value"].to_numpy() for side in (f, m))
-    exact = {name: frame.loc[at, name].to_numpy(np.float64) for name in ("se", "df", "ratio", "ratio_high")}
-    error = [np.nan_to_num(side.loc[at, "rounded_to"].to_numpy(np.float64)) / 100 / np.sqrt(12) for side in (f, m)]
-    gap, se = of_women - of_men, two_digits(np.sqrt(exact["se"] ** 2 + error[0] ** 2 + error[1] ** 2))
-    ratio = np.divide(of_women, of_men, out=np.full(len(gap), np.nan), where=of_men > 0)
-    t = t_quantile(exact["df"])
-    reach, of_log = t * se, two_digits(np.log(exact["ratio_high"] / exact["ratio"]))
+    shown = frame["obs_status"] != "Q"
+    frame.loc[shown & frame["rounded_to"].notna() & frame["reason"].eq("none"), "reason"] = "rounded"
+    sides = [side["value"].to_numpy(np.float64) for side in (women, men)]
+    errors = [side["se"].to_numpy(np.float64) for side in (women, men)]
+    steps = [_step(side) for side in (women, men)]
+    df, exact = frame["df"].to_numpy(np.float64), frame["se"].to_numpy(np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        factor = np.exp(np.sqrt(of_log**2 + t**2 * ((error[0] / of_women) ** 2 + (error[1] / of_men) ** 2)))
-    rounded = [of_women, of_men, gap, se, gap - reach, gap + reach, _p_value(gap, se, exact["df"])]
-    names = ["women", "men", "gap", "se", "ci_low", "ci_high", "p_value", "ratio", "ratio_low", "ratio_high"]
-    frame.loc[at, names] = np.column_stack([*rounded, ratio, ratio / factor, ratio * factor])
-    frame.loc[frame["obs_status"] == "Q", [*HIDDEN["gender_gaps"], "rounded_to"]] = np.nan
+        ratio = to_digits(exact**2 / (se_women**2 + se_men**2))
+        bound = (np.minimum(*errors) == 0) | ~np.isfinite(ratio)
+        se = np.where(bound, with_rounding(100 * exact, *steps), np.sqrt(ratio * (errors[0] ** 2 + errors[1] ** 2)))
+        se, gap = to_digits(se), np.round(sides[0] - sides[1], 10)
+        t = t_quantile(df)
+        times = np.where(sides[1] > 0, sides[0] / sides[1], np.nan)
+        of_log = to_digits(np.log((frame["ratio_high"] / frame["ratio"]).to_numpy(np.float64)))
+        factor = np.exp(np.sqrt(of_log**2 + t**2 * sum(step**2 / 12 / side**2 for step, side in zip(steps, sides, strict=True))))
+        low, high = outward(gap - t * se, gap + t * se, LIMIT_DIGITS)
+        fewest, most = outward(times / factor, times * factor, RATIO_DIGITS)
+    numbers = [*sides, gap, se, low, high, to_digits(_p_value(gap, se, df), P_DIGITS), np.full(len(gap), np.nan)]
+    frame[HIDDEN["gender_gaps"]] = np.column_stack([*numbers, to_digits(times, RATIO_DIGITS), fewest, most])
+    frame.loc[~shown, [*HIDDEN["gender_gaps"], *STEPS]] = np.nan
     p, adjusted = frame["p_value"].to_numpy(), np.full(len(frame), np.nan)
     for rows in frame.groupby(["survey_id", "breakdown"], sort=False).indices.values():
         adjusted[rows] = benjamini_hochberg(p[rows])
-    return frame.assign(p_adjusted=adjusted)
+    return frame.assign(p_adjusted=to_digits(adjusted, P_DIGITS))
 
 
 def _sides(estimates: pd.DataFrame, gaps: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
@@ -229,21 +279,30 @@ def _numbered(one: pd.DataFrame, other: pd.DataFrame, names: list[str]) -> tuple
     return number[: len(one)], number[len(one) :]
 
 
-def without_given_away(frame: pd.DataFrame, estimates: pd.DataFrame, sides: dict[str, str]) -> pd.DataFrame:
-    """``frame`` without the numbers that `estimates` (as published) hides or rounds: other weights would give them away.
+def under_other_weights(frame: pd.DataFrame, estimates: pd.DataFrame, sides: Mapping[str, str]) -> pd.DataFrame:
+    """Shares of women, men and everybody under other weights, as far as they do not lead back to what `estimates` (as published)
+    hides or rounds. ``sides``: by column, the sex that it is of; `gap` goes with either side.
 
-    ``sides``: by column, the sex that it is of; a column is emptied in rows of an indicator whose share is not shown as it is.
-    `gap` goes with either side.
+    A share has the step of the published one. Where the sum of women, men and the others has a hidden part, that step is at least
+    half the published standard error, and everybody's is not shown: under each set of weights the three would narrow it anew.
     """
     by_sex = estimates[estimates["breakdown"].isin(["total", SEX]) & estimates["category"].eq(TOTAL)]
-    inexact = by_sex[(by_sex["obs_status"] == "Q") | by_sex["rounded_to"].notna()]
-    taken = set(zip(inexact["survey_id"], inexact["indicator"], inexact[SEX], strict=True))
-    frame = frame.copy()
+    key = ["survey_id", "indicator"]
+    hidden = pd.MultiIndex.from_frame(by_sex.loc[by_sex["obs_status"] == "Q", key]).unique()
+    shown = by_sex[by_sex["obs_status"] != "Q"].set_index([*key, SEX])[["se", *STEPS]]
+    open_ = pd.MultiIndex.from_frame(frame[key]).isin(hidden)
+    frame, rounded = frame.copy(), np.full(len(frame), np.nan)
     for column, sex in sides.items():
-        of = frame[SEX] if sex == SEX else [sex] * len(frame)
-        gone = [key in taken for key in zip(frame["survey_id"], frame["indicator"], of, strict=True)]
-        frame.loc[gone, [column, "gap"] if "gap" in frame else [column]] = np.nan
-    return frame
+        of = frame[SEX].astype(str) if sex == SEX else pd.Series(sex, frame.index)
+        own = shown.reindex(pd.MultiIndex.from_arrays([frame["survey_id"], frame["indicator"], of]))
+        protective = np.fmax(own["rounded_to"].to_numpy(np.float64), np.where(open_, step_below(own["se"].to_numpy(np.float64)), np.nan))
+        value = to_step(frame[column].to_numpy(np.float64), np.fmax(protective, np.nan_to_num(own["precision"].to_numpy(np.float64))))
+        gone = own["se"].isna().to_numpy() | (open_ & (of == TOTAL).to_numpy())
+        frame[column] = np.where(gone, np.nan, value)
+        rounded = np.fmax(rounded, np.where(gone, np.nan, protective))
+    if "gap" in frame:
+        frame["gap"] = np.round(frame["women"] - frame["men"], 10)
+    return frame.assign(rounded_to=np.where(rounded > 0, rounded, np.nan))
 
 
 def adjusted_as_published(
@@ -258,17 +317,19 @@ def adjusted_as_published(
     if adjusted.empty:
         return adjusted, parts
     shown, adjusted = _gaps_of(adjusted, gaps), adjusted.reset_index(drop=True)
-    step = np.fmax(shown["rounded_to"].to_numpy(np.float64), _step_of_few_covariates(adjusted, rules))
+    protective = np.fmax(shown["rounded_to"].to_numpy(np.float64), _step_of_few_covariates(adjusted, rules))
     computed = (adjusted["obs_status"] != "Q").to_numpy()
-    hidden = computed & ((shown["obs_status"].fillna("Q") == "Q").to_numpy() | np.isinf(step))
-    inexact = computed & ~hidden & ~np.isnan(step)
+    hidden = computed & ((shown["obs_status"].fillna("Q") == "Q").to_numpy() | np.isinf(protective))
+    at = computed & ~hidden
+    inexact = at & ~np.isnan(protective)
+    step = np.fmax(protective, step_below(OF_ERROR * adjusted["se"].to_numpy(np.float64)))
     gap = shown["gap"].to_numpy(np.float64)
-    adjusted.loc[inexact, ADJUSTED] = _rounded(adjusted[inexact], gap[inexact], step[inexact])
-    adjusted["rounded_to"] = np.where(inexact, step, np.nan)
+    adjusted.loc[at, ADJUSTED] = _rounded(adjusted[at], gap[at], step[at])
+    adjusted["rounded_to"] = np.where(inexact, protective, np.nan)
     adjusted.loc[adjusted["status"] == "separation", "reason"] = "all or nobody of some category: a regression has no estimate"
     adjusted.loc[hidden, "conf_status"] = shown["conf_status"].fillna("F").to_numpy()[hidden]
     why = "the gap is not shown: " + shown["reason"].fillna("no gap").astype(str).to_numpy()
-    why[np.isinf(step)] = "of one or two covariates, and publication_rules.yaml has no step to round it to"
+    why[np.isinf(protective)] = "of one or two covariates, and publication_rules.yaml has no step to round it to"
     adjusted = _without(adjusted, hidden, why)
     return adjusted, _parts_of(parts, adjusted[~(hidden | inexact)])
 
@@ -323,27 +384,31 @@ def _parts_of(parts: pd.DataFrame, adjusted: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rounded(adjusted: pd.DataFrame, gap: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Columns `ADJUSTED` of rows whose published ``gap`` is rounded to ``step``: the adjusted gap is rounded alike, as gap less
-    composition would be the exact one, and tested as it is printed; the composition is what then remains, in which there are up to
-    three roundings. Without covariates the adjusted gap is the gap."""
-    rest = np.where(adjusted["adjusted_for"] == "", gap, np.round(adjusted["adjusted_gap"] / step) * step)
+    """Columns `ADJUSTED` of rows with the published ``gap``: the adjusted gap is rounded to ``step``, and tested as it is printed;
+    the composition is what then remains, in which there are up to three roundings. Without covariates the adjusted gap is the gap."""
+    rest = np.where(adjusted["adjusted_for"] == "", gap, to_step(adjusted["adjusted_gap"].to_numpy(np.float64), step))
     exact = {name: adjusted[name].to_numpy(np.float64) for name in ("se", "composition_se", "df")}
-    se, t = two_digits(np.sqrt(exact["se"] ** 2 + step**2 / 12)), t_quantile(exact["df"])
-    of_composition = two_digits(np.sqrt(exact["composition_se"] ** 2 + 3 * step**2 / 12))
-    composition, reach = gap - rest, t * of_composition
+    se, t = to_digits(with_rounding(exact["se"], step)), t_quantile(exact["df"])
+    of_composition = to_digits(with_rounding(exact["composition_se"], step, step, step))
+    composition, reach = np.round(gap - rest, 10), t * of_composition
     tests = [rest - t * se, rest + t * se, _p_value(rest, se, exact["df"]), np.full(len(gap), np.nan)]
     return np.column_stack([gap, rest, se, *tests, composition, of_composition, composition - reach, composition + reach])
 
 
 def codebook_as_published(codebook: pd.DataFrame, estimates: pd.DataFrame, uses: Mapping[str, Collection[str]]) -> pd.DataFrame:
-    """`codebook` without counts of answers to questions of which an indicator is hidden or rounded for everybody: they would give
-    it away. ``uses``: the harmonised columns that each indicator is made of; a column that no indicator uses keeps its counts."""
+    """`codebook` with counts of answers as coarse as the shares made of them, and without those to questions of which an indicator
+    is hidden or rounded for everybody, women, men or others: they would give it away. ``uses``: the harmonised columns that each indicator is made of; a column that no indicator uses keeps its counts."""
     if codebook.empty or estimates.empty:
         return codebook
-    total = estimates[(estimates["breakdown"] == "total") & ((estimates["obs_status"] == "Q") | estimates["rounded_to"].notna())]
-    taken = {(survey, column) for survey, code in zip(total["survey_id"], total["indicator"], strict=True) for column in uses[code]}
+    by_sex = estimates[estimates["breakdown"].isin(["total", SEX])]
+    open_ = by_sex.loc[(by_sex["obs_status"] == "Q") | by_sex["rounded_to"].notna(), ["survey_id", "indicator"]].drop_duplicates()
+    taken = {(survey, column) for survey, code in zip(open_["survey_id"], open_["indicator"], strict=True) for column in uses[code]}
     gone = np.array([pair in taken for pair in zip(codebook["survey_id"], codebook["variable"], strict=True)], dtype=bool)
-    return codebook.assign(n=codebook["n"].mask(gone & (codebook["kind"] == "answered").to_numpy()))
+    answered = (codebook["kind"] == "answered").to_numpy()
+    base = codebook.groupby(["survey_id", "variable"])["n"].transform("sum").to_numpy(np.float64, na_value=np.nan)
+    n = codebook["n"].to_numpy(np.float64, na_value=np.nan)
+    counts = np.where(answered, to_step(n, step_below(CODEBOOK * np.sqrt(base))), n)
+    return codebook.assign(n=pd.array(counts, dtype="Float64")).assign(n=lambda f: f["n"].mask(gone & answered).astype("Int64"))
 
 
 def _p_value(gap: np.ndarray, se: np.ndarray, df: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from rga.warehouse.tables import table
 TABLES = ("regional_estimates", "regional_gaps", "regional_contributions", "gap_heterogeneity")
 READ = [  # of both tables what they have of it
     *("survey_id", "country", "round", "simulated", "indicator", "statistic", "category", "breakdown", "sex"),
-    *("value", "women", "men", "gap", "se", "df", "n", "population", "n_women", "n_men", "obs_status"),
+    *("value", "women", "men", "gap", "se", "df", "n", "population", "n_women", "n_men", "rounded_to", "obs_status"),
 ]
 DESCRIBED = {
     "regional_estimates": (

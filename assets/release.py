@@ -21,7 +21,7 @@ import pycountry
 from assets import regional
 from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
-from assets.publication import codebook_as_published, of_published_gaps, without_given_away
+from assets.publication import codebook_as_published, of_published_gaps, under_other_weights
 from assets.quality import staged_findings
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError
@@ -143,7 +143,7 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
     found |= {name: staging.read(name, [ALL]) for name in OF_ALL}
     for name, sides in GIVEN_AWAY_BY.items():
         if len(found[name]):
-            found[name] = without_given_away(found[name], found["estimates"], sides)
+            found[name] = under_other_weights(found[name], found["estimates"], sides)
     found["adjusted_gaps"], found["gap_decomposition"] = of_published_gaps(
         found["adjusted_gaps"], found["gap_decomposition"], found["gender_gaps"]
     )

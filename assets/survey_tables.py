@@ -22,6 +22,7 @@ from rga.microdata.specification import SurveySpecification
 from rga.publish.weights_picture import weights_svg
 from rga.quality import finding_rows
 from rga.quality.checks import findings_of
+from rga.survey.precision import step_above
 from rga.survey.weight_bins import weight_bins
 from rga.warehouse.staging import Staging
 
@@ -118,6 +119,7 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
         "response_rate_weighted": 100 * response.weighted if response else None,
         "weight_deff": final.kish_deff,
         "weight_n_effective": final.n_effective,
+        "population_rounded_to": step_above(final.maximum),
         "source_files": ", ".join(f"{name} sha256:{digest}" for name, digest in sorted(respondents.source_files.items())),
         "notes": specification.notes,
         "caution": specification.caution or None,

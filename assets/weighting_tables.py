@@ -13,7 +13,9 @@ from assets.weights import Step, Weights
 from rga.microdata.respondents import Respondents
 from rga.survey import Collapsed, diagnose
 from rga.survey.design import MEN, SEX, WOMEN
+from rga.survey.precision import step_above, to_step
 
+MET = 1e-6  # relative difference from a benchmark that is met
 COUNTS = ["iterations", "missing_on_margin", "bounds_hit", "trimmed", "negative", "n_sample"]
 NUMBERS = [f"{name}_{who}" for name in ("deff", "n_effective") for who in ("women", "men")] + ["response_rate", "max_margin_error"]
 
@@ -44,7 +46,7 @@ def _of_step(step: Step, members: dict[str, np.ndarray]) -> dict[str, object]:
         "method": step.method,
         "why": step.why or None,
         "n": found.n,
-        "sum_of_weights": float(np.nansum(step.weights)),
+        "sum_of_weights": float(to_step(np.nansum(step.weights), step_above(found.maximum))),
         "deff": found.kish_deff,
         "n_effective": found.n_effective,
         **{f"deff_{who}": by_sex[who].kish_deff if who in by_sex else None for who in members},
@@ -72,7 +74,13 @@ def margin_rows(survey_id: str, weights: Weights) -> pd.DataFrame:
     if at is None or weights.inputs is None:
         return pd.DataFrame(columns=columns)
     before, after = (_fitted(weights, w) for w in (weights.steps[at - 1].weights, weights.steps[-1].weights))
-    frame = before.assign(survey_id=survey_id, before=before["value"], after=after["value"])
+    step = step_above(weights.steps[-1].diagnostics.maximum)
+    met = np.isclose(after["value"], before["benchmark"], rtol=MET, atol=0)
+    frame = before.assign(
+        survey_id=survey_id,
+        before=to_step(before["value"].to_numpy(), step),
+        after=np.where(met, before["benchmark"], to_step(after["value"].to_numpy(), step)),
+    )
     benchmark = weights.inputs.benchmark
     said, source = (
         benchmark.margins,

@@ -1,7 +1,10 @@
 """Which numbers are hidden so that nobody's answer can be had, from one cell or by subtraction.
 
-Belongs here: small counts, and the cells hidden or rounded with them. Not here: the sums between cells (``margins``), rules on
-precision (``reliability``), tables.
+Belongs here: the cells hidden or rounded to keep secrets. Not here: which counts are secrets (``secrets``), the sums between cells
+(``margins``), rules on precision (``reliability``, ``precision``), tables.
+
+What is decided here follows from what is printed and from which hidden counts are secrets, and from nothing else: a reader who
+knows both can follow every decision, and learns nothing from it (Kenthapadi, Mishra and Nissim 2005: simulatable auditing).
 """
 
 from __future__ import annotations
@@ -12,10 +15,12 @@ from typing import Protocol
 import numpy as np
 
 from rga.survey.margins import SLACK, Cells, from_below, narrowed
+from rga.survey.secrets import Values, small_counts, values_of
 
 LAST_RESORT = 1e9
 THOROUGH = 12
-SPARE = 1  # values more than are asked for, where sums have cycles
+ROUNDS = 3  # of narrowing by sums, then by the values that a count can have
+SPARE = 1  # respondents that limits inside a cell's values are wider than asked, where sums have cycles
 ROUNDING = 1e-11  # of floating point, in sums of weights
 
 
@@ -32,12 +37,13 @@ class DisclosureThresholds(Protocol):
 
 @dataclass(frozen=True)
 class Protection:
-    """By published cell: ``small`` counts, which are ``hidden`` in all, and ``rounded_to`` (percentage points; 0: exact).
+    """By published cell: which counts are ``secret``, which cells are ``hidden`` in all, and ``rounded_to`` (percentage points; 0:
+    no coarser than its precision).
 
-    ``exposed``: hidden cells that cannot be protected by giving up what may be given up.
+    ``exposed``: secrets that cannot be protected by giving up what may be given up.
     """
 
-    small: np.ndarray
+    secret: np.ndarray
     hidden: np.ndarray
     rounded_to: np.ndarray
     exposed: np.ndarray
@@ -45,16 +51,35 @@ class Protection:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a reader knows before adding anything up: of the count of each cell, or of its weighted sum."""
+    """What a reader knows before adding anything up: of the count of each cell, or of its weighted sum, in which a respondent is
+    worth ``unit``; whether it is ``hidden``, and the ``values`` that its count can have."""
 
     low: np.ndarray
     high: np.ndarray
-    need: np.ndarray
+    unit: np.ndarray
+    hidden: np.ndarray
+    values: Values
 
+    def narrowed(self, cells: Cells, sweeps: int = THOROUGH) -> tuple[np.ndarray, np.ndarray]:
+        """After all that the sums between ``cells`` say, and the rules on which of them are secrets."""
+        low, high = self.low, self.high
+        for _ in range(ROUNDS):
+            low, high = narrowed(cells, low, high, sweeps)
+            least, most = (limit * self.unit for limit in self.values.concluded(low / self.unit, high / self.unit, self.hidden))
+            moved = (np.abs(least - low) + np.abs(most - high) > SLACK).any()
+            low, high = least, most
+            if not moved:
+                break
+        return low, high
 
-def small_counts(count: np.ndarray, n: np.ndarray, small: int) -> np.ndarray:
-    """Whether 1 to ``small`` respondents have the characteristic, or do not have it."""
-    return ((count >= 1) & (count <= small)) | ((n - count >= 1) & (n - count <= small))
+    def too_few(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+        """Secrets of which ``low``..``high`` leave too few values."""
+        return self.hidden & self.values.too_few(low / self.unit, high / self.unit)
+
+    def spared(self, low: np.ndarray, high: np.ndarray, cyclic: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Limits of ``cyclic`` cells as they might be, could all be seen: a little tighter where sums narrow them at all."""
+        tight = SPARE * self.unit * cyclic
+        return low + tight * (low > self.low + SLACK), high - tight * (high < self.high - SLACK)
 
 
 def protect(
@@ -62,149 +87,194 @@ def protect(
     withheld: np.ndarray,
     se: np.ndarray,
     rules: DisclosureThresholds,
-    rounded_to: np.ndarray | None = None,
-    settled: np.ndarray | None = None,
+    precision: np.ndarray | None = None,
+    settled: Protection | None = None,
+    is_settled: np.ndarray | None = None,
 ) -> Protection:
-    """Hide small counts, and what gives a hidden number away, of ``cells``.
+    """Hide small counts, and hide or round what gives a secret of ``cells`` away.
 
-    ``withheld`` (by published cell) are hidden already, others ``rounded_to`` a step; ``settled`` ones stay as they are. ``se``
-    is the standard error of each share, of 1. The reader is thought to know the count of every cell shown, as with equal
-    weights, and its weighted sum. No hidden count may be narrowed to fewer than ``possible_values`` values, or than its base
-    allows where that is less; nor a hidden weighted sum to fewer respondents' worth. A cell that gives another away is rounded,
-    to a step of at most its own standard error, where that suffices: the total first, then the cell for which the step is
-    smallest beside its error. Otherwise it is hidden, small cells first. Where sums have cycles (three-way crossings), a reader
-    may know more than is seen here: `exact.unprotected` tells, but takes minutes.
+    By published cell: ``withheld`` are hidden already; ``precision`` is the step (percentage points) that each share is printed to at
+    least, ``se`` its standard error (of 1). Cells that
+    ``is_settled`` stay as they are in ``settled``. The reader is thought to know the count of every cell shown, as with equal
+    weights, and its weighted sum, both within its step. He must not be able to exclude all but three values of a secret. Cells
+    that give one away are rounded, to a step of at most their own standard error, where that suffices; otherwise some are hidden,
+    small ones first. No more is given up than is needed, and of women and men least. Where sums have cycles (three-way crossings), a reader may know more than is seen here: `exact.unprotected` tells, but
+    takes minutes.
     """
-    published = np.arange(len(cells.n)) < cells.published
-    small = published & small_counts(cells.count, cells.n, rules.small_count)
-    hidden, rounded, error = small.copy(), np.zeros(len(published)), np.zeros(len(published))
-    fixed, exposed = np.zeros(len(published), dtype=bool), np.zeros(len(published), dtype=bool)
-    hidden[: cells.published] |= withheld
-    rounded[: cells.published] = 0.0 if rounded_to is None else rounded_to
-    fixed[: cells.published] = False if settled is None else settled
-    error[: cells.published] = 100 * np.nan_to_num(se)
-    values = np.full(len(published), rules.possible_values)
-    cyclic = cells.cyclic
-    exact = ~cyclic[cells.group]
-    values[~fixed & ~exact] += SPARE  # a reader may narrow further what is not settled than is seen here
-    part, chosen = cells, np.arange(len(published))
-    sweeps = int(cells.depth.max(initial=0)) + 1  # enough on a tree; elsewhere most of what there is to see, and fast
-    while len(published):
-        own_hidden, own_rounded = hidden[chosen], rounded[chosen]
-        open_ = own_hidden | (np.arange(len(chosen)) >= part.published)
-        both = models(part, open_, own_rounded, values[chosen])
-        unsafe = _unsafe(part, own_hidden, both, sweeps)
-        if not unsafe.any():
-            if sweeps == THOROUGH:
-                break
-            cyclic[cells.group[exposed]] = False  # given up on
-            (part, chosen), sweeps = cells.part(cyclic[cells.group]), THOROUGH
-            continue
-        step = _next_step(part, own_rounded, error[chosen], rules)
-        price = _prices(part, open_, own_rounded > 0, step, error[chosen], rules)
-        given_up = _choice(part, unsafe, _given_from_below(part, own_hidden, both), np.where(fixed[chosen], np.inf, price))
-        rounded[chosen[given_up]] = step[given_up]
-        hidden[chosen[given_up]] = step[given_up] == 0
-        groups, helped = np.zeros((2, int(cells.group.max()) + 1), dtype=bool)
-        groups[part.group[unsafe]], helped[part.group[given_up]] = True, True
-        exposed[chosen[unsafe & ~helped[part.group]]] = True
-        part, chosen = cells.part((groups & helped)[cells.group])
-    own = small.copy()
-    own[: cells.published] |= withheld
-    _take_back(cells, hidden, rounded, published & ~own & ~fixed & exact, values, error, rules)
-    return Protection(*(found[: cells.published] for found in (small, hidden, rounded, exposed)))
+    problem = _Problem.of(cells, withheld, se, rules, precision, settled, is_settled)
+    problem.solve()
+    problem.take_back()
+    shown = slice(0, cells.published)
+    rounded = np.where(problem.step[shown] > problem.fine[shown], problem.step[shown], 0.0)
+    return Protection(problem.values.secret[shown], problem.hidden[shown], rounded, problem.exposed[shown])
 
 
-def _take_back(
-    cells: Cells,
-    hidden: np.ndarray,
-    rounded: np.ndarray,
-    may: np.ndarray,
-    values: np.ndarray,
-    error: np.ndarray,
-    rules: DisclosureThresholds,
-) -> None:
-    """Show again, rounded as far as they can be, cells that ``may`` be and need not be hidden: what was given up first can turn out
-    not to be needed by what was given up later. One cell of each group at a time, the largest first."""
-    step = np.zeros(len(hidden))
-    step[: cells.published] = coarsest_step(cells, error[: cells.published], rules)
-    left = hidden & may & (step > 0)
-    while left.any():
-        waiting = np.flatnonzero(left)
-        by_size = waiting[np.argsort(-cells.n[waiting], kind="stable")]
-        tried = by_size[np.unique(cells.group[by_size], return_index=True)[1]]
-        left[tried] = False
-        here = np.zeros(int(cells.group.max()) + 1, dtype=bool)
-        here[cells.group[tried]] = True
-        part, chosen = cells.part(here[cells.group])
-        hidden[tried], rounded[tried] = False, step[tried]
-        open_ = hidden[chosen] | (np.arange(len(chosen)) >= part.published)
-        unsafe = _unsafe(part, hidden[chosen], models(part, open_, rounded[chosen], values[chosen]), THOROUGH)
-        failed = np.zeros(len(here), dtype=bool)
-        failed[part.group[unsafe]] = True
-        back = tried[failed[cells.group[tried]]]
-        hidden[back], rounded[back] = True, 0.0
+@dataclass
+class _Problem:
+    """The cells, and what is given up of them so far: ``hidden``, and the ``step`` that each share is printed to."""
+
+    cells: Cells
+    rules: DisclosureThresholds
+    values: Values
+    hidden: np.ndarray
+    own: np.ndarray  # hidden whatever their neighbours
+    step: np.ndarray
+    fine: np.ndarray  # the step of a cell that nothing hangs on
+    error: np.ndarray
+    fixed: np.ndarray
+    exposed: np.ndarray
+
+    @classmethod
+    def of(
+        cls, cells: Cells, withheld: np.ndarray, se: np.ndarray, rules: DisclosureThresholds, precision: np.ndarray | None,
+        settled: Protection | None, is_settled: np.ndarray | None,
+    ) -> _Problem:  # fmt: skip
+        size, shown = len(cells.n), slice(0, cells.published)
+
+        def whole(given: np.ndarray | None, kind: type) -> np.ndarray:
+            found = np.zeros(size, dtype=kind)
+            if given is not None:
+                found[shown] = given
+            return found
+
+        published = np.arange(size) < cells.published
+        thin, fixed = whole(withheld, bool), whole(is_settled, bool)
+        values = values_of(cells.count, cells.n, thin, published, rules)
+        own = thin | (published & small_counts(cells.count, cells.n, rules.small_count))
+        fine = whole(precision, float)
+        hidden, step = own.copy(), fine.copy()
+        if settled is not None:
+            hidden |= whole(settled.hidden, bool) & fixed
+            step = np.where(fixed, np.maximum(step, whole(settled.rounded_to, float)), step)
+        error = whole(100 * np.nan_to_num(se), float)
+        return cls(cells, rules, values, hidden, own, step, fine, error, fixed, np.zeros(size, dtype=bool))
+
+    def solve(self) -> None:
+        """Give cells up until no secret is narrowed too far, or nothing is left to give."""
+        cells, cyclic = self.cells, self.cells.cyclic
+        part, chosen = cells, np.arange(len(cells.n))
+        sweeps = int(cells.depth.max(initial=0)) + 1  # enough on a tree; elsewhere most of what there is to see, and fast
+        while len(chosen):
+            unsafe, below = self.unsafe(part, chosen, sweeps)
+            if not unsafe.any():
+                if sweeps == THOROUGH:
+                    break
+                cyclic[cells.group[self.exposed]] = False  # given up on
+                (part, chosen), sweeps = cells.part(cyclic[cells.group]), THOROUGH
+                continue
+            step = _next_step(part, self.step[chosen], self.error[chosen], self.rules)
+            begun = self.step[chosen] > self.fine[chosen]
+            price = _prices(part, self.open(part, chosen), begun, step, self.error[chosen], self.rules)
+            given_up = _choice(part, unsafe, below, np.where(self.fixed[chosen], np.inf, price))
+            places = chosen[given_up]
+            self.hidden[places] = step[given_up] == 0
+            self.step[places] = np.where(step[given_up] > 0, step[given_up], self.step[places])
+            groups, helped = np.zeros((2, len(cyclic)), dtype=bool)
+            groups[part.group[unsafe]], helped[part.group[given_up]] = True, True
+            self.exposed[chosen[unsafe & ~helped[part.group]]] = True
+            part, chosen = cells.part((groups & helped)[cells.group])
+
+    def take_back(self) -> None:
+        """Give up no more than is needed: show hidden cells again, as coarsely as may be, where every secret stays one; then print
+        shares as finely as they allow, those of women and men first, everybody's last. Sums with cycles are left as they are."""
+        tree = ~self.cells.cyclic[self.cells.group] & ~self.fixed & (np.arange(len(self.hidden)) < self.cells.published)
+        coarse = self._coarsest()
+        self._show(self.hidden & ~self.own & tree & (coarse > 0), coarse)
+        for step in (0.0, *sorted(self.rules.round_to)):
+            finer = np.maximum(self.fine, step)
+            for depth in (1, 2, 0):
+                self._refine(~self.hidden & (self.step > finer + SLACK) & tree & (self.cells.depth == depth), finer)
+
+    def _coarsest(self) -> np.ndarray:
+        found = np.zeros(len(self.hidden))
+        found[: self.cells.published] = coarsest_step(self.cells, self.error[: self.cells.published], self.rules)
+        return found
+
+    def _show(self, left: np.ndarray, to: np.ndarray) -> None:
+        """Show the cells ``left``, one of each group at a time, the largest first."""
+        rank = np.argsort(-self.cells.n, kind="stable")
+        while left.any():
+            waiting = rank[left[rank]]
+            tried = waiting[np.unique(self.cells.group[waiting], return_index=True)[1]]
+            left[tried] = False
+            before = self.step[tried]
+            self.hidden[tried], self.step[tried] = False, to[tried]
+            back = self._failed(tried)
+            self.hidden[tried[back]], self.step[tried[back]] = True, before[back]
+
+    def _refine(self, left: np.ndarray, to: np.ndarray) -> None:
+        """Print the cells ``left`` to the step ``to``: all of a group, or else each half, and so on down to single cells."""
+        by_group = np.flatnonzero(left)
+        by_group = by_group[np.lexsort((-self.cells.n[by_group], self.cells.group[by_group]))]
+        sets = np.split(by_group, np.flatnonzero(np.diff(self.cells.group[by_group])) + 1) if len(by_group) else []
+        waiting = [[one] for one in sets]
+        while waiting:
+            trying = [queue.pop(0) for queue in waiting]
+            tried = np.concatenate(trying)
+            before = self.step[tried]
+            self.step[tried] = to[tried]
+            back = self._failed(tried)
+            self.step[tried[back]] = before[back]
+            ends = np.cumsum([len(one) for one in trying])
+            for queue, one, end in zip(waiting, trying, ends, strict=True):
+                if back[end - 1] and len(one) > 1:
+                    queue[:0] = [one[: len(one) // 2], one[len(one) // 2 :]]
+            waiting = [queue for queue in waiting if queue]
+
+    def _failed(self, tried: np.ndarray) -> np.ndarray:
+        """Of each of the cells ``tried``, whether a secret of its group is narrowed too far as things are printed now."""
+        groups = np.zeros(int(self.cells.group.max()) + 1, dtype=bool)
+        groups[self.cells.group[tried]] = True
+        part, chosen = self.cells.part(groups[self.cells.group])
+        unsafe, _ = self.unsafe(part, chosen, THOROUGH)
+        failed = np.zeros(len(groups), dtype=bool)
+        failed[part.group[unsafe & ~self.exposed[chosen]]] = True
+        return failed[self.cells.group[tried]]
+
+    def open(self, part: Cells, chosen: np.ndarray) -> np.ndarray:
+        """Cells that no table shows."""
+        return self.hidden[chosen] | (np.arange(len(chosen)) >= part.published)
+
+    def unsafe(self, part: Cells, chosen: np.ndarray, sweeps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Secrets of ``part`` that are narrowed too far by counts or by weighted sums; and sums whose parent is one that its children
+        alone narrow too far."""
+        cyclic = part.cyclic[part.group] & ~self.fixed[chosen]
+        found, below = np.zeros(len(chosen), dtype=bool), np.zeros(len(part.parent), dtype=bool)
+        for limits in models(part, self.open(part, chosen), self.step[chosen], self.values.part(chosen)):
+            found |= limits.too_few(*limits.spared(*limits.narrowed(part, sweeps), cyclic))
+            below |= _given_from_below(part, limits)
+        return found, below
 
 
-def _unsafe(cells: Cells, hidden: np.ndarray, both: tuple[Limits, Limits], sweeps: int) -> np.ndarray:
-    """Cells, of those ``hidden``, that are narrowed too far: by counts, or by weighted sums."""
-    found = np.zeros(len(hidden), dtype=bool)
-    for limits in both:
-        found |= hidden & too_narrow(*narrowed(cells, limits.low, limits.high, sweeps), limits.need)
-    return found
+def _given_from_below(cells: Cells, limits: Limits) -> np.ndarray:
+    """Sums whose parent is a secret, and whose children alone narrow it too far."""
+    low, high = from_below(cells, limits.low, limits.high)
+    least, most = (np.bincount(cells.relation, limit[cells.child], len(cells.parent)) for limit in (low, high))
+    at = cells.parent
+    least, most = np.maximum(least, limits.low[at]), np.minimum(most, limits.high[at])
+    return limits.hidden[at] & limits.values.part(at).too_few(least / limits.unit[at], most / limits.unit[at])
 
 
-def _given_from_below(cells: Cells, hidden: np.ndarray, both: tuple[Limits, Limits]) -> np.ndarray:
-    """Sums whose parent is ``hidden``, and whose children alone narrow it too far."""
-    found = np.zeros(len(cells.parent), dtype=bool)
-    for limits in both:
-        low, high = from_below(cells, limits.low, limits.high)
-        least, most = (np.bincount(cells.relation, limit[cells.child], len(cells.parent)) for limit in (low, high))
-        least, most = np.maximum(least, 0), np.minimum(most, limits.high[cells.parent])
-        found |= hidden[cells.parent] & too_narrow(least, most, limits.need[cells.parent])
-    return found
+def models(cells: Cells, hidden: np.ndarray, step: np.ndarray, values: Values) -> tuple[Limits, Limits]:
+    """Of counts and of weighted sums: known within its ``step`` (percentage points; 0: exactly) where a share is shown, from none to
+    all where it is ``hidden``."""
+    per_person = np.divide(cells.weight, cells.n, out=np.ones(len(cells.n)), where=(cells.n > 0) & (cells.weight > 0))
+    low, high = _known(cells.count, cells.n, hidden, step)
+    counts = Limits(np.ceil(low - SLACK), np.floor(high + SLACK), np.ones(len(cells.n)), hidden, values)
+    weighted = _known(cells.weighted, cells.weight, hidden, step)
+    return counts, Limits(*weighted, per_person, hidden, values.reaching(cells.weighted / per_person))
 
 
-def two_digits(values: np.ndarray) -> np.ndarray:
-    """Rounded to two significant digits, as errors of rounded shares are printed."""
-    with np.errstate(divide="ignore", invalid="ignore"):
-        scale = 10.0 ** (np.floor(np.log10(np.abs(values))) - 1)
-        return np.where(values == 0, 0.0, np.round(values / scale) * scale)
-
-
-def models(cells: Cells, hidden: np.ndarray, rounded_to: np.ndarray, values: int | np.ndarray) -> tuple[Limits, Limits]:
-    """Of counts and of weighted sums: known where shown, within rounding where rounded, from none to all where ``hidden``."""
-    need = np.where(hidden, np.minimum(values - 1, cells.n), 0.0)
-    per_person = np.divide(cells.weight, cells.n, out=np.zeros(len(cells.n)), where=cells.n > 0)
-    low, high = _known(cells.count, cells.n, hidden, rounded_to)
-    whole = Limits(np.ceil(low - SLACK), np.floor(high + SLACK), need)
-    return whole, Limits(*_known(cells.weighted, cells.weight, hidden, rounded_to), need * per_person)
-
-
-def _known(part: np.ndarray, base: np.ndarray, hidden: np.ndarray, rounded_to: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _known(part: np.ndarray, base: np.ndarray, hidden: np.ndarray, step: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     error = ROUNDING * (1 + base)  # without it, sums that miss by a rounding error would contradict each other
     low, high = np.where(hidden, 0.0, part - error), np.where(hidden, base, part + error)
-    at = np.flatnonzero((rounded_to > 0) & ~hidden)
+    at = np.flatnonzero((step > 0) & ~hidden & (base > 0))
     if len(at):
         share = 100 * part[at] / base[at]
-        centre = np.round(share / rounded_to[at]) * rounded_to[at]
-        low[at] = np.maximum((centre - rounded_to[at] / 2) / 100 * base[at], 0)
-        high[at] = np.minimum((centre + rounded_to[at] / 2) / 100, 1) * base[at]
+        centre = np.round(share / step[at]) * step[at]
+        low[at] = np.maximum((centre - step[at] / 2) / 100 * base[at] - error[at], 0)
+        high[at] = np.minimum((centre + step[at] / 2) / 100, 1) * base[at] + error[at]
     return low, high
-
-
-def too_narrow(low: np.ndarray, high: np.ndarray, need: np.ndarray) -> np.ndarray:
-    return high - low < need - SLACK
-
-
-def _next_step(cells: Cells, now: np.ndarray, error: np.ndarray, rules: DisclosureThresholds) -> np.ndarray:
-    """To what percentage points each cell would be rounded next: more than ``now``, at most its ``error``; 0 where nothing fits."""
-    found = np.zeros(len(cells.n))
-    share = 100 * np.divide(cells.weighted, cells.weight, out=np.zeros(len(cells.n)), where=cells.weight > 0)
-    for step in sorted(rules.round_to, reverse=True):
-        inside = (share > step) & (share < 100 - step) & (cells.n * step >= 100 * (rules.possible_values - 1))
-        found[inside & (step > now) & (step <= error)] = step
-    return found
 
 
 def coarsest_step(cells: Cells, error: np.ndarray, rules: DisclosureThresholds) -> np.ndarray:
@@ -213,6 +283,16 @@ def coarsest_step(cells: Cells, error: np.ndarray, rules: DisclosureThresholds) 
     found = np.zeros(len(share))
     for step in sorted(rules.round_to):
         found[(share > step) & (share < 100 - step) & (step <= error)] = step
+    return found
+
+
+def _next_step(cells: Cells, now: np.ndarray, error: np.ndarray, rules: DisclosureThresholds) -> np.ndarray:
+    """To what percentage points each cell would be rounded next: more than ``now``, at most its ``error``; 0 where nothing fits."""
+    found = np.zeros(len(cells.n))
+    share = 100 * np.divide(cells.weighted, cells.weight, out=np.zeros(len(cells.n)), where=cells.weight > 0)
+    for step in sorted(rules.round_to, reverse=True):
+        inside = (share > step) & (share < 100 - step) & (cells.n * step >= 100)
+        found[inside & (step > now) & (step <= error)] = step
     return found
 
 

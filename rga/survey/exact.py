@@ -9,31 +9,29 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from rga.survey.disclosure import DisclosureThresholds, Limits, Protection, models, too_narrow
+from rga.survey.disclosure import Limits, models
 from rga.survey.margins import Cells
+from rga.survey.secrets import Values
 
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
 
-def unprotected(cells: Cells, protection: Protection, rules: DisclosureThresholds) -> np.ndarray:
-    """Numbers of the hidden cells that a reader can narrow to too few values, by either model of ``disclosure.models``."""
-    open_ = np.ones(len(cells.n), dtype=bool)
-    open_[: cells.published] = protection.hidden
-    rounded = np.zeros(len(cells.n))
-    rounded[: cells.published] = protection.rounded_to
-    counts, sums = models(cells, open_, rounded, rules.possible_values)
-    target = open_ & (np.arange(len(open_)) < cells.published)
+def unprotected(cells: Cells, hidden: np.ndarray, step: np.ndarray, values: Values) -> np.ndarray:
+    """Numbers of the ``hidden`` published cells that a reader can narrow to too few ``values``, by either model of
+    ``disclosure.models``; the others are printed to a ``step`` (percentage points; 0: exactly)."""
+    open_, printed = np.ones(len(cells.n), dtype=bool), np.zeros(len(cells.n))
+    open_[: cells.published], printed[: cells.published] = hidden, step
+    target = open_ & values.secret
     found = np.zeros(len(open_), dtype=bool)
-    for limits, truth, whole in ((counts, cells.count, True), (sums, cells.weighted, False)):
-        low, high = attack(cells, limits, truth, target, whole)
-        found |= target & too_narrow(low, high, limits.need)
+    for limits, truth, whole in zip(models(cells, open_, printed, values), (cells.count, cells.weighted), (True, False), strict=True):
+        found |= target & limits.too_few(*attack(cells, limits, truth, target, whole))
     return np.flatnonzero(found)
 
 
 def attack(cells: Cells, limits: Limits, truth: np.ndarray, target: np.ndarray, whole: bool) -> tuple[np.ndarray, np.ndarray]:
     """Lowest and highest value seen of each cell in tables that agree with ``limits`` and with every sum: of ``target`` cells,
-    values that are ``limits.need`` apart, or else the lowest and highest there are.
+    values that leave as many between them as are wanted, or else the lowest and highest there are.
 
     The groups make one program without anything in common; each time, another cell of each group is driven up or down, until every
     target is settled. ``truth`` is one such table. ``whole``: only whole numbers (counts). Raises RuntimeError where the
@@ -54,7 +52,7 @@ def attack(cells: Cells, limits: Limits, truth: np.ndarray, target: np.ndarray, 
     bounds = Bounds(limits.low[free], limits.high[free])
     tried = {1: np.zeros(len(truth), dtype=bool), -1: np.zeros(len(truth), dtype=bool)}
     while True:
-        left = np.flatnonzero(target & too_narrow(low, high, limits.need) & ~(tried[1] & tried[-1]))
+        left = np.flatnonzero(target & limits.too_few(low, high) & ~(tried[1] & tried[-1]))
         if not len(left):
             return low, high
         _, first = np.unique(cells.group[left], return_index=True)

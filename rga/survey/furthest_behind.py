@@ -16,10 +16,10 @@ from rga.survey.design import MISSING, TOTAL
 
 WORSE = {"more_is_worse": 1.0, "more_is_better": -1.0}
 KEPT = 10
-GIVEN = ["value", "se", "n", "population", "df", "se_from_total", "obs_status", "conf_status"]
+GIVEN = ["value", "se", "n", "population", "df", "se_from_total", "rounded_to", "obs_status", "conf_status"]
 COLUMNS = [
     "direction", "rank", "rank_low", "rank_high", "may_be_furthest", "value", "se", "ci_low", "ci_high", "n", "population", "df",
-    "total", "gap_to_total", "gap_se", "gap_low", "gap_high", "p_adjusted", "worse_than_total", "groups",
+    "total", "gap_to_total", "gap_se", "rounded_to", "gap_low", "gap_high", "p_adjusted", "worse_than_total", "groups",
     "groups_that_may_be_furthest", "groups_worse_than_total", "obs_status", "conf_status",
 ]  # fmt: skip
 
@@ -50,14 +50,16 @@ def furthest_behind(
         & (known["category"] == TOTAL)
         & known["indicator"].isin([code for code, direction in directions.items() if direction in WORSE])
     ]
-    total = known.loc[known["breakdown"] == "total", [*keys, "value"]].rename(columns={"value": "total"})
+    total = known.loc[known["breakdown"] == "total", [*keys, "value", "rounded_to"]].rename(
+        columns={"value": "total", "rounded_to": "total_rounded_to"}
+    )
     known = known[(known["breakdown"] != "total") & ~(known[list(dimensions)] == MISSING).any(axis=1)]
     known = known.merge(total, on=keys).reset_index(drop=True)
     groups = known.groupby(keys, sort=False)["value"].transform("size").to_numpy()
     value, se, n, df = (known[name].to_numpy(dtype=np.float64) for name in ("value", "se", "n", "df"))
     low, high = simultaneous_limits(value, se, n, df, groups, level)
     sign = known["indicator"].map(directions).map(WORSE).to_numpy(dtype=np.float64)
-    gap, gap_se = value - known["total"].to_numpy(), known["se_from_total"].to_numpy(dtype=np.float64)
+    gap, gap_se = np.round(value - known["total"].to_numpy(), 10), known["se_from_total"].to_numpy(dtype=np.float64)
     careful = gap_se * _under_the_total(value / 100, known["total"].to_numpy() / 100)
     reach = _t(df, groups, level) * careful
     with np.errstate(invalid="ignore"):
@@ -72,6 +74,7 @@ def furthest_behind(
             p_adjusted=np.minimum(groups * 2 * stdtr(df, -np.abs(gap / careful)), 1.0),
             worse_than_total=np.abs(gap) > np.where(sign * gap > 0, reach, np.inf),
             groups=groups,
+            rounded_to=known[["rounded_to", "total_rounded_to"]].max(axis=1),
         )
     rows, ranks = _ranked(table, sign, kept)
     made = table.iloc[rows].reset_index(drop=True).assign(**ranks, may_be_furthest=ranks["rank_low"] == 1)

@@ -18,6 +18,7 @@ from rga.survey.estimation import POPULATION_SCALE
 from rga.survey.gaps import benjamini_hochberg
 from rga.survey.heterogeneity import heterogeneity
 from rga.survey.intervals import logit_interval, t_interval
+from rga.survey.precision import to_digits
 from rga.survey.regional import Pooled, pool, pool_gaps, range_without
 
 RULES = ("population_weighted", "simple_mean")
@@ -72,9 +73,9 @@ def regional_tables(
         pairs = pairs.drop(columns=list(names.values()), errors="ignore")
         pairs = pairs.merge(of_side.rename(columns=names), on=["survey_id", "indicator"])
     countries = np.array(sorted(surveys["country"].unique()), dtype=str)
-    of_shares = Wide.of(cells, [*SET, SEX], ["value", "se", "df", "n", "population"], countries)
+    of_shares = Wide.of(cells, [*SET, SEX], ["value", "se", "df", "n", "population", "rounded_to"], countries)
     sides = [f"{name}_{side}" for name in ("se", "population", "n") for side in ("women", "men")]
-    of_gaps = Wide.of(pairs, SET, ["women", "men", "gap", "se", "df", *sides], countries)
+    of_gaps = Wide.of(pairs, SET, ["women", "men", "gap", "se", "df", "rounded_to", *sides], countries)
     why = _Reasons(status, countries)
     made = [made for rule in RULES for made in (_shares(of_shares, rule, why), _gaps(of_gaps, rule, why))]
     estimated, compared = (pd.concat([table for table, _ in made[i::2]], ignore_index=True) for i in (0, 1))
@@ -136,7 +137,7 @@ def _shares(wide: Wide, rule: str, why: _Reasons) -> tuple[pd.DataFrame, pd.Data
     low, high = logit_interval(value / 100, np.where(pooled.se > 0, pooled.se / 100, np.nan), pooled.df)
     facts = {"value": value, "se": pooled.se, "ci_low": 100 * low, "ci_high": 100 * high}
     numbers = {"n": np.nansum(np.where(np.isnan(weight), np.nan, m["n"]), axis=1)}
-    return _tables(wide, rule, why, pooled, shown, facts, numbers, m["value"], m["se"])
+    return _tables(wide, rule, why, pooled, shown, facts, numbers, "value")
 
 
 def _gaps(wide: Wide, rule: str, why: _Reasons) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -149,15 +150,16 @@ def _gaps(wide: Wide, rule: str, why: _Reasons) -> tuple[pd.DataFrame, pd.DataFr
     low, high = t_interval(pooled.value, spread, pooled.df)
     p_value = 2 * stdtr(pooled.df, -np.abs(pooled.value / spread))
     within = np.nansum(pooled.weight * m["gap"], axis=1)
-    facts = {"women": women, "men": men, "gap": pooled.value, "se": pooled.se, "ci_low": low, "ci_high": high}
+    women, men = to_digits(women, 4), to_digits(men, 4)  # so that the gap printed is their difference
+    facts = {"women": women, "men": men, "gap": np.round(women - men, 10), "se": pooled.se, "ci_low": low, "ci_high": high}
     facts |= {"p_value": p_value, "gap_within_countries": within}
     numbers = {f"n_{side}": np.nansum(np.where(inside, m[f"n_{side}"], np.nan), axis=1) for side in ("women", "men")}
-    return _tables(wide, rule, why, pooled, shown, facts, numbers, m["gap"], m["se"])
+    return _tables(wide, rule, why, pooled, shown, facts, numbers, "gap")
 
 
 def _tables(
     wide: Wide, rule: str, why: _Reasons, pooled: Pooled, shown: np.ndarray, facts: Mapping[str, np.ndarray],
-    numbers: Mapping[str, np.ndarray], value: np.ndarray, se: np.ndarray,
+    numbers: Mapping[str, np.ndarray], measure: str,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:  # fmt: skip
     """Rows of an aggregate's table, and of its countries."""
     inside = ~np.isnan(pooled.weight)
@@ -170,6 +172,7 @@ def _tables(
         **{name: found[kept] for name, found in facts.items()},
         df=pooled.df[kept],
         **{name: found[kept].astype(np.int64) for name, found in numbers.items()},
+        rounded_to=_rounding(wide.measures["rounded_to"], pooled.weight)[kept],
         countries=inside.sum(axis=1),
         country_list=taking,
         left_out=others,
@@ -181,13 +184,19 @@ def _tables(
     )
     row, column = np.nonzero(inside)
     each = {
-        "weight_share": pooled.weight, "value": value, "se": se, "part": pooled.part, "variance_share": pooled.variance_share,
-        "without": pooled.without,
+        "weight_share": pooled.weight, "value": wide.measures[measure], "se": wide.measures["se"], "part": pooled.part,
+        "variance_share": pooled.variance_share, "without": pooled.without, "rounded_to": wide.measures["rounded_to"],
     }  # fmt: skip
     of_countries = sets.iloc[row].reset_index(drop=True).assign(aggregation=rule, country=wide.countries[column])
     if SEX not in of_countries:
         of_countries[SEX] = GAP
     return table, of_countries.assign(**{name: found[kept][row, column] for name, found in each.items()})
+
+
+def _rounding(steps: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """By row, how far the rounding of countries' numbers can move their mean, as a step; NaN where none is rounded."""
+    found = np.nansum(np.nan_to_num(steps) * np.nan_to_num(weight), axis=1)
+    return to_digits(np.where(found > 0, found, np.nan))
 
 
 def _heterogeneity(wide: Wide) -> pd.DataFrame:
@@ -196,4 +205,5 @@ def _heterogeneity(wide: Wide) -> pd.DataFrame:
     table = wide.sets.assign(**vars(found)).rename(columns={"k": "countries"})
     used = [", ".join(wide.countries[row]) for row in (~np.isnan(effect) & (np.nan_to_num(se) > 0))]
     table.insert(len(SET) + 1, "country_list", used)
+    table["rounded_to"] = np.fmax.reduce(wide.measures["rounded_to"], axis=1)
     return table[(found.k >= FEWEST) & ~np.isnan(found.tau2)].reset_index(drop=True)

@@ -15,6 +15,7 @@ from rga.survey.intervals import korn_graubard
 
 SUPPRESS_BELOW = 25
 FLAG_BELOW = 50
+INTERVAL = ("wide", "relative")  # rules on the width of the interval
 _LARGEST_EDGE = 400  # respondents: of more, all weighing alike, the usual thresholds hide nothing by the interval
 
 
@@ -66,19 +67,20 @@ class Nchs:
         return self.complement | self.few_df | self.bound
 
 
-def singled_out(step: np.ndarray, n: np.ndarray, rules: NchsThresholds, values: int) -> np.ndarray:
-    """Where the ``step`` that hid a share of ``n`` respondents leaves fewer than ``values`` counts it can have, if all weigh alike:
-    the rules are public, and at the edge of one (10 of 254 to 265 respondents is too wide for its size, 9 and 11 are not) its name
-    gives the count away. Of others the effective sample is unknown."""
-    told = np.zeros(np.shape(n), dtype=bool)
-    interval = np.isin(step, ["wide", "relative"])
+def unnamed(step: np.ndarray, n: np.ndarray, rules: NchsThresholds, values: int) -> np.ndarray:
+    """Where a share of ``n`` respondents is hidden by one of the rules on the interval and must not be said to be hidden by which.
+
+    If all weigh alike, the name of the rule can leave fewer than ``values`` counts: of 260 respondents, 10 is too wide for its size,
+    9 and 11 are not. Of such ``n`` neither name is told; both together leave counts enough.
+    """
+    found = np.zeros(np.shape(n), dtype=bool)
+    interval = np.isin(step, INTERVAL)
     for size in np.unique(np.asarray(n)[interval & (n <= _LARGEST_EDGE)]).astype(int):
         p, degrees = np.arange(1, size) / size, np.full(size - 1, size - 1)
         of_count = nchs(p, np.sqrt(p * (1 - p) / size), np.full(size - 1, size), degrees, rules).step
-        for name in ("wide", "relative"):
-            if 0 < (of_count == name).sum() < values:
-                told |= interval & (n == size) & (step == name)
-    return told
+        if any(0 < (of_count == name).sum() < values for name in INTERVAL):
+            found |= interval & (n == size)
+    return found
 
 
 def nchs(p: np.ndarray, se: np.ndarray, n: np.ndarray, df: np.ndarray, rules: NchsThresholds) -> Nchs:

@@ -17,6 +17,7 @@ from rga.warehouse.columns import (
     YEAR,
     count,
     number,
+    stepped,
     text,
 )
 from rga.warehouse.schema import Column, Table
@@ -35,8 +36,8 @@ def adjusted_tables() -> list[Table]:
             "logistic regression with design-based errors; gap = composition + adjusted_gap.",
             [
                 *SURVEY,
-                number("gap", "women - men, percentage points, as in gender_gaps (breakdown sex)"),
-                number(
+                stepped("gap", "women - men, percentage points, as in gender_gaps (breakdown sex)"),
+                stepped(
                     "adjusted_gap",
                     "Percentage points by which being a woman shifts the share, others held equal (average marginal effect); in "
                     "the Kitagawa-Oaxaca-Blinder decomposition, the rest of gap after composition",
@@ -47,14 +48,14 @@ def adjusted_tables() -> list[Table]:
                     "it would give hidden shares away; null: not rounded. composition is what then remains",
                     check="rounded_to > 0",
                 ),
-                number("se", "Standard error of adjusted_gap, fully linearised", check="se >= 0"),
+                number("se", "Standard error of adjusted_gap, fully linearised, rounding included", check="se >= 0", digits=2),
                 number("ci_low", "Lower 95 % limit of adjusted_gap"),
                 number("ci_high", "Upper 95 % limit of adjusted_gap"),
                 DF,
                 number("p_value", "Two-sided p-value of adjusted_gap = 0, t(df)", check="p_value BETWEEN 0 AND 1"),
                 number("p_adjusted", "p_value after Benjamini-Hochberg within survey", check="p_adjusted BETWEEN 0 AND 1"),
-                number("composition", "Percentage points of gap that come of women and men differing in what is adjusted for"),
-                number("composition_se", "Standard error of composition", check="composition_se >= 0"),
+                stepped("composition", "Percentage points of gap that come of women and men differing in what is adjusted for"),
+                number("composition_se", "Standard error of composition", check="composition_se >= 0", digits=2),
                 number("composition_low", "Lower 95 % limit of composition"),
                 number("composition_high", "Upper 95 % limit of composition"),
                 count("n", "Unweighted women and men in the denominator"),
@@ -88,8 +89,8 @@ def adjusted_tables() -> list[Table]:
             [
                 *SURVEY,
                 text("variable", "Covariate; nonlinearity is what the covariates' parts leave of the composition"),
-                number("composition", "Percentage points; over an indicator's rows they add up to its composition", nullable=False),
-                number("se", "Standard error of composition", check="se >= 0"),
+                number("composition", "Percentage points; over an indicator's rows they add up to its composition but for rounding", nullable=False, digits=3),
+                number("se", "Standard error of composition", check="se >= 0", digits=2),
                 number("ci_low", "Lower 95 % limit"),
                 number("ci_high", "Upper 95 % limit"),
                 COMPARABILITY,

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rga.warehouse.columns import COUNTRY, INDICATOR, SIMULATED, STATISTIC, count, dimension_columns, number, text
+from rga.warehouse.columns import COUNTRY, INDICATOR, SIMULATED, STATISTIC, count, dimension_columns, number, stepped, text
+from rga.warehouse.publication_columns import ROUNDED_TO
 from rga.warehouse.schema import Column, Table
 
 TYPES = {
@@ -34,10 +35,10 @@ def change_tables(dimensions: Sequence[str]) -> list[Table]:
                 *STATISTIC,
                 text("breakdown", "Crossing (table breakdowns)"),
                 *dimension_columns(dimensions),
-                number("earlier", "Estimate (per cent) or gap (percentage points) of the earlier round"),
-                number("later", "That of the later round"),
-                number("change", "later - earlier, percentage points"),
-                number("se", "Standard error of change; of linked samples with the covariance between the rounds", check="se >= 0"),
+                stepped("earlier", "Estimate (per cent) or gap (percentage points) of the earlier round"),
+                stepped("later", "That of the later round"),
+                stepped("change", "later - earlier, percentage points"),
+                number("se", "Standard error of change; of linked samples with the covariance between the rounds", check="se >= 0", digits=2),
                 number("ci_low", "Lower 95 % limit of change"),
                 number("ci_high", "Upper 95 % limit of change"),
                 number(
@@ -67,6 +68,7 @@ def change_tables(dimensions: Sequence[str]) -> list[Table]:
                     "altered_question, population_differs, not_asked",
                 ),
                 text("reason", "What stands against comparing, in words; null where nothing does", nullable=True),
+                ROUNDED_TO,
                 Column("obs_status", "obs_status", "The worse of both rounds'; null where not comparable", nullable=True),
                 Column("conf_status", "conf_status", "SDMX confidentiality status, the stricter of both rounds'"),
                 SIMULATED,

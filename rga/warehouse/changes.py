@@ -16,13 +16,13 @@ from rga.microdata.comparability import Verdict
 from rga.survey import benjamini_hochberg
 from rga.survey.changes import GAP, LEVEL, independent_change, inference
 from rga.survey.design import MISSING, SEX, TOTAL
-from rga.survey.disclosure import two_digits
 from rga.survey.gaps import variance_if_alike
+from rga.survey.precision import to_digits, with_rounding
 from rga.survey.reliability import SUPPRESS_BELOW
 
 NUMBERS = ["earlier", "later", "change", "se", "ci_low", "ci_high", "p_value", "p_adjusted"]
 STATUSES = {"obs_status": ["A", "U", "Q"], "conf_status": ["F", "C"]}  # from the best to the worst
-SIDE = ["value", "se", "df", "n", "rounded_to", "bound", *STATUSES]
+SIDE = ["value", "se", "df", "n", "precision", "rounded_to", "bound", *STATUSES]
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def change_rows(
         [(code, breakdown, verdict.status, verdict.reason) for (code, breakdown), verdict in refused.items()],
         columns=["indicator", "breakdown", "comparability", "reason"],
     ).assign(measure=LEVEL, statistic="share", category=TOTAL, sample=sample, **dict.fromkeys(dimensions, TOTAL))
-    columns = [*keys, *NUMBERS, "df", "n_earlier", "n_later", "sample", "overlap", "comparability", "reason", *STATUSES]
+    columns = [*keys, *NUMBERS, "df", "n_earlier", "n_later", "sample", "overlap", "comparability", "reason", "rounded_to", *STATUSES]
     frame = pd.concat([table, reasons]) if len(reasons) else table
     frame = frame.reindex(columns=columns).reset_index(drop=True)
     texts = dict.fromkeys([*keys, "sample", "comparability", "reason", *STATUSES], "string")
@@ -96,7 +96,7 @@ def change_rows(
     frame["reason"] = frame["reason"].replace("", None)
     frame.insert(columns.index("comparability"), "comparable", frame["comparability"].isin(["comparable", "with_caution"]))
     counts = dict.fromkeys(["n_earlier", "n_later", "overlap"], "Int64")
-    return frame.astype(texts | counts | dict.fromkeys([*NUMBERS, "df"], "float64"))
+    return frame.astype(texts | counts | dict.fromkeys([*NUMBERS, "df", "rounded_to"], "float64"))
 
 
 def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.DataFrame | None) -> pd.DataFrame:
@@ -113,9 +113,10 @@ def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.D
         # less men) if any cell but everybody's had its number.
         everybody = (rows["measure"] == LEVEL) & (rows["breakdown"] == "total")
         rows["overlap"] = rows["overlap"].where(everybody & ~rows["overlap"].between(1, SUPPRESS_BELOW - 1))
-    rows["se"] = _at_bounds(rows, independent)
+    rows["se"] = to_digits(_at_bounds(rows, independent))
     rows = rows.rename(columns={"value_earlier": "earlier", "value_later": "later"})
-    rows["change"] = rows["later"] - rows["earlier"]
+    rows["change"] = np.round(rows["later"] - rows["earlier"], 10)
+    rows["rounded_to"] = rows[["rounded_to_earlier", "rounded_to_later"]].max(axis=1)
     for name, order in STATUSES.items():
         number = {status: k for k, status in enumerate(order)}
         worst = np.maximum(rows[f"{name}_earlier"].map(number), rows[f"{name}_later"].map(number)).astype(int)
@@ -129,7 +130,7 @@ def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.D
     for place in rows.groupby(["measure", "breakdown"], sort=False).indices.values():
         adjusted[place] = benjamini_hochberg(tests[place])
     rows["p_adjusted"] = adjusted
-    rows.loc[~shown, NUMBERS] = np.nan
+    rows.loc[~shown, [*NUMBERS, "rounded_to"]] = np.nan
     return rows.assign(sample=sample)
 
 
@@ -146,12 +147,11 @@ def _at_bounds(rows: pd.DataFrame, independent: np.ndarray) -> np.ndarray:
 
 
 def _as_rounded(rows: pd.DataFrame) -> np.ndarray:
-    """Standard errors of linked rounds, where a side is rounded to two digits and with the error of the rounding in them (a step's
-    square by 12; of a gap, of both its shares): the exact one would tell, with the shares, how many said yes in both rounds."""
-    of_gap = 1 + (rows["measure"] == GAP).to_numpy()
-    step = [np.nan_to_num(rows[f"rounded_to_{side}"].to_numpy(dtype=np.float64)) for side in ("earlier", "later")]
-    variance, se = of_gap * (step[0] ** 2 + step[1] ** 2) / 12, rows["se"].to_numpy(dtype=np.float64)
-    return np.where(variance > 0, two_digits(np.sqrt(se**2 + variance)), se)
+    """Standard errors of linked rounds, to two digits and with the error of the rounding in them (of a gap, that of both its shares):
+    the exact one would tell, with the shares, how many said yes in both rounds."""
+    of_gap = np.sqrt(1 + (rows["measure"] == GAP).to_numpy())
+    steps = [of_gap * np.fmax(rows[f"rounded_to_{side}"], rows[f"precision_{side}"]) for side in ("earlier", "later")]
+    return to_digits(with_rounding(rows["se"].to_numpy(dtype=np.float64), *steps))
 
 
 def _keys(dimensions: list[str]) -> list[str]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rga.warehouse.schema import Column
+from rga.warehouse.schema import DIGITS, Column
+
+ALL_DIGITS = 12  # of what is rounded where it is made, or comes from elsewhere; not the last ones of floating point
 
 SURVEY_ID = Column(
     "survey_id",
@@ -54,8 +56,13 @@ def text(name: str, comment: str, nullable: bool = False) -> Column:
     return Column(name, "VARCHAR", comment, nullable)
 
 
-def number(name: str, comment: str, nullable: bool = True, check: str = "") -> Column:
-    return Column(name, "DOUBLE", comment, nullable, check)
+def number(name: str, comment: str, nullable: bool = True, check: str = "", digits: int = DIGITS) -> Column:
+    return Column(name, "DOUBLE", comment, nullable, check, digits)
+
+
+def stepped(name: str, comment: str, nullable: bool = True, check: str = "") -> Column:
+    """A number that has its step already, or is a sum or difference of such."""
+    return Column(name, "DOUBLE", comment, nullable, check, ALL_DIGITS)
 
 
 def count(name: str, comment: str, nullable: bool = False) -> Column:

@@ -26,7 +26,7 @@ RANKING = View(
     SELECT round, indicator, title, country, country_name, {RANKS}, sign * gap AS disadvantage,
            CASE sign WHEN 1 THEN gap_low ELSE -gap_high END AS disadvantage_low,
            CASE sign WHEN 1 THEN gap_high ELSE -gap_low END AS disadvantage_high,
-           women, men, gap, verdict, direction, obs_status, survey_id, comparability, caution, survey_status, mode, sample_type,
+           women, men, gap, verdict, direction, rounded_to, obs_status, survey_id, comparability, caution, survey_status, mode, sample_type,
            simulated
     FROM towards
     """,
@@ -55,7 +55,7 @@ TREND = View(
                 THEN CASE WHEN (c.change > 0) = (i.direction = 'more_is_worse') THEN 'moved against women'
                           ELSE 'moved against men' END
                 WHEN c.change > 0 THEN 'rose' ELSE 'fell' END AS verdict,
-           c.n_earlier, c.n_later, c.sample, c.comparability, c.reason, c.simulated
+           c.rounded_to, c.n_earlier, c.n_later, c.sample, c.comparability, c.reason, c.simulated
     FROM changes c JOIN indicators i USING (indicator) JOIN countries n ON n.iso3 = c.country
     WHERE c.breakdown IN ('total', 'sex') AND (c.measure = 'gap' OR c.sex IN ('_T', 'F', 'M'))
     """,
@@ -78,7 +78,7 @@ PROFILE = View(
         QUALIFY earlier_round = max(earlier_round) OVER (PARTITION BY country, indicator, later_round, simulated)
     )
     SELECT h.country, h.country_name, h.module, h.indicator, h.title, h.round, h.everybody, h.women, h.men, h.gap, h.gap_low,
-           h.gap_high, h.verdict, h.obs_status, h.adjusted_gap, h.adjusted_status, h.rank, h.countries,
+           h.gap_high, h.verdict, h.rounded_to, h.obs_status, h.adjusted_gap, h.adjusted_status, h.rank, h.countries,
            t.earlier_round, t.change AS gap_change, t.verdict AS gap_trend,
            h.direction, h.survey_id, h.comparability, h.caution, h.survey_status, h.mode, h.sample_type, h.simulated
     FROM ranked h
@@ -102,7 +102,7 @@ FURTHEST = View(
     """
     SELECT f.country, n.name AS country_name, f.round, f.indicator, i.title, f.rank, f.group_label, f.value, f.ci_low, f.ci_high,
            f.total, f.gap_to_total, f.gap_low, f.gap_high, f.worse_than_total, f.rank_low, f.rank_high, f.groups, f.n, f.population,
-           f.obs_status, f.comparability, s.caution, s.status AS survey_status, f.survey_id, s.mode, s.sample_type, f.simulated
+           f.rounded_to, f.obs_status, f.comparability, s.caution, s.status AS survey_status, f.survey_id, s.mode, s.sample_type, f.simulated
     FROM furthest_behind f
     JOIN indicators i USING (indicator)
     JOIN surveys s USING (survey_id)
@@ -126,7 +126,7 @@ REGIONAL = View(
     SELECT g.round, i.module, g.indicator, i.title, i.direction, g.aggregation,
            CASE WHEN t.country_list = g.country_list THEN t.value END AS everybody, g.women, g.men, g.gap,
            g.ci_low AS gap_low, g.ci_high AS gap_high, g.p_adjusted, g.gap_within_countries,
-           g.without_low AS gap_without_low, g.without_high AS gap_without_high,
+           g.without_low AS gap_without_low, g.without_high AS gap_without_high, g.rounded_to,
            h.i2, h.prediction_low, h.prediction_high, g.countries, g.country_list, g.left_out_list, g.n_women, g.n_men, g.simulated
     FROM regional_gaps g
     JOIN indicators i USING (indicator)

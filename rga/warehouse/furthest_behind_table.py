@@ -21,8 +21,10 @@ from rga.warehouse.columns import (
     count,
     dimension_columns,
     number,
+    stepped,
     text,
 )
+from rga.warehouse.publication_columns import ROUNDED_TO
 from rga.warehouse.schema import Column, Table
 
 
@@ -40,16 +42,17 @@ def furthest_behind_table(dimensions: Sequence[str]) -> Table:
             count("rank_low", "Lowest rank by limits that hold with 95 % for all groups' ranks at once"),
             count("rank_high", "Highest rank by them"),
             Column("may_be_furthest", "BOOLEAN", "Whether rank 1 is within the limits of its rank"),
-            number("value", "Share of the group, per cent", nullable=False, check="value BETWEEN 0 AND 100"),
-            number("se", "Standard error of value", nullable=False, check="se >= 0"),
+            stepped("value", "Share of the group, per cent", nullable=False, check="value BETWEEN 0 AND 100"),
+            number("se", "Standard error of value", nullable=False, check="se >= 0", digits=2),
             number("ci_low", "Lower limit of value, 95 % for all groups at once", nullable=False),
             number("ci_high", "Upper limit of value, 95 % for all groups at once", nullable=False),
             count("n", "Unweighted cases in the denominator"),
-            number("population", "Sum of their weights: how many people the group has in the base", nullable=False),
+            stepped("population", "Sum of their weights: how many people the group has in the base, rounded as in estimates"),
             DF,
-            number("total", "Share of everybody in the survey, per cent", nullable=False),
-            number("gap_to_total", "value - total, percentage points", nullable=False),
-            number("gap_se", "Its standard error, overlap included; null where all or none say yes", check="gap_se >= 0"),
+            stepped("total", "Share of everybody in the survey, per cent", nullable=False),
+            stepped("gap_to_total", "value - total, percentage points", nullable=False),
+            number("gap_se", "Its standard error, overlap included; null where all or none say yes", check="gap_se >= 0", digits=2),
+            ROUNDED_TO,
             number("gap_low", "Lower limit of gap_to_total, 95 % for all groups at once, by gap_se or the error under total"),
             number("gap_high", "Upper limit of gap_to_total, 95 % for all groups at once"),
             number("p_adjusted", "p-value of gap_to_total = 0, times the number of groups", check="p_adjusted BETWEEN 0 AND 1"),

@@ -15,6 +15,7 @@ HEADLINE = View(
     """
     SELECT g.survey_id, g.country, n.name AS country_name, g.round, g.year, i.module, g.indicator, i.title, i.direction,
            e.everybody, e.women, e.men, g.gap, g.ci_low AS gap_low, g.ci_high AS gap_high, g.p_adjusted, g.verdict, g.obs_status,
+           greatest(g.rounded_to, e.everybody_rounded_to) AS rounded_to,
            a.adjusted_gap, a.ci_low AS adjusted_low, a.ci_high AS adjusted_high, a.obs_status AS adjusted_status,
            g.n_women, g.n_men, g.comparability, s.caution, s.status AS survey_status, g.mode, g.sample_type, g.simulated
     FROM gender_gaps g
@@ -23,6 +24,7 @@ HEADLINE = View(
     JOIN countries n ON n.iso3 = g.country
     LEFT JOIN (
         SELECT survey_id, indicator, statistic, category, any_value(value) FILTER (breakdown = 'total') AS everybody,
+               any_value(rounded_to) FILTER (breakdown = 'total') AS everybody_rounded_to,
                any_value(value) FILTER (sex = 'F') AS women, any_value(value) FILTER (sex = 'M') AS men
         FROM estimates WHERE breakdown IN ('total', 'sex') GROUP BY ALL
     ) e USING (survey_id, indicator, statistic, category)
@@ -37,7 +39,7 @@ LONG = View(
     "Everybody, women and men: one row per survey, indicator and sex, with errors.",
     """
     SELECT e.survey_id, e.country, e.round, e.year, i.module, e.indicator, i.title, e.sex, e.value, e.se, e.ci_low, e.ci_high, e.n,
-           e.population, e.obs_status, e.comparability, e.mode, e.sample_type, e.simulated
+           e.population, e.rounded_to, e.obs_status, e.comparability, e.mode, e.sample_type, e.simulated
     FROM estimates e JOIN indicators i USING (indicator)
     WHERE e.breakdown IN ('total', 'sex') AND e.sex IN ('_T', 'F', 'M')
     """,
@@ -52,13 +54,14 @@ def wide(indicators: Sequence[str]) -> View:
         "v_wide",
         "Per cent, one column per indicator: one row per survey and sex. Errors are in v_long.",
         f"""
-    SELECT survey_id, country, round, year, sex, {columns}mode, sample_type, simulated
+    SELECT survey_id, country, round, year, sex, {columns}rounded_to, mode, sample_type, simulated
     FROM (
-        SELECT survey_id, country, round, year, sex, any_value(mode) AS mode, any_value(sample_type) AS sample_type,
+        SELECT survey_id, country, round, year, sex, max(rounded_to) AS rounded_to, any_value(mode) AS mode, any_value(sample_type) AS sample_type,
                bool_or(simulated) AS simulated, map(list(indicator), list(value)) AS found
         FROM v_long GROUP BY survey_id, country, round, year, sex
     )
     """,
         of="estimates",
-        about=dict.fromkeys(indicators, "Per cent of whom table indicators says; null where suppressed or not asked"),
+        about=dict.fromkeys(indicators, "Per cent of whom table indicators says; null where suppressed or not asked")
+        | {"rounded_to": "The largest protective rounding among the row's shares, percentage points; null: none (v_long has each)"},
     )

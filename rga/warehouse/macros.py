@@ -40,7 +40,7 @@ MACROS = [
         f"""
     WITH {_INDICATOR}, {_ROUND}
     SELECT s.country, n.name AS country_name, h.women, h.men, h.gap, h.gap_low, h.gap_high, h.p_adjusted,
-           coalesce(h.verdict::VARCHAR, 'not asked') AS verdict, h.obs_status, h.adjusted_gap, h.adjusted_status,
+           coalesce(h.verdict::VARCHAR, 'not asked') AS verdict, h.rounded_to, h.obs_status, h.adjusted_gap, h.adjusted_status,
            h.n_women, h.n_men, c.reason AS comparability, s.caution, s.status AS survey_status,
            s.sample_type, s.simulated, s.round, i.indicator, i.title, i.direction
     FROM surveys s

@@ -10,26 +10,37 @@ from rga.warehouse.schema import Column
 
 PUBLICATION_TYPES = {
     "dhs_rule": ("show", "flag", "suppress"),
-    "nchs_rule": ("narrow", "passed", "n_effective", "wide", "relative", "undefined", "not_judged"),
+    "nchs_rule": ("narrow", "passed", "n_effective", "wide", "relative", "interval", "undefined", "not_judged"),
     "reason": (
         *("none", "rounded", "under_50_cases", "nchs_review"),
-        *("few_cases", "no_variance", "nchs_n_effective", "nchs_wide", "nchs_relative", "confidential"),
+        *("few_cases", "no_variance", "nchs_n_effective", "nchs_wide", "nchs_relative", "nchs_interval", "confidential"),
     ),
 }
 
+PRECISION = Column(
+    "precision",
+    "DOUBLE",
+    "Step that the value is printed to: at most a fifth of its standard error; percentage points for shares. Null: exact (0 and 100 "
+    "per cent), or hidden",
+    True,
+    "precision > 0",
+)
 ROUNDED_TO = Column(
     "rounded_to",
     "DOUBLE",
-    "Percentage points to a multiple of which the share is rounded, as exact it would give a hidden one away; null: exact",
+    "Larger step that the value is rounded to, as it would otherwise help to compute a hidden one: at most its standard error; "
+    "percentage points. Null: not needed",
     True,
     "rounded_to > 0",
 )
 WHY = [
+    PRECISION,
     ROUNDED_TO,
     Column(
         "reason",
         "reason",
         "Why obs_status is what it is. Q: few_cases (DHS, under 25), no_variance, nchs_n_effective, nchs_wide, nchs_relative, "
+        "nchs_interval (one of the two before), "
         "confidential. U: under_50_cases (DHS), nchs_review. A: none, rounded",
     ),
 ]
@@ -39,7 +50,7 @@ RULES = [
         "nchs_rule",
         "nchs_rule",
         "Rule of NCHS 2017 that decides. Shown: narrow (interval to 5 points), passed. Suppressed: n_effective (under 30), wide "
-        "(30 points or more), relative (interval over 130 % of the share), undefined. not_judged: no share. Not told where "
+        "(30 points or more), relative (interval over 130 % of the share), interval (one of these two; its name would tell the count), undefined. not_judged: no share. Not told where "
         "conf_status is C: it depends on the count",
         True,
     ),

@@ -5,7 +5,10 @@ Belongs here: their names, columns, constraints and comments. Not here: how rows
 
 from __future__ import annotations
 
-from rga.warehouse.columns import INDICATOR, ROUND, SIMULATED, count, number, text
+from dataclasses import replace
+
+from rga.warehouse.columns import INDICATOR, ROUND, SIMULATED, count, number, stepped, text
+from rga.warehouse.publication_columns import ROUNDED_TO
 from rga.warehouse.schema import Column, Table
 
 NOT_A_REGION = (
@@ -29,6 +32,7 @@ COUNTRIES = [
     text("without_low_country", "The country whose absence gives the lowest value"),
     number("without_high", "Highest value when one country is left out", nullable=False),
     text("without_high_country", "The country whose absence gives the highest value"),
+    replace(ROUNDED_TO, comment="The countries' protective rounding, as a step of the mean: percentage points; null where none is rounded"),
 ]
 
 
@@ -62,9 +66,9 @@ def regional_tables() -> list[Table]:
                 ROUND,
                 INDICATOR,
                 RULE,
-                number("women", "Mean of women's shares, per cent, over countries where both sexes are shown", nullable=False),
-                number("men", "Mean of men's shares, per cent, over the same countries", nullable=False),
-                number("gap", "women - men, percentage points", nullable=False),
+                stepped("women", "Mean of women's shares, per cent, over countries where both sexes are shown", nullable=False),
+                stepped("men", "Mean of men's shares, per cent, over the same countries", nullable=False),
+                stepped("gap", "women - men, percentage points", nullable=False),
                 number("se", f"{SAMPLING}; covariance of women and men included", nullable=False, check="se >= 0"),
                 number("ci_low", "Lower 95 % limit of gap, t(df)"),
                 number("ci_high", "Upper 95 % limit of gap, t(df)"),
@@ -104,11 +108,12 @@ def regional_tables() -> list[Table]:
                     nullable=False,
                     check="weight_share BETWEEN 0 AND 1",
                 ),
-                number("value", "The country's own share (per cent) or gap (percentage points)", nullable=False),
+                stepped("value", "The country's own share (per cent) or gap (percentage points)", nullable=False),
                 number("se", "Its standard error", nullable=False, check="se >= 0"),
                 number("part", "What it adds: parts add up to the aggregate", nullable=False),
                 number("variance_share", "Share of the aggregate's sampling variance", check="variance_share BETWEEN 0 AND 1"),
                 number("without", "The aggregate of the other countries", nullable=False),
+                ROUNDED_TO,
                 SIMULATED,
             ],
             ["round", "simulated", "indicator", "sex", "aggregation", "country"],
@@ -135,6 +140,7 @@ def regional_tables() -> list[Table]:
                 number("p_value", "Two-sided p-value of mean = 0", nullable=False, check="p_value BETWEEN 0 AND 1"),
                 number("prediction_low", "Lower 95 % limit of the gap of one more such country", nullable=False),
                 number("prediction_high", "Upper 95 % limit of the gap of one more such country", nullable=False),
+                replace(ROUNDED_TO, comment="The largest protective rounding of a country's gap, percentage points; null: none"),
                 SIMULATED,
             ],
             ["round", "simulated", "indicator"],

@@ -112,6 +112,7 @@ def create_tables(connection: duckdb.DuckDBPyConnection, schema: list[Table]) ->
 def _fill(database: duckdb.DuckDBPyConnection, frames: Mapping[str, pd.DataFrame], table: Table) -> tuple[str, int]:
     """Insert a table's rows and build its key, on a connection of its own; its name, and how many rows."""
     frame = frames.get(table.name, pd.DataFrame())
+    frame = table.as_printed(frame)
     if len(frame) and (unknown := set(frame.columns) ^ set(table.names)):
         raise ReleaseError(f"table {table.name}: columns do not match the schema: {', '.join(sorted(unknown))}")
     with database.cursor() as connection:

@@ -8,16 +8,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+import pandas as pd
+
+from rga.survey.precision import to_digits
+
+
+DIGITS = 4  # significant digits that a number is printed to, where its column does not say otherwise
+
 
 @dataclass(frozen=True)
 class Column:
-    """``type`` is DuckDB's; ``check`` an SQL condition on the row."""
+    """``type`` is DuckDB's; ``check`` an SQL condition on the row. A DOUBLE is printed to so many significant ``digits``: what has
+    more is rounded, whoever made it."""
 
     name: str
     type: str
     comment: str
     nullable: bool = False
     check: str = ""
+    digits: int = DIGITS
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,11 @@ class Table:
     def comments(self) -> dict[str, str]:
         """What each column is."""
         return {column.name: column.comment for column in self.columns}
+
+    def as_printed(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Rows of the table with no number of more digits than its column declares."""
+        numbers = [column for column in self.columns if column.type == "DOUBLE" and column.name in frame]
+        return frame.assign(**{c.name: to_digits(frame[c.name].to_numpy(dtype=np.float64, na_value=np.nan), c.digits) for c in numbers})
 
     def ddl(self) -> list[str]:
         """CREATE TABLE, without its key; then a COMMENT for the table and for each column."""

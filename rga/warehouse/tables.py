@@ -25,6 +25,7 @@ from rga.warehouse.columns import (
     count,
     dimension_columns,
     number,
+    stepped,
     text,
 )
 from rga.warehouse.descriptive_tables import descriptive_tables
@@ -76,25 +77,32 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
             [
                 *cell,
                 *dimension_columns(dimensions),
-                number(
+                stepped(
                     "value",
-                    "Estimate; per cent for shares; null where suppressed",
+                    "Estimate, to a multiple of rounded_to or else of precision; per cent for shares; null where suppressed",
                     check="value IS NULL OR statistic <> 'share' OR value BETWEEN 0 AND 100",
                 ),
-                number("se", "Standard error, unit of value (Taylor linearisation)", check="se >= 0"),
+                number(
+                    "se", "Standard error, unit of value (Taylor linearisation), that of the rounding included", check="se >= 0", digits=2
+                ),
                 number("ci_low", "Lower 95 % confidence limit, unit of value"),
                 number("ci_high", "Upper 95 % confidence limit, unit of value"),
                 count("n", "Unweighted cases in the denominator"),
-                number("population", "Sum of their weights", nullable=False, check="population >= 0"),
-                number("deff", "Design effect against simple random sampling; null at 0 and 100 %, and where the share is rounded"),
-                number("n_effective", "n divided by deff"),
+                stepped(
+                    "population",
+                    "Sum of their weights, to a multiple of the survey's population_rounded_to; null where that is 0",
+                    check="population > 0",
+                ),
+                number("deff", "Design effect against simple random sampling; null at 0 and 100 %", digits=2),
+                number("n_effective", "n divided by deff", digits=3),
                 DF,
-                number("cv", "Coefficient of variation, se / value"),
+                number("cv", "Coefficient of variation, se / value", digits=2),
                 number(
                     "se_from_total",
                     "Standard error of value less that of everybody (breakdown total), their overlap included; null where all or "
                     "none of the group say yes",
                     check="se_from_total >= 0",
+                    digits=2,
                 ),
                 *RULES,
                 *STATUS,
@@ -115,12 +123,12 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
             [
                 *cell,
                 *dimension_columns(others),
-                number("women", "Share of women, per cent"),
-                number("men", "Share of men, per cent"),
+                stepped("women", "Share of women, per cent"),
+                stepped("men", "Share of men, per cent"),
                 count("n_women", "Unweighted women in the denominator"),
                 count("n_men", "Unweighted men in the denominator"),
-                number("gap", "women - men, percentage points"),
-                number("se", "Standard error of gap, covariance included", check="se >= 0"),
+                stepped("gap", "women - men, percentage points"),
+                number("se", "Standard error of gap, covariance and rounding included", check="se >= 0", digits=2),
                 number("ci_low", "Lower 95 % limit of gap"),
                 number("ci_high", "Upper 95 % limit of gap"),
                 DF,
@@ -174,7 +182,7 @@ def _diagnostics() -> list[Table]:
                 text("variable", "Harmonised variable"),
                 text("kind", "answered, dont_know, refused, not_applicable, missing, blank or (by plan) not_asked"),
                 count("n", "Unweighted respondents"),
-                number("share", "Per cent of the survey's respondents", nullable=False),
+                number("share", "Per cent of the survey's respondents", nullable=False, digits=3),
                 SIMULATED,
             ],
             ["survey_id", "variable", "kind"],

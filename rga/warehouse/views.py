@@ -26,6 +26,7 @@ ABOUT = {  # columns that mean the same in every view and macro
     "gap": "women - men, percentage points; null where verdict says why",
     "gap_low": "Lower 95 % limit of gap",
     "gap_high": "Upper 95 % limit of gap",
+    "rounded_to": "The largest protective rounding of the row's shares, percentage points; null: none",
     "obs_status": "Of the gap or share (SDMX): A normal, U low reliability, Q suppressed",
     "adjusted_gap": "Gap between women and men who are alike in age, education and so on, percentage points (table adjusted_gaps)",
     "adjusted_low": "Lower 95 % limit of adjusted_gap",

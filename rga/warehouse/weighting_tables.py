@@ -5,7 +5,8 @@ Belongs here: their names, columns, constraints and comments. Not here: how rows
 
 from __future__ import annotations
 
-from rga.warehouse.columns import INDICATOR, SIMULATED, SURVEY_ID, count, number, text
+from rga.warehouse.columns import INDICATOR, SIMULATED, SURVEY_ID, count, number, stepped, text
+from rga.warehouse.publication_columns import ROUNDED_TO
 from rga.warehouse.schema import Column, Table
 
 STEP = Column("step", "INTEGER", "Order of the step, 0 the base weight")
@@ -23,19 +24,19 @@ def weighting_tables() -> list[Table]:
                 text("method", "Of base: given (with the file) or constant; otherwise the step's method", nullable=True),
                 text("why", "Why the survey has this step, in the words of its survey.yaml", nullable=True),
                 count("n", "Respondents of positive weight"),
-                number("sum_of_weights", "Sum of weights", nullable=False),
-                number("deff", "Kish design effect, 1 + cv^2"),
-                number("n_effective", "n / deff"),
-                number("deff_women", "Kish design effect of women"),
-                number("deff_men", "Kish design effect of men"),
-                number("n_effective_women", "Women / deff_women"),
-                number("n_effective_men", "Men / deff_men"),
-                number("min_weight", "Smallest positive weight"),
-                number("median_weight", "Median weight"),
-                number("max_weight", "Largest weight"),
-                number("max_to_median", "Largest weight over the median"),
+                stepped("sum_of_weights", "Sum of weights", nullable=False),
+                number("deff", "Kish design effect, 1 + cv^2", digits=3),
+                number("n_effective", "n / deff", digits=3),
+                number("deff_women", "Kish design effect of women", digits=3),
+                number("deff_men", "Kish design effect of men", digits=3),
+                number("n_effective_women", "Women / deff_women", digits=3),
+                number("n_effective_men", "Men / deff_men", digits=3),
+                number("min_weight", "Smallest positive weight, to one digit as it is one respondent's", digits=1),
+                number("median_weight", "Median weight, likewise", digits=1),
+                number("max_weight", "Largest weight, likewise", digits=1),
+                number("max_to_median", "Largest weight over the median", digits=2),
                 number(
-                    "top_1pct_share", "Share of the sum held by the largest 1 % of weights", check="top_1pct_share BETWEEN 0 AND 1"
+                    "top_1pct_share", "Share of the sum held by the largest 1 % of weights", check="top_1pct_share BETWEEN 0 AND 1", digits=2
                 ),
                 count("n_sample", "Members of the sample whom a nonresponse step adjusts for", nullable=True),
                 number("response_rate", "Per cent of them who responded, weighted by the weights before the step"),
@@ -59,11 +60,13 @@ def weighting_tables() -> list[Table]:
                 INDICATOR,
                 text("sex", "F women, M men, _T all"),
                 count("n", "Unweighted cases in the denominator"),
-                number(
+                stepped(
                     "value",
-                    "Share under the weights after the step, per cent; null under 25 cases, or where estimates hides or rounds it",
+                    "Share under the weights after the step, per cent, printed as estimates prints its share or more coarsely "
+                    "(rounded_to); null under 25 cases, or where it would help to compute a hidden one",
                     check="value BETWEEN 0 AND 100",
                 ),
+                ROUNDED_TO,
                 SIMULATED,
             ],
             ["survey_id", "step", "indicator", "sex"],
@@ -80,11 +83,12 @@ def weighting_tables() -> list[Table]:
                     "benchmark (no row if they cannot be met); published",
                 ),
                 INDICATOR,
-                number("women", "Share of women, per cent; null under 25 cases, or where estimates has it hidden or rounded"),
-                number("men", "Share of men, per cent; null likewise"),
-                number("gap", "women - men, percentage points"),
+                stepped("women", "Share of women, per cent, printed as in weighting_effects; null under 25 cases, or where hidden"),
+                stepped("men", "Share of men, per cent; null likewise"),
+                stepped("gap", "women - men, percentage points"),
                 count("n_women", "Unweighted women in the denominator"),
                 count("n_men", "Unweighted men in the denominator"),
+                ROUNDED_TO,
                 SIMULATED,
             ],
             ["survey_id", "variant", "indicator"],
@@ -97,9 +101,9 @@ def weighting_tables() -> list[Table]:
                 text("margin", "Variables crossed, or a number"),
                 text("category", "Codes joined by *; _U without a category; _T of a number"),
                 count("n", "Unweighted respondents"),
-                number("benchmark", "Persons in the benchmark, or the total of a number", nullable=False),
-                number("before", "Sum of weights before the calibration, scaled to the benchmark's population", nullable=False),
-                number("after", "Sum of published weights, scaled likewise", nullable=False),
+                stepped("benchmark", "Persons in the benchmark, or the total of a number", nullable=False),
+                stepped("before", "Sum of weights before the calibration, scaled to the benchmark's population, to population_rounded_to of surveys", nullable=False),
+                stepped("after", "Sum of published weights, scaled likewise: the benchmark where it is met, else rounded as before", nullable=False),
                 text("source", "Producer and year of the benchmark"),
                 number("scaled_by", "What brought the margin's own total to the population; null of shares"),
                 number("conflict", "Percentage points by which it was moved to agree with other margins on variables they share"),
