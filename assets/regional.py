@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import dagster as dg
+import numpy as np
 import pandas as pd
 
 from assets.evidence import ALL
 from assets.metadata import of_table
 from assets.workspace import ESTIMATES, Workspace
+from rga.survey.precision import to_digits
 from rga.survey.regional_tables import regional_tables
+from rga.warehouse.schema import DIGITS
 from rga.warehouse.staging import Staging
 from rga.warehouse.tables import table
 
@@ -75,4 +78,7 @@ def regional_rows(staging: Staging, survey_ids: list[str]) -> Mapping[str, pd.Da
         return {name: pd.DataFrame() for name in TABLES}
     staged = (staging.read(name, survey_ids, READ) for name in ("estimates", "gender_gaps"))
     estimates, gaps = (frame if len(frame) else pd.DataFrame(columns=READ) for frame in staged)
-    return regional_tables(estimates, gaps, staging.read("coverage", survey_ids), staging.read("surveys", survey_ids))
+    found = regional_tables(estimates, gaps, staging.read("coverage", survey_ids), staging.read("surveys", survey_ids))
+    sides = {side: to_digits(found["regional_gaps"][side].to_numpy(), DIGITS) for side in ("women", "men")}
+    gap = np.round(sides["women"] - sides["men"], 10)  # of what is printed
+    return found | {"regional_gaps": found["regional_gaps"].assign(**sides, gap=gap)}

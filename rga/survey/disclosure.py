@@ -180,10 +180,17 @@ class _Problem:
         tree = ~self.cells.cyclic[self.cells.group] & ~self.fixed & (np.arange(len(self.hidden)) < self.cells.published)
         coarse = self._coarsest()
         self._show(self.hidden & ~self.own & tree & (coarse > 0), coarse)
-        for step in (0.0, *sorted(self.rules.round_to)):
-            finer = np.maximum(self.fine, step)
-            for depth in (1, 2, 0):
-                self._refine(~self.hidden & (self.step > finer + SLACK) & tree & (self.cells.depth == depth), finer)
+        while True:  # what one cell gives back can let another
+            before = self.step.copy()
+            for step in (0.0, *sorted(self.rules.round_to)):
+                finer = np.maximum(self.fine, step)
+                for depth in (1, 2, 0):
+                    self._refine(~self.hidden & (self.step > finer + SLACK) & tree & (self.cells.depth == depth), finer)
+            moved = np.zeros(int(self.cells.group.max(initial=-1)) + 1, dtype=bool)
+            moved[self.cells.group[self.step < before - SLACK]] = True
+            tree &= moved[self.cells.group]
+            if not tree.any():
+                break
 
     def _coarsest(self) -> np.ndarray:
         found = np.zeros(len(self.hidden))

@@ -43,7 +43,7 @@ def furthest_behind(
     """
     keys = ["survey_id", "indicator"]
     shown = estimates["value"].notna() & estimates["se"].notna() & (estimates["df"] > 0)  # before any text is compared
-    known = estimates.loc[shown, [*keys, "statistic", "category", "breakdown", *dimensions, *GIVEN]]
+    known = estimates[shown].reindex(columns=[*keys, "statistic", "category", "breakdown", *dimensions, *GIVEN])
     known = known[
         (known["obs_status"] != "Q")
         & (known["statistic"] == "share")

@@ -46,7 +46,8 @@ class Wide:
         found = {}
         for name in measures:
             found[name] = np.full((len(sets), len(countries)), np.nan)
-            found[name][row, column] = frame[name].to_numpy(dtype=np.float64)
+            if name in frame:
+                found[name][row, column] = frame[name].to_numpy(dtype=np.float64)
         return cls(sets, countries, found)
 
 
@@ -150,8 +151,7 @@ def _gaps(wide: Wide, rule: str, why: _Reasons) -> tuple[pd.DataFrame, pd.DataFr
     low, high = t_interval(pooled.value, spread, pooled.df)
     p_value = 2 * stdtr(pooled.df, -np.abs(pooled.value / spread))
     within = np.nansum(pooled.weight * m["gap"], axis=1)
-    women, men = to_digits(women, 4), to_digits(men, 4)  # so that the gap printed is their difference
-    facts = {"women": women, "men": men, "gap": np.round(women - men, 10), "se": pooled.se, "ci_low": low, "ci_high": high}
+    facts = {"women": women, "men": men, "gap": pooled.value, "se": pooled.se, "ci_low": low, "ci_high": high}
     facts |= {"p_value": p_value, "gap_within_countries": within}
     numbers = {f"n_{side}": np.nansum(np.where(inside, m[f"n_{side}"], np.nan), axis=1) for side in ("women", "men")}
     return _tables(wide, rule, why, pooled, shown, facts, numbers, "gap")

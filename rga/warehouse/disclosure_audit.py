@@ -11,15 +11,14 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-from rga.survey.disclosure import too_narrow
-from rga.survey.margins import GROUP, Cells, cells_of, narrowed
+from rga.survey.margins import GROUP, SLACK, Cells, cells_of, narrowed
 from rga.warehouse.release_diff import SIDES, attached
 from rga.warehouse.schema import quoted
 
 ERROR = 1e-9  # of a share, relative to its base: what doubles and multiplications leave
 FEW = 4  # respondents, as `small_count` of publication_rules.yaml
 EQUAL = 1e-6  # of a respondent
-READ = [*GROUP, "breakdown", "n", "population", "value", "rounded_to", "obs_status"]
+READ = [*GROUP, "breakdown", "n", "population", "value", "precision", "rounded_to", "obs_status"]
 
 
 def computable(connection: duckdb.DuckDBPyConnection, values: int = 2) -> pd.DataFrame:
@@ -60,7 +59,9 @@ def _narrowed_together(both: pd.DataFrame, breakdowns: list[tuple[str, ...]], va
     """Rows hidden in the newer of two releases that what they show together narrows too far."""
     if both.empty:
         return both
-    before = both[["n", "population"]].assign(value=both["value_old"], rounded_to=both.get("rounded_to_old"))
+    before = both[["n", "population"]].assign(
+        value=both["value_old"], rounded_to=both["rounded_to_old"], precision=both["precision_old"]
+    )
     (low, high), (low_old, high_old) = _limits(both), _limits(before)
     # Where the two contradict each other the numbers changed, and the older says nothing.
     agree = np.maximum(low, low_old) <= np.minimum(high, high_old)
@@ -139,8 +140,9 @@ def _read(connection: duckdb.DuckDBPyConnection) -> tuple[pd.DataFrame, list[tup
     cells = connection.execute(f"SELECT {columns} FROM estimates WHERE statistic = 'share'").to_arrow_table()
     frame = cells.to_pandas()  # by way of Arrow: read several times as fast
     frame["value"] /= 100
-    if "rounded_to" not in frame:
-        frame["rounded_to"] = np.nan
+    for step in ("precision", "rounded_to"):
+        if step not in frame:
+            frame[step] = np.nan
     texts = [*GROUP, "breakdown", *dimensions]
     return frame.astype(dict.fromkeys(texts, "str")), breakdowns
 
@@ -148,7 +150,7 @@ def _read(connection: duckdb.DuckDBPyConnection) -> tuple[pd.DataFrame, list[tup
 def _limits(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
     """Shares of 1 between which a reader knows each cell to be, before any sums."""
     value = frame["value"].to_numpy(np.float64)
-    within = np.nan_to_num(frame["rounded_to"].to_numpy(np.float64)) / 200 + ERROR
+    within = np.nan_to_num(np.fmax(frame["rounded_to"], frame["precision"]).to_numpy(np.float64)) / 200 + ERROR
     return np.where(np.isnan(value), 0.0, value - within), np.where(np.isnan(value), 1.0, value + within)
 
 
@@ -161,4 +163,4 @@ def _narrow(frame: pd.DataFrame, breakdowns: list[tuple[str, ...]], low: np.ndar
     least, most = narrowed(cells, least, most)
     worth = np.divide(weight, cells.n, out=np.zeros(len(weight)), where=cells.n > 0)
     need = np.minimum(values - 1, cells.n) * worth
-    return frame[frame["value"].isna().to_numpy() & too_narrow(least, most, need)[rows]]
+    return frame[frame["value"].isna().to_numpy() & (most - least < need - SLACK)[rows]]

@@ -109,7 +109,7 @@ def test_every_gap_equals_r(reference: dict, results: dict) -> None:
             assert float(ours["se"]) == pytest.approx(row["se"], rel=1e-9, abs=0)
 
 
-def test_the_release_holds_the_same_numbers_in_per_cent(reference: dict, data_root: Path, tmp_path: Path) -> None:
+def test_the_release_prints_these_numbers_in_per_cent_within_a_tenth_of_their_errors(reference: dict, data_root: Path, tmp_path: Path) -> None:
     outcome = build(paths(data_root, tmp_path))
     assert outcome.count("built") == 10 and outcome.error is None
     with duckdb.connect(str(tmp_path / "rga.duckdb"), read_only=True) as connection:
@@ -130,12 +130,12 @@ def test_the_release_holds_the_same_numbers_in_per_cent(reference: dict, data_ro
                 hidden += 1
                 continue
             compared += 1
-            assert ours["value"] == pytest.approx(100 * row["value"], rel=1e-9)
-            assert ours["se"] == pytest.approx(100 * row["se"], rel=1e-9)
+            assert abs(ours["value"] - 100 * row["value"]) <= 0.1 * 100 * row["se"] + 1e-9
+            assert ours["se"] == pytest.approx(100 * row["se"], rel=0.1)
         for row in expected["gaps"]:
             ours = gaps.loc[(*survey, row["indicator"])]
             if ours["obs_status"] == "Q" or ours["rounded_to"] > 0:
                 continue
-            assert ours["gap"] == pytest.approx(100 * row["gap"], rel=1e-9)
-            assert ours["se"] == pytest.approx(100 * row["se"], rel=1e-9)
+            assert abs(ours["gap"] - 100 * row["gap"]) <= 0.1 * 100 * row["se"] + 1e-9
+            assert ours["se"] == pytest.approx(100 * row["se"], rel=0.1)
     assert compared > 100 and compared + hidden == 140, (compared, hidden)

@@ -11,12 +11,12 @@ import pytest
 
 from assets.publication import adjusted_as_published
 from rga.microdata.publication_rules import PublicationRules, load_publication_rules
-from rga.survey.disclosure import two_digits
-from rga.survey.reliability import nchs, singled_out
+from rga.survey.precision import to_digits
+from rga.survey.reliability import INTERVAL, nchs, unnamed
 from tests.pipeline.place import SURVEYS, Place
 
 GAP = pd.DataFrame({
-    "survey_id": ["2020-r1_AAA"], "indicator": ["I"], "breakdown": ["sex"], "category": ["_T"], "gap": [7.1234],
+    "survey_id": ["2020-r1_AAA"], "indicator": ["I"], "breakdown": ["sex"], "category": ["_T"], "gap": [7.1],
     "rounded_to": [np.nan], "obs_status": ["A"], "conf_status": ["F"], "reason": ["none"],
 })  # fmt: skip
 EDGE = 260  # respondents, of whom 10 alone are too many for a narrow interval and too few for their share
@@ -27,7 +27,7 @@ def rules(repository: Path) -> PublicationRules:
     return load_publication_rules(repository / "raw_data" / "catalogue")
 
 
-def has_two_digits(values: pd.Series) -> bool:
+def has_to_digits(values: pd.Series) -> bool:
     return np.allclose(values, values.map("{:.1e}".format).astype(float), rtol=1e-9, atol=0)
 
 
@@ -44,50 +44,54 @@ def test_the_error_beside_an_exact_share_does_not_tell_the_rounded_share_of_ever
         near = near[np.abs(100 * near / everybody - np.round(100 * count / everybody / step) * step) <= step / 2]
         errors = of_total(yes / n, n, near / everybody, everybody)
         (own,) = errors[near == count]
-        exact, shown = np.abs(errors / own - 1) < 1e-9, np.abs(errors - two_digits(np.array([own]))) <= 0.05 * 10**0
+        exact, shown = np.abs(errors / own - 1) < 1e-9, np.abs(errors - to_digits(np.array([own]))) <= 0.05 * 10**0
         assert exact.sum() < 4 <= min(shown.sum(), len(near)), "the exact error tells, that of two digits does not"
 
 
-def test_errors_from_a_rounded_or_hidden_total_are_rounded_or_left_out(whole_build: Place) -> None:
-    found = whole_build.ask("""SELECT e.se_from_total, t.rounded_to, t.obs_status FROM estimates e JOIN estimates t
-        USING (survey_id, indicator, statistic, category) WHERE t.breakdown = 'total' AND e.breakdown <> 'total'""")
-    rounded = found.loc[found["rounded_to"].notna(), "se_from_total"].dropna()
-    exact = found.loc[found["rounded_to"].isna() & (found["obs_status"] != "Q"), "se_from_total"].dropna()
-    assert len(rounded) > 1000 and has_two_digits(rounded) and not has_two_digits(exact)
+def test_all_errors_have_two_digits_and_those_from_a_hidden_total_are_left_out(whole_build: Place) -> None:
+    found = whole_build.ask("""SELECT e.se, e.deff, e.se_from_total, t.obs_status FROM estimates e JOIN estimates t
+        USING (survey_id, indicator, statistic, category) WHERE t.breakdown = 'total'""")
+    for name in ("se", "deff", "se_from_total"):
+        assert found[name].notna().sum() > 1000 and has_two_digits(found[name].dropna()), name
     assert found.loc[found["obs_status"] == "Q", "se_from_total"].isna().all()
 
 
-def test_errors_of_a_panel_s_changes_are_rounded_with_its_shares(whole_build: Place) -> None:
-    found = whole_build.ask("""SELECT c.se, greatest(coalesce(a.rounded_to, 0), coalesce(b.rounded_to, 0)) AS step
-        FROM changes c
-        JOIN estimates a ON a.country = c.country AND a.round = c.earlier_round AND a.indicator = c.indicator
-            AND a.breakdown = c.breakdown AND a.sex = c.sex
-        JOIN estimates b ON b.country = c.country AND b.round = c.later_round AND b.indicator = c.indicator
-            AND b.breakdown = c.breakdown AND b.sex = c.sex
-        WHERE c.sample = 'panel' AND c.measure = 'level' AND c.breakdown IN ('total', 'sex') AND c.change IS NOT NULL""")
-    rounded, exact = found.loc[found["step"] > 0], found.loc[found["step"] == 0]
-    assert len(rounded) > 20 and has_two_digits(rounded["se"]) and (rounded["se"] > rounded["step"] / np.sqrt(12) - 0.1).all()
-    assert len(exact) > 20 and not has_two_digits(exact["se"])
+def test_the_error_of_a_share_follows_from_the_printed_share_and_design_effect(whole_build: Place) -> None:
+    """So that it says no more of the share than the share does: n, deff and value have it but for its two digits."""
+    found = whole_build.ask("""SELECT value / 100 AS p, se, n, deff, greatest(precision, coalesce(rounded_to, 0)) AS step
+        FROM estimates WHERE statistic = 'share' AND value > 0 AND value < 100 AND n < 0.001 * population""")
+    variance = 1e4 * found["deff"] * found["p"] * (1 - found["p"]) / (found["n"] - 1) + found["step"] ** 2 / 12
+    assert len(found) > 1000 and np.allclose(found["se"], to_digits(np.sqrt(variance)), rtol=0.11, atol=0)
+    assert (found["se"] / to_digits(np.sqrt(variance)) - 1).abs().median() < 1e-9
 
 
-def test_no_reason_singles_out_fewer_than_four_counts(rules: PublicationRules) -> None:
+def test_errors_of_changes_have_two_digits_and_contain_the_rounding_of_both_rounds(whole_build: Place) -> None:
+    found = whole_build.ask("SELECT se, rounded_to FROM changes WHERE change IS NOT NULL")
+    rounded = found.dropna()
+    assert len(rounded) > 20 and has_two_digits(found["se"]) and (rounded["se"] > rounded["rounded_to"] / np.sqrt(12) - 0.1).all()
+
+
+def test_no_reason_leaves_fewer_than_four_counts(rules: PublicationRules) -> None:
     edges = set()
     for n in range(30, 400):
         p, alike = np.arange(1, n) / n, np.full(n - 1, n)
         step = nchs(p, np.sqrt(p * (1 - p) / n), alike, alike - 1, rules.nchs).step
-        told = singled_out(step, alike, rules.nchs, rules.disclosure.possible_values)
-        for name in ("wide", "relative"):
-            of_step = step == name
-            assert of_step.sum() >= 4 or told[of_step].all(), f"{of_step.sum()} counts of {n} are {name}"
-            edges |= {n} if told[of_step].any() else set()
-        assert not told[~np.isin(step, ["wide", "relative"])].any()
+        untold = unnamed(step, alike, rules.nchs, rules.disclosure.possible_values)
+        interval = np.isin(step, INTERVAL)
+        assert untold[interval].all() or not untold.any(), "whether the name is told depends on n alone"
+        edges |= {n} if untold.any() else set()
+        for said in [interval] if untold.any() else [step == name for name in INTERVAL]:
+            assert said.sum() == 0 or said.sum() >= 4, f"{said.sum()} counts of {n}"
     assert EDGE in edges and len(edges) < 80
 
 
-def test_cells_at_the_edge_of_a_rule_are_hidden_like_those_that_protect_others(whole_build: Place, rules: PublicationRules) -> None:
+def test_the_rule_on_the_interval_is_not_named_where_its_name_would_tell_the_count(
+    whole_build: Place, rules: PublicationRules
+) -> None:
     shown = whole_build.ask("SELECT n, nchs_rule::VARCHAR AS step, obs_status FROM estimates WHERE obs_status = 'Q' AND n >= 25")
-    told = singled_out(shown["step"].fillna("").to_numpy(), shown["n"].to_numpy(), rules.nchs, rules.disclosure.possible_values)
-    assert len(shown) > 1000 and not told.any()
+    step = shown["step"].fillna("").to_numpy()
+    assert len(shown) > 1000 and (step == "interval").sum() > 5
+    assert not unnamed(step, shown["n"].to_numpy(), rules.nchs, rules.disclosure.possible_values).any()
 
 
 def adjusted(adjusted_for: str, status: str = "ok") -> pd.DataFrame:
@@ -114,12 +118,13 @@ def test_an_adjusted_gap_of_one_or_two_covariates_is_rounded(
     found, left = adjusted_as_published(adjusted(adjusted_for), parts, GAP, rules.disclosure)
     row = found.iloc[0]
     if step is None:
-        assert row["adjusted_gap"] == 5.4321 and np.isnan(row["rounded_to"]) and len(left) == 1
+        assert np.isnan(row["rounded_to"]) and len(left) == 1
+        assert row["adjusted_gap"] == (5.5 if adjusted_for else 7.1), "to half a point, a fifth of the error of 3; without any, the gap"
     else:
         assert row["adjusted_gap"] == 5.0 and row["rounded_to"] == step and left.empty, (
             "four of 600 women are two thirds of a point"
         )
-        assert row["gap"] == 7.1234 and row["composition"] == pytest.approx(2.1234) and row["se"] == 3.0
+        assert row["gap"] == 7.1 and row["composition"] == pytest.approx(2.1) and row["se"] == 3.0
 
 
 def test_an_adjusted_gap_that_cannot_be_rounded_is_hidden_and_says_why(rules: PublicationRules) -> None:

@@ -45,7 +45,7 @@ def test_comparable_cells_have_numbers_and_the_others_one_row_with_the_reason() 
     assert (shown.loc[shown["measure"] == "level", "change"] == 4).all() and (
         shown.loc[shown["measure"] == "gap", "change"] == 8
     ).all()
-    assert shown.loc[shown["measure"] == "level", "se"].to_numpy() == pytest.approx(np.sqrt(8))
+    assert shown.loc[shown["measure"] == "level", "se"].to_numpy() == pytest.approx(2.8)
     assert shown.loc[shown["measure"] == "level", "df"].to_numpy() == pytest.approx(100)
     assert shown.loc[shown["indicator"] == "A", "reason"].isna().all() and set(shown.loc[shown["indicator"] == "B", "reason"]) == {
         "another mode"
