@@ -30,13 +30,15 @@ class HandedOver:
     """What an attacker may be told besides, by cell of `estimates` (columns survey_id, indicator, statistic, category, breakdown and
     the dimensions).
 
-    ``secrets`` has the column secret: which hidden cells are secrets; and numerator_n, of which no more is used than which
-    indicators count the same. ``weights`` has the columns weight and respondents: the weights in the cell's base, each with the
-    number of respondents who have it.
+    ``secrets`` has the columns secret and labelled: which hidden cells are secrets, and which are known to be, being hidden for
+    confidentiality alone; and numerator_n, of which no more is used than which indicators count the same. Who judges the attack
+    knows them; the attacker ``knows`` them too, or concludes of cells narrowed too far that they are none. ``weights`` has the
+    columns weight and respondents: the weights in the cell's base, each with the number of respondents who have it.
     """
 
     secrets: pd.DataFrame | None = None
     weights: pd.DataFrame | None = None
+    knows: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,11 @@ class _Attack:
     def of(cls, release: Release, told: HandedOver) -> _Attack:
         frame = release.cells
         keys = [*GROUP, "breakdown", *release.dimensions]
-        secret, count = None, np.zeros(len(frame))
+        facts = None
         if told.secrets is not None:
-            facts = frame[keys].merge(told.secrets[[*keys, "secret", "numerator_n"]].astype(dict.fromkeys(keys, "str")), on=keys, how="left")
-            secret, count = facts["secret"].fillna(False).to_numpy(bool), facts["numerator_n"].fillna(0).to_numpy()
+            given = told.secrets[[*keys, "secret", "labelled", "numerator_n"]].astype(dict.fromkeys(keys, "str"))
+            facts = frame[keys].merge(given, on=keys, how="left", validate="one_to_one").fillna(0)
+        count = np.zeros(len(frame)) if facts is None else facts["numerator_n"].to_numpy()
         cells = cells_of(frame.assign(numerator_n=count, value=frame["value"].fillna(0) / 100), release.breakdowns)
         size, shown = len(cells.n), slice(0, cells.published)
         survey = pd.factorize(frame["survey_id"])[0]
@@ -119,12 +122,12 @@ class _Attack:
         hidden = np.ones(size, dtype=bool)
         hidden[shown] = frame["hidden"].to_numpy()
         target = hidden & (np.arange(size) < cells.published)
-        if secret is None:
+        if facts is None:
             possible = Possible.unknown(cells.n, target)
         else:
-            confidential = (frame["conf_status"] == "C").to_numpy()
-            possible = Possible.told(cells.n, target, _padded(secret, size), _padded(confidential, size))
-        known = Known(low, high, possible.first.copy(), cells.n - possible.first)
+            secret, labelled = (_padded(facts[name].to_numpy(bool), size) for name in ("secret", "labelled"))
+            possible = Possible.told(cells.n, target, secret, labelled, told.knows)
+        known = Known(low, high, np.zeros(size), cells.n.copy())
         bases = Bases.of(cells.n, base_low, base_high, lightest[of_cell], heaviest[of_cell], {})
         return cls(release, cells, unit, known, bases, possible, hidden, DOUBLE * np.maximum(high, 1))
 
@@ -181,14 +184,15 @@ class _Attack:
         return made
 
     def _found(self, known: Known, left: Left, surveys: list[str]) -> Findings:
-        rows = np.flatnonzero(self.possible.wanted > 0)
+        wanted = self.possible.wanted
+        rows = np.flatnonzero(wanted > 0)
         number = self.possible.left(known.fewest, known.most)
         lowest, highest, route = known.fewest.copy(), known.most.copy(), np.full(len(number), "limits", dtype=object)
         for row, values in left.values.items():
-            some = [value for value in values if self.possible.holds(row, value) and lowest[row] <= value <= highest[row]]
+            some = [value for value in sorted(values) if lowest[row] <= value <= highest[row]]
             if some and len(some) < number[row]:
                 number[row], lowest[row], highest[row], route[row] = len(some), min(some), max(some), "sums"
-        bad = rows[number[rows] < self.possible.wanted[rows]]
+        bad = rows[number[rows] < wanted[rows]]
         frame = self.release.cells.iloc[bad]
         kept = [*GROUP, "breakdown", *self.release.dimensions, "n", "obs_status", "conf_status"]
         numbers = {name: array[bad].astype(np.int64) for name, array in (("left", number), ("lowest", lowest), ("highest", highest))}

@@ -59,7 +59,7 @@ def of_sums(
         within = error[child].sum() + error[parent]
         low = known.low[parent] - known.high[rest].sum() - within
         high = known.high[parent] - known.low[rest].sum() + within
-        if len(of_hidden) and high - low < FEW * per_head[of_hidden].max() and (possible.wanted[of_hidden] > 0).any():
+        if len(of_hidden) and high - low < FEW * per_head[of_hidden].max() and possible.target[of_hidden].any():
             bases = [made(cell) for cell in of_hidden.tolist()]
             if all(bases):
                 done = _of_sum(of_hidden, bases, low, high, known, possible, work, left)
@@ -104,9 +104,7 @@ def _of_sum(
 
 def _may_be(count: np.ndarray, row: int, known: Known, possible: Possible, left: Left) -> np.ndarray:
     """Which numbers nothing before rules out."""
-    first, last, n = possible.first[row], possible.last[row], possible.n[row]
-    kept = (count >= known.fewest[row]) & (count <= known.most[row])
-    kept &= ((count >= first) & (count <= last)) | ((count >= n - last) & (count <= n - first))
+    kept = (count >= known.fewest[row]) & (count <= known.most[row]) & possible.may_be(row, count)
     return kept & np.isin(count, list(left.values[row])) if row in left.values else kept
 
 

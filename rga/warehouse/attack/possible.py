@@ -1,7 +1,7 @@
 """Which numbers a hidden numerator may be at all, as who knows the rules knows.
 
-Belongs here: the values that rules and statuses leave before any sums. Not here: what sums leave of them (``limits``,
-``numerators``).
+Belongs here: the values that rules and statuses leave, and what follows from a cell being no secret. Not here: what sums leave of
+them (``limits``, ``numerators``); the rules (``rga.survey.secrets``), which the attacker reads in docs/publication-rules.md.
 """
 
 from __future__ import annotations
@@ -11,56 +11,71 @@ from dataclasses import dataclass
 import numpy as np
 
 SLACK = 1e-6  # of a respondent
-FEW = 4  # values that must be left: `possible_values` of publication_rules.yaml
+FEW = 4  # values that must be left of a secret: `possible_values` of publication_rules.yaml
 SMALL = 4  # respondents: `small_count`
 
 
 @dataclass(frozen=True)
 class Possible:
-    """By cell: one of ``first`` to ``last``, or of n - last to n - first. ``wanted``: how many of them must be left; 0 where there
-    is nothing to keep secret."""
+    """By cell of ``n`` respondents: ``small``, known to be 1 to 4, or n less that; ``large``, known to be 0, n, or 5 to n - 5;
+    ``target``, of which a finding is one: hidden cells that are secrets, as far as is known."""
 
     n: np.ndarray
-    first: np.ndarray
-    last: np.ndarray
-    wanted: np.ndarray
+    small: np.ndarray
+    large: np.ndarray
+    target: np.ndarray
+    sure: bool  # which hidden cells are secrets is known to whoever judges the attack
 
     @classmethod
     def unknown(cls, n: np.ndarray, hidden: np.ndarray) -> Possible:
-        """All numbers, to who cannot tell which of the ``hidden`` are secret."""
-        return cls(n, np.zeros(len(n)), n.astype(np.float64), np.where(hidden, np.minimum(FEW, n + 1), 0))
+        """All numbers, to who cannot tell which of the ``hidden`` are secrets."""
+        nothing = np.zeros(len(n), dtype=bool)
+        return cls(n, nothing, nothing, hidden, False)
 
     @classmethod
-    def told(cls, n: np.ndarray, hidden: np.ndarray, secret: np.ndarray, confidential: np.ndarray) -> Possible:
-        """To who is told which of the ``hidden`` are ``secret``: the others have ``SMALL`` + 1 or more, and as many have not.
-        ``confidential``: by status, of which 0 and n are not hidden."""
-        whole = ~hidden | (n <= 3 * SMALL)
-        first = np.where(whole, 0, np.where(secret, np.where(confidential, 1, 0), SMALL + 1))
-        last = np.where(whole, n, np.where(secret, SMALL, n - SMALL - 1))
-        return cls(n, first.astype(np.float64), last.astype(np.float64), np.where(hidden & secret, np.minimum(FEW, n + 1), 0))
+    def told(cls, n: np.ndarray, hidden: np.ndarray, secret: np.ndarray, labelled: np.ndarray, knows: bool) -> Possible:
+        """Where it is known which of the ``hidden`` are ``secret``, and which are ``labelled`` as secret: hidden by confidentiality
+        alone. The attacker ``knows`` which are secret, or concludes only from a cell being narrowed too far that it is none."""
+        return cls(n, hidden & labelled & (n > 2 * SMALL), hidden & ~secret & knows, hidden & secret, True)
+
+    @property
+    def wanted(self) -> np.ndarray:
+        """How many values must be left."""
+        found: np.ndarray = np.where(self.target, np.minimum(FEW, self.n + 1), 0)
+        return found
 
     def left(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:
         """How many of the values are in ``low``..``high``."""
         low, high = np.ceil(low - SLACK), np.floor(high + SLACK)
 
-        def length(first: np.ndarray, last: np.ndarray) -> np.ndarray:
-            return np.maximum(np.minimum(high, last) - np.maximum(low, first) + 1, 0)
+        def length(first: np.ndarray | float, last: np.ndarray | float) -> np.ndarray:
+            found: np.ndarray = np.maximum(np.minimum(high, last) - np.maximum(low, first) + 1, 0)
+            return found
 
-        return (
-            length(self.first, self.last)
-            + length(self.n - self.last, self.n - self.first)
-            - length(np.maximum(self.first, self.n - self.last), np.minimum(self.last, self.n - self.first))
-        )
+        few = length(1, SMALL) + length(self.n - SMALL, self.n - 1)
+        many = length(0, 0) + length(SMALL + 1, self.n - SMALL - 1) + length(self.n, self.n)
+        return np.where(self.small, few, np.where(self.large, many, length(0, self.n)))
 
     def within(self, low: np.ndarray, high: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The lowest and the highest of the values in ``low``..``high``; these themselves where there is none."""
-        low, high = np.ceil(low - SLACK), np.floor(high + SLACK)
-        lowest = np.where(low > self.last, np.maximum(low, self.n - self.last), np.maximum(low, self.first))
-        highest = np.where(high < self.n - self.last, np.minimum(high, self.last), np.minimum(high, self.n - self.first))
+        low, high, n = np.ceil(low - SLACK), np.floor(high + SLACK), self.n
+        lowest, highest = np.maximum(low, 0), np.minimum(high, n)
+        few = np.where(low > SMALL, np.maximum(low, n - SMALL), np.maximum(low, 1))
+        few_high = np.where(high < n - SMALL, np.minimum(high, SMALL), np.minimum(high, n - 1))
+        many = np.where(low <= 0, 0, np.where(low > n - SMALL - 1, n, np.maximum(low, SMALL + 1)))
+        many_high = np.where(high >= n, n, np.where(high < SMALL + 1, 0, np.minimum(high, n - SMALL - 1)))
+        large = self.large | (self.sure & ~self.target & (n > 0) & (highest - lowest + 1 < np.minimum(FEW, n + 1)) & (lowest < highest))
+        lowest = np.where(self.small, few, np.where(large, many, lowest))
+        highest = np.where(self.small, few_high, np.where(large, many_high, highest))
         some = lowest <= highest
         return np.where(some, lowest, low), np.where(some, highest, high)
 
-    def holds(self, cell: int, value: int) -> bool:
-        """Whether ``value`` is one of the values of ``cell``."""
-        first, last, n = self.first[cell], self.last[cell], self.n[cell]
-        return bool(first <= value <= last or n - last <= value <= n - first)
+    def may_be(self, cell: int, count: np.ndarray) -> np.ndarray:
+        """Which of the numbers ``count`` the ``cell`` may have."""
+        n = self.n[cell]
+        least = np.minimum(count, n - count)
+        if self.small[cell]:
+            return (least >= 1) & (least <= SMALL)
+        if self.large[cell]:
+            return (least == 0) | (least > SMALL)
+        return (count >= 0) & (count <= n)
