@@ -15,8 +15,9 @@ from rga.survey.margins import Cells
 from rga.warehouse.attack.bases import Made
 from rga.warehouse.attack.limits import Known
 from rga.warehouse.attack.possible import FEW, Possible
-from rga.warehouse.attack.sums import meet, parts
+from rga.warehouse.attack.sums import meet, parts, sample
 
+SAMPLE = 500  # sums, of more than can be tried
 Side = tuple[np.ndarray, np.ndarray]  # numbers of respondents (rows x cells), and what they weigh
 
 
@@ -69,16 +70,18 @@ def of_sums(
 def _of_sum(
     rows: np.ndarray, bases: list[list[Made]], low: float, high: float, known: Known, possible: Possible, work: Work, left: Left
 ) -> bool:
-    """False where there is more ``work`` in it than may be done."""
+    """False where there is more ``work`` in it than may be done, and a sample of what can be does not show that all is well."""
     n = [int(size) for size in possible.n[rows]]
     least, greatest = (sum(pick(float(weight @ size) for weight, size in some) for some in bases) for pick in (min, max))
     flipped = high > greatest / 2  # those without the characteristic are fewer
     if flipped:
         low, high = least - high, greatest - low
-    options = []
+    options, every = [], True
     for row, some, size in zip(rows.tolist(), bases, n, strict=True):
         found = [parts(weight, most, size, high, work.states) for weight, most in some]
         if any(one is None for one in found):
+            found, every = [sample(weight, most, high, SAMPLE) for weight, most in some if most.sum() == size], False
+        if not found:
             return False
         count, weight = (np.concatenate([one[k] for one in found if one is not None]) for k in (0, 1))
         kept = _may_be(size - count if flipped else count, row, known, possible, left)
@@ -89,17 +92,26 @@ def _of_sum(
         side = int(len(sides[0][1]) > len(sides[1][1]))
         grown = _with(sides[side], options[place], high, work.states)
         if grown is None:
-            return False
+            some, every = [_thinned(one) for one in (sides[side], options[place])], False
+            grown = _with(some[0], some[1], high, SAMPLE**2)
+            assert grown is not None
         sides[side] = grown
         columns[side].append(place)
     order = columns[0] + columns[1]
-    enough = np.array([min(FEW, n[place] + 1) for place in order])
+    enough = np.array([min(FEW, n[place] + 1) if every or possible.target[rows[place]] else 0 for place in order])
     values, finished = meet(sides[0], sides[1], low, high, enough, work.pairs)
-    if finished:
-        for place, some_values, few in zip(order, values, enough, strict=True):
-            if 0 < len(some_values) < few:
-                left.keep(int(rows[place]), {n[place] - k for k in some_values} if flipped else some_values)
-    return finished
+    for place, some_values, few in zip(order, values, enough, strict=True):
+        if every and finished and 0 < len(some_values) < few:
+            left.keep(int(rows[place]), {n[place] - k for k in some_values} if flipped else some_values)
+    return finished and (every or all(len(some) >= few for some, few in zip(values, enough, strict=True)))
+
+
+def _thinned(side: Side) -> Side:
+    """A sample of many sums."""
+    if len(side[1]) <= SAMPLE:
+        return side
+    chosen = np.random.default_rng(0).choice(len(side[1]), SAMPLE, replace=False)
+    return side[0][chosen], side[1][chosen]
 
 
 def _may_be(count: np.ndarray, row: int, known: Known, possible: Possible, left: Left) -> np.ndarray:
