@@ -102,7 +102,11 @@ def accuracy_section(figures: pd.DataFrame, left_out: list[str]) -> list[str]:
         "",
         "Shares are per cent, gaps percentage points, errors published standard errors.",
         "",
-        *([f"Not given by the file, whose columns are left out or coarsened: {', '.join(left_out)}.", ""] if left_out else []),
+        *(
+            [f"Not given by the file, as a column is left out, coarsened or was not asked: {', '.join(left_out)}.", ""]
+            if left_out
+            else []
+        ),
         f"| {' | '.join(HEADER)} |",
         "|---|---|" + "---:|" * (len(HEADER) - 2),
         *(
