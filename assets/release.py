@@ -174,9 +174,12 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
         "surveys": len(surveys),
         "indicators": len(catalogue.indicators),
         "estimates": len(found["estimates"]),
+        "hidden_cells": None,  # until it is attacked
+        "attack_unfinished": None,
         "simulated": "all" if simulated.all() else "some" if simulated.any() else "none",
     }
-    return found | {"release": pd.DataFrame([facts])}
+    counts = dict.fromkeys(["hidden_cells", "attack_unfinished"], "Int64")
+    return found | {"release": pd.DataFrame([facts]).astype(counts)}
 
 
 def code_version() -> str:

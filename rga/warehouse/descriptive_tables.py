@@ -38,6 +38,8 @@ def descriptive_tables() -> list[Table]:
                 count("indicators", "Number of indicators"),
                 count("estimates", "Number of rows of estimates"),
                 text("simulated", "all, some or none of the surveys are simulated"),
+                count("hidden_cells", "Hidden shares that the attack on the finished file tried to compute", nullable=True),
+                count("attack_unfinished", "Sums that it gave up as too much work", nullable=True),
             ],
             ["release_id"],
         ),

@@ -52,7 +52,9 @@ def weights_by_cell(root: DataRoot, staging: Staging, survey_id: str) -> pd.Data
     with duckdb.connect() as connection:
         weighted_respondents(connection, staging, [survey_id])
         dimensions = ", ".join(f"coalesce({name}, '{MISSING}') AS {name}" for name in catalogue.dimensions)
-        connection.execute(f"CREATE TABLE people AS SELECT * EXCLUDE ({', '.join(catalogue.dimensions)}), {dimensions} FROM weighted")
+        connection.execute(
+            f"CREATE TABLE people AS SELECT * EXCLUDE ({', '.join(catalogue.dimensions)}), {dimensions} FROM weighted"
+        )
         for code, item in catalogue.indicators.items():
             for by in catalogue.breakdowns:
                 names = "".join(f"{name}, " for name in by)

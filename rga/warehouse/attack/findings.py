@@ -60,7 +60,11 @@ def findings(
     work: Work = Work(),  # noqa: B008 - frozen
 ) -> Findings:
     """Attack the release of ``connection`` (read-only will do), or ``surveys`` of it, with what it publishes and what is ``told``."""
-    release = read(connection, surveys)
+    return attack(read(connection, surveys), told, work)
+
+
+def attack(release: Release, told: HandedOver = HandedOver(), work: Work = Work()) -> Findings:
+    """The same of a ``release`` that was read."""
     everything = _Attack.of(release, told)
     found = [everything.limits_only()]
     for survey_id, rows in release.cells.groupby("survey_id", sort=False).indices.items():
@@ -112,7 +116,10 @@ class _Attack:
         group[cells.group[shown]] = survey
         unit = mean[group[cells.group]]
         around = np.where(last.index.isin(list(release.exact)), 1e-9, AROUND)
-        lightest, heaviest = last["min_weight"].to_numpy() / mean * (1 - around), last["max_weight"].to_numpy() / mean * (1 + around)
+        lightest, heaviest = (
+            last["min_weight"].to_numpy() / mean * (1 - around),
+            last["max_weight"].to_numpy() / mean * (1 + around),
+        )
         of_cell = group[cells.group]
         low, base_low = np.zeros(size), np.zeros(size)
         base_high = cells.n * heaviest[of_cell]
@@ -172,7 +179,9 @@ class _Attack:
         both = pd.concat([self.release.cells[keys], weights[keys].astype("str")], ignore_index=True)
         number = both.groupby(keys, sort=False).ngroup().to_numpy()
         own, given = number[: len(self.release.cells)], number[len(self.release.cells) :]
-        parts = pd.DataFrame({"weight": weights["weight"].to_numpy(), "respondents": weights["respondents"].to_numpy()}).groupby(given)
+        parts = pd.DataFrame({"weight": weights["weight"].to_numpy(), "respondents": weights["respondents"].to_numpy()}).groupby(
+            given
+        )
         found = {cell: (part["weight"].to_numpy(), part["respondents"].to_numpy()) for cell, part in parts}
 
         def made(row: int) -> list[Made]:
@@ -195,8 +204,12 @@ class _Attack:
         bad = rows[number[rows] < wanted[rows]]
         frame = self.release.cells.iloc[bad]
         kept = [*GROUP, "breakdown", *self.release.dimensions, "n", "obs_status", "conf_status"]
-        numbers = {name: array[bad].astype(np.int64) for name, array in (("left", number), ("lowest", lowest), ("highest", highest))}
-        return Findings(frame[kept].assign(**numbers, route=route[bad]), int(self.release.cells["hidden"].sum()), len(left.unfinished), surveys)
+        numbers = {
+            name: array[bad].astype(np.int64) for name, array in (("left", number), ("lowest", lowest), ("highest", highest))
+        }
+        return Findings(
+            frame[kept].assign(**numbers, route=route[bad]), int(self.release.cells["hidden"].sum()), len(left.unfinished), surveys
+        )
 
 
 def _padded(values: np.ndarray, size: int) -> np.ndarray:

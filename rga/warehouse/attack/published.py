@@ -55,7 +55,8 @@ def read(connection: duckdb.DuckDBPyConnection, surveys: list[str] | None = None
     cells = connection.execute(query, asked).to_arrow_table().to_pandas()
     cells = cells.astype(dict.fromkeys([*GROUP, "breakdown", *dimensions], "str"))
     margins, steps = (
-        connection.execute(f"SELECT * FROM {table} WHERE true{chosen} ORDER BY ALL", asked).df() for table in ("margins", "weighting")
+        connection.execute(f"SELECT * FROM {table} WHERE true{chosen} ORDER BY ALL", asked).df()
+        for table in ("margins", "weighting")
     )
     printed = _population_steps(connection)
     exact = frozenset(survey for survey, step in printed.items() if step == 0)
