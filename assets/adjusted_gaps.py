@@ -189,4 +189,4 @@ def is_due(staging: Staging, survey_id: str, entry: Mapping[str, Any]) -> bool:
 def stage_tables(root: DataRoot, staging: Staging, survey_id: str) -> None:
     """Compute and write the rows of one survey. Raises InputError where its design forbids estimates."""
     for name, frame in tables_of(root, staging, survey_id).items():
-        staging.write(frame, staging.table(name, survey_id))
+        staging.write(table(name, []).as_printed(frame), staging.table(name, survey_id))

