@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -24,6 +25,7 @@ from pipelines.guard import origin_of
 from rga.errors import InputError, Problem
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+PRIVATE = "rga-ui-"  # how the folder of temporary files begins
 PATIENCE = 3  # seconds between asking the server to end and killing what is left of it
 LOOPBACK = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
 
@@ -38,7 +40,7 @@ def serve(raw_data: Path, warehouse: Path, port: int, origins: Sequence[str] = (
     listening = _listen(port)
     port = listening[0].getsockname()[1]
     known += [origin_of(f"http://{host}:{port}") for host in ("127.0.0.1", "localhost")]
-    with tempfile.TemporaryDirectory(prefix="rga-ui-", ignore_cleanup_errors=True) as private:
+    with tempfile.TemporaryDirectory(prefix=PRIVATE, ignore_cleanup_errors=True) as private:
         environment = os.environ | {
             "DAGSTER_HOME": str(REPOSITORY),
             "RGA_DAGSTER_STATE": str(warehouse / "dagster"),
@@ -109,6 +111,10 @@ def _run(command: list[str], environment: dict[str, str], listening: list[socket
 
 
 def end_with_parent() -> None:
-    """For a thread of what `_run` starts: stdin ends when the process does that started it, and the group is killed."""
+    """For a thread of what `_run` starts: stdin ends when the process does that started it; then the group's own folder and the
+    group itself are done away with."""
     os.read(sys.stdin.fileno(), 1)  # sys.stdin itself must not be in use when the interpreter ends
+    private = Path(tempfile.gettempdir())
+    if private.name.startswith(PRIVATE):
+        shutil.rmtree(private, ignore_errors=True)
     os.killpg(os.getpgrp(), signal.SIGKILL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import time
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.long
 
 def processes(group: int) -> list[str]:
     """What is at work in a process group, by its command line."""
-    listed = subprocess.run(["ps", "-e", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(["ps", "-e", "-ww", "-o", "pgid=,stat=,args="], capture_output=True, text=True, check=True).stdout
     rows = [line.split(maxsplit=2) for line in listed.splitlines()]
     return [row[2] for row in rows if int(row[0]) == group and not row[1].startswith("Z")]
 
@@ -30,17 +31,23 @@ def group_of(server: Server) -> int:
 
 
 @pytest.mark.parametrize("sign, to", [("TERM", "front"), ("INT", "front"), ("KILL", "front"), ("KILL", "server")])
-def test_nothing_is_left_of_the_ui_and_its_run(sign: str, to: str, repository: Path, tmp_path: Path) -> None:
+def test_nothing_is_left_of_the_ui_and_its_run(
+    sign: str, to: str, repository: Path, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     place = fresh(repository, tmp_path)
     server = start_ui(place)
+    request.addfinalizer(server.process.kill)  # where an assertion fails before
     group = group_of(server)
     wait_for(lambda: is_building(place), 180, server.log.read_text)
     assert len(processes(group)) >= 5, "web server, daemon, two servers of our code, and the run"
+    (private,) = {Path(found) for found in re.findall(r"\S+/rga-ui-\w+", " ".join(processes(group)))}
+    assert private.is_dir()
     asked = time.monotonic()
     os.kill(server.process.pid if to == "front" else group, getattr(signal, f"SIG{sign}"))
     code = server.process.wait(timeout=10)
     wait_for(lambda: not processes(group), 5, lambda: str(processes(group)))
     assert time.monotonic() - asked < 5
+    assert not private.exists()
     assert code == {"TERM": 143, "INT": 130}.get(sign, -9 if to == "front" else 2)
 
     where = os.environ | {"RGA_RAW_DATA": str(place.raw_data), "RGA_WAREHOUSE": str(place.warehouse)}
