@@ -11,6 +11,7 @@ import pandas as pd
 
 from assets.quality import OWN, subject_of
 from assets.weighting_effects import effect_tables
+from assets.weighting_replicates import se_ratio
 from assets.weighting_tables import margin_rows, weighting_rows
 from assets.weights import Weights, weigh
 from rga.microdata.benchmarks import Source, load_source
@@ -50,7 +51,7 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, 
     margins = margin_rows(survey_id, weights)
     tables = {
         "surveys": survey_row(root, survey_id, respondents, weights),
-        "weighting": weighting_rows(survey_id, respondents, weights),
+        "weighting": weighting_rows(survey_id, respondents, weights, se_ratio(root, survey_id, respondents, weights)),
         "weighting_effects": effects,
         "weighting_sensitivity": sensitivity,
         "margins": margins,
