@@ -34,8 +34,8 @@ def test_eighteen_surveys_and_more_than_fifty_indicators_of_every_module_are_pub
 
 
 def test_the_build_warns_of_nothing_in_any_process(programme: tuple[Path, BuildOutcome]) -> None:
-    """Warnings are errors here (`tests/conftest.py`), in the processes of the build too; a pair of rounds that fails is not an error
-    of the build, and is asked for by itself."""
+    """Warnings are errors here (`tests/conftest.py`), in the processes of the build too. A pair of rounds that fails is not an
+    error of the build, and is asked for by itself."""
     warehouse, outcome = programme
     assert not [survey for survey in outcome.surveys if survey.status == "failed"] and not outcome.other_problems
     manifest = Staging(warehouse).manifest()
