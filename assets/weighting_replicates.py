@@ -67,7 +67,8 @@ def se_ratio(root: DataRoot, survey_id: str, respondents: Respondents, weights: 
         linear.append((factor - 1) @ z)
     if len(found) < REPLICATES / 2:
         return None
-    return float(np.median(np.sqrt(np.square(found).sum(axis=0) / np.square(linear).sum(axis=0))))
+    ratio = np.sqrt(np.square(found).sum(axis=0) / np.square(linear).sum(axis=0))
+    return round(float(np.median(ratio)), 2)  # known to some 3 %
 
 
 def _shares(known: np.ndarray, frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
