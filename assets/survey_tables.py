@@ -12,6 +12,7 @@ import pandas as pd
 from assets.corrections import Review, conflict, has_state, stage_state, survey_state
 from assets.quality import OWN, subject_of
 from assets.weighting_effects import effect_tables
+from assets.weighting_replicates import se_ratio
 from assets.weighting_tables import margin_rows, weighting_rows
 from assets.weights import Weights, weigh
 from rga.microdata.benchmarks import Source, load_source
@@ -57,7 +58,7 @@ def stage_survey(root: DataRoot, staging: Staging, reviewed: Review, survey_id: 
     margins = margin_rows(survey_id, weights)
     tables = {
         "surveys": survey_row(root, survey_id, respondents, weights),
-        "weighting": weighting_rows(survey_id, respondents, weights),
+        "weighting": weighting_rows(survey_id, respondents, weights, se_ratio(root, survey_id, respondents, weights)),
         "weighting_effects": effects,
         "weighting_sensitivity": sensitivity,
         "margins": margins,

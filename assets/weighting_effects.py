@@ -112,10 +112,10 @@ def _beside(margins: list[str], more: list[str]) -> list[str]:
 
 def shares(catalogue: Catalogue, indicators: list[str], frame: pd.DataFrame, variants: Mapping[Any, np.ndarray]) -> Shares:
     """Shares of ``indicators`` among the respondents in ``frame`` under each of ``variants`` of their weights."""
-    answers = _answers(catalogue, indicators, frame)  # respondents x indicators: 1, 0, NaN
+    given = answers(catalogue, indicators, frame)
     sex = frame[SEX].to_numpy(dtype=object, na_value="") if SEX in frame else np.full(len(frame), "")
     weight = np.nan_to_num(np.stack([np.asarray(w, dtype=np.float64) for w in variants.values()]))
-    known, yes = ~np.isnan(answers), np.nan_to_num(answers)
+    known, yes = ~np.isnan(given), np.nan_to_num(given)
     n, value = [], []
     for code in SEXES:
         inside = (sex == code) if code != TOTAL else np.ones(len(sex), dtype=bool)
@@ -128,7 +128,8 @@ def shares(catalogue: Catalogue, indicators: list[str], frame: pd.DataFrame, var
     return Shares(list(variants), indicators, np.stack(n), np.stack(value))
 
 
-def _answers(catalogue: Catalogue, chosen: list[str], frame: pd.DataFrame) -> np.ndarray:
+def answers(catalogue: Catalogue, chosen: list[str], frame: pd.DataFrame) -> np.ndarray:
+    """Respondents x indicators ``chosen``: 1 yes, 0 no, NaN for who is not in the base."""
     items = [catalogue.indicators[code] for code in chosen]
     read = sorted({column for item in items for text in (item.universe, item.numerator) for column in catalogue.check(text)})
     if not chosen:

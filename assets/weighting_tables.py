@@ -17,11 +17,14 @@ from rga.survey.precision import step_above, to_step
 
 MET = 1e-6  # relative difference from a benchmark that is met
 COUNTS = ["iterations", "missing_on_margin", "bounds_hit", "trimmed", "negative", "n_sample"]
-NUMBERS = [f"{name}_{who}" for name in ("deff", "n_effective") for who in ("women", "men")] + ["response_rate", "max_margin_error"]
+NUMBERS = [f"{name}_{who}" for name in ("deff", "n_effective") for who in ("women", "men")] + [
+    *("response_rate", "max_margin_error", "se_ratio")
+]
 
 
-def weighting_rows(survey_id: str, respondents: Respondents, weights: Weights) -> pd.DataFrame:
-    """Rows of `weighting`, one per step. Margins are those of the last calibration, before it and after."""
+def weighting_rows(survey_id: str, respondents: Respondents, weights: Weights, se_ratio: float | None = None) -> pd.DataFrame:
+    """Rows of `weighting`, one per step. Margins are those of the last calibration, before it and after; ``se_ratio``
+    (``weighting_replicates``) stands with the last step."""
     sex = respondents.frame[SEX] if SEX in respondents.frame else pd.Series(pd.NA, respondents.frame.index, dtype="string")
     members = {
         "women": (sex == WOMEN).to_numpy(dtype=bool, na_value=False),
@@ -31,6 +34,7 @@ def weighting_rows(survey_id: str, respondents: Respondents, weights: Weights) -
         {"survey_id": survey_id, "step": number}
         | _of_step(step, members)
         | {"max_margin_error": margin_error(weights, step.weights)}
+        | {"se_ratio": se_ratio if number == len(weights.steps) - 1 else None}
         for number, step in enumerate(weights.steps)
     ]
     types = dict.fromkeys(COUNTS, "Int64") | dict.fromkeys(NUMBERS, "float64") | dict.fromkeys(["method", "why", "note"], "string")

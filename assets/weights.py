@@ -6,7 +6,9 @@ Belongs here: carrying out the steps that `weighting:` in survey.yaml lists, in 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -20,7 +22,7 @@ from rga.microdata.specification import SurveySpecification
 from rga.microdata.weighting_steps import Calibrate, Equal, Multiplicity, Nonresponse, Normalise, Selection, Trim, WeightingStep
 from rga.survey import Calibration, WeightDiagnostics, diagnose
 from rga.survey.base_weights import multiplicity, selection
-from rga.survey.nonresponse import NonresponseAdjustment, propensity_classes, weighting_classes
+from rga.survey.nonresponse import NonresponseAdjustment, propensity_classes, propensity_design, weighting_classes
 from rga.survey.weight_limits import normalise, trim
 
 
@@ -53,18 +55,36 @@ class ResponseRate:
 
 
 @dataclass(frozen=True)
+class Again:
+    """The steps that estimate from the sample, to be carried out again with other weights: ``weights`` of the members of ``sample``
+    before the first of them, and what each step makes of weights, one after the other."""
+
+    sample: pd.DataFrame
+    weights: np.ndarray
+    steps: list[Callable[[np.ndarray], np.ndarray]] = field(default_factory=list)
+
+    def weighed(self, weights: np.ndarray) -> np.ndarray:
+        """Weights of the respondents. Raises InputError where a step cannot be carried out."""
+        for step in self.steps:
+            weights = step(weights)
+        return weights
+
+
+@dataclass(frozen=True)
 class Weights:
     """Weights of one survey; ``steps`` say how they came about, the base weight first.
 
     ``frame`` has survey_id, respondent_id, weight and, of the last calibration, weight_before_calibration and the category on each
     of its margins, margin_1 ... (null where there was none): what standard errors take from it. ``inputs`` are what that
-    calibration was given.
+    calibration was given; ``again`` is there where standard errors do not take all from the steps: response propensities or classes
+    were estimated, or weights trimmed.
     """
 
     frame: pd.DataFrame
     steps: list[Step]
     response: ResponseRate | None = None
     inputs: CalibrationInputs | None = None
+    again: Again | None = None
 
     @property
     def chain(self) -> str:
@@ -88,10 +108,15 @@ def weigh(root: DataRoot, survey_id: str, respondents: Respondents) -> Weights:
             where = f"weighting step {number} ({step.step})"
             raise InputError([replace(problem, what=f"{where}: {problem.what}") for problem in error.problems]) from None
     columns = frame[["survey_id", "respondent_id"]].assign(weight=chain.steps[-1].weights)
-    weights = Weights(
-        columns, chain.steps, _response_rate(specification, respondents.sample, chain.before_nonresponse), chain.inputs
-    )
+    rate = _response_rate(specification, respondents.sample, chain.before_nonresponse)
+    again = chain.again if any(map(_is_estimated, specification.weighting)) else None
+    weights = Weights(columns, chain.steps, rate, chain.inputs, again)
     return replace(weights, frame=columns.assign(**_calibration_columns(weights)))
+
+
+def _is_estimated(step: WeightingStep) -> bool:
+    """Whether a step estimates from the sample what standard errors take as known."""
+    return isinstance(step, Nonresponse | Trim) or (isinstance(step, Calibrate) and step.trim is not None)
 
 
 class _Chain:
@@ -102,34 +127,43 @@ class _Chain:
         self.weights = sample["base_weight"].to_numpy(dtype=np.float64)
         self.before_nonresponse = self.weights
         self.inputs: CalibrationInputs | None = None
+        self.again: Again | None = None
         given = root.specification(survey_id).design.weight is not None
         self.steps = [Step("base", "given" if given else "constant", "", self._of_respondents())]
         assert len(self.steps[0].weights) == respondents
 
     def run(self, step: WeightingStep, later: list[WeightingStep]) -> None:
+        if self.again is None and isinstance(step, Nonresponse | Calibrate | Trim):
+            self.again = Again(self.sample, self.weights)
         if isinstance(step, Equal):
             self._done(step, None, self.weights)
         elif isinstance(step, Selection):
             found = selection(self.weights, self.sample[step.by], step.population, step.invited)
+            repeat = partial(selection, category=self.sample[step.by], population=step.population, invited=step.invited)
+            self._repeat(lambda weights: repeat(weights).weights)
             self._done(step, None, found.weights, found.notes)
         elif isinstance(step, Multiplicity):
             divide, multiply = (self.sample[name] if name else None for name in (step.divide, step.multiply))
             found = multiplicity(self.weights, divide, multiply, step.cap)
+            self._repeat(lambda weights: multiplicity(weights, divide, multiply, step.cap).weights)
             self._done(step, None, found.weights, found.notes)
         elif isinstance(step, Nonresponse):
             self._nonresponse(step)
         elif isinstance(step, Calibrate):
             self._respondents_only()
-            self.inputs = calibration_inputs(self.root, self.survey_id, step, self.sample)
-            calibration = self.inputs.calibrated(self.weights)
+            inputs = self.inputs = calibration_inputs(self.root, self.survey_id, step, self.sample)
+            coded = replace(inputs, categories=inputs.categories.astype("category"))  # the same, sooner
+            self._repeat(lambda weights: coded.calibrated(weights).weights)
+            calibration = inputs.calibrated(self.weights)
             if calibration.negative:
                 raise InputError(_negative(calibration.negative, len(self.weights)))
-            notes = [*self.inputs.benchmark.notes, *calibration.notes]
+            notes = [*inputs.benchmark.notes, *calibration.notes]
             self._done(step, step.method, calibration.weights, notes, calibration=calibration)
         elif isinstance(step, Trim):
             if not any(isinstance(following, Nonresponse) for following in later):
                 self._respondents_only()  # until then the others' weights matter too
             trimmed = trim(self.weights, step.max_ratio)
+            self._repeat(lambda weights: trim(weights, step.max_ratio).weights)
             notes = [f"cut at {step.max_ratio:g} times the median, {trimmed.limit:,.4g}"]
             notes += ["margins are not met again"] * (self.inputs is not None and trimmed.trimmed > 0)
             self._done(step, None, trimmed.weights, notes, trimmed=trimmed.trimmed)
@@ -137,6 +171,7 @@ class _Chain:
             self._respondents_only()
             weighted = int(np.sum(self.weights > 0))
             total = weighted if step.to == "n" else population_benchmark(self.root, self.survey_id).population
+            self._repeat(lambda weights: normalise(weights, total))
             self._done(step, step.to, normalise(self.weights, total))
 
     def _nonresponse(self, step: Nonresponse) -> None:
@@ -144,11 +179,18 @@ class _Chain:
             self.before_nonresponse = self.weights
         responded = self.sample[RESPONDED].to_numpy(dtype=bool)
         if step.method == "classes":
-            found = weighting_classes(self.weights, responded, self.sample[step.cells], step.min_n)
+            adjust = partial(weighting_classes, responded=responded, cells=self.sample[step.cells], min_n=step.min_n)
         else:
-            found = propensity_classes(self.weights, responded, self.sample[step.predictors], step.classes, step.min_n)
+            design = propensity_design(self.weights, responded, self.sample[step.predictors])
+            adjust = partial(propensity_classes, responded=responded, predictors=design, classes=step.classes, min_n=step.min_n)
+        found = adjust(self.weights)
+        self._repeat(lambda weights: adjust(weights).weights)
         self._done(step, step.method, found.weights, found.notes, nonresponse=found)
         self._keep(responded)
+
+    def _repeat(self, step: Callable[[np.ndarray], np.ndarray]) -> None:
+        if self.again is not None:
+            self.again.steps.append(step)
 
     def _done(
         self, step: WeightingStep, method: str | None, weights: np.ndarray, notes: list[str] | None = None, **facts: object
@@ -163,6 +205,8 @@ class _Chain:
         self._keep((self.sample[RESPONDED] & self.sample[ELIGIBLE]).to_numpy(dtype=bool))
 
     def _keep(self, kept: np.ndarray) -> None:
+        if not kept.all():
+            self._repeat(lambda weights: weights[kept])
         self.sample, self.weights = self.sample[kept].reset_index(drop=True), self.weights[kept]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,10 @@ from filelock import FileLock
 if TYPE_CHECKING:  # Dagster takes seconds to import, which most tests need not wait for
     from pipelines.build import BuildOutcome
     from tests.pipeline.place import Place
+
+# Warnings are errors in the processes that a build starts, too, which read this as they begin. Dagster's own, of features that may
+# change, come of importing it.
+os.environ["PYTHONWARNINGS"] = "error::RuntimeWarning,error::FutureWarning,error::UserWarning"
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"

@@ -64,10 +64,13 @@ def differences(part: Part, f: Places, m: Places, is_share: np.ndarray) -> dict[
     spread = np.where(se > 0, se, np.nan)
     low, high = gap - t * spread, gap + t * spread
     certain = np.nonzero((women == men) & ((women == 0) | (women == 1)) & is_share & (se == 0))
-    sides = [(women, part.se[:, f], n_women, part.df[:, f]), (men, part.se[:, m], n_men, part.df[:, m])]
-    limits = np.stack([korn_graubard(*(array[certain] for array in side)) for side in sides], axis=-1)
     both = np.stack([women[certain], men[certain]], axis=-1)
-    low[certain], high[certain] = mover(both, *limits, np.array([1.0, -1.0]))
+    errors, people, degrees = (
+        np.stack([side[certain] for side in sides], axis=-1)
+        for sides in ((part.se[:, f], part.se[:, m]), (n_women, n_men), (part.df[:, f], part.df[:, m]))
+    )
+    lowest, highest = korn_graubard(both, errors, people, degrees)
+    low[certain], high[certain] = mover(both, lowest, highest, np.array([1.0, -1.0]))
     ratio_se = np.where((women > 0) & (men > 0) & (spread > 0), np.sqrt(of_log_ratio), np.nan)
     p_value = np.where(df > 0, 2 * stdtr(np.maximum(df, 1), -np.abs(gap / spread)), np.nan)
     return {

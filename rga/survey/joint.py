@@ -80,7 +80,7 @@ class Joint:
         values = self.table["value"].to_numpy()
         value = np.where(matrix != 0, matrix * values, 0.0).sum(axis=1)
         found = self._derived([name] if isinstance(name, str) else list(name), value, matrix)
-        limits = mover(values, *(self.table[side].to_numpy() for side in ("ci_low", "ci_high")), matrix)
+        limits = mover(values, self.table["ci_low"].to_numpy(), self.table["ci_high"].to_numpy(), matrix)
         certain = (found["se"] == 0) & ((matrix != 0) <= (self.table["se"] == 0).to_numpy()).all(axis=1)
         for side, limit in zip(("ci_low", "ci_high"), limits, strict=True):
             found[side] = found[side].where(~certain, limit)
@@ -182,7 +182,7 @@ def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
     for k in np.flatnonzero(is_quantile & ~np.isnan(value)):
         those = values.known[:, column[k]] & domain[:, k] & (weight != 0)
         level_se = se[k]
-        q = kinds[k].q  # type: ignore[union-attr]
+        q = getattr(kinds[k], "q", np.nan)
         low[k], high[k], se[k] = woodruff(values.y[those, column[k]], weight[those], q, level[k], level_se, df[k])
         stretch[k] = -se[k] / level_se if level_se > 0 else 0.0
     stretch = np.nan_to_num(stretch)

@@ -10,9 +10,13 @@ from itertools import accumulate
 
 import numpy as np
 import pandas as pd
+from scipy.special import expit, logit
 
 from rga.errors import InputError, Problem
 from rga.survey.design import MISSING, shown
+
+STEPS = 50
+NEAR, FAR = 1e-10, 1e3  # of a step, in log odds: the maximum is reached; there is none
 
 
 @dataclass(frozen=True)
@@ -51,20 +55,28 @@ def weighting_classes(weights: np.ndarray, responded: np.ndarray, cells: pd.Data
     return _within(weights, responded, label, min_n, notes)
 
 
-def propensity_classes(
-    weights: np.ndarray, responded: np.ndarray, predictors: pd.DataFrame, classes: int = 5, min_n: int = 20
-) -> NonresponseAdjustment:
-    """Weights adjusted within ``classes`` of the propensity to respond, estimated by weighted logistic regression.
-
-    Main effects of ``predictors``: categorical ones as indicators (not known: a category), numbers as they are (not known: the
-    mean, with an indicator). The sample is cut at weighted quantiles of the fitted propensity, and each class adjusted by its
-    own response rate, which is stabler than one over each propensity (Little 1986; Valliant, Dever and Kreuter 2018, chapter
-    13). A class of fewer than ``min_n`` respondents is joined with the next. Raises InputError where the regression
-    has no answer: a category of which all or none responded, predictors that say the same, separation.
-    """
+def propensity_design(weights: np.ndarray, responded: np.ndarray, predictors: pd.DataFrame) -> np.ndarray:
+    """The matrix (members of the sample x coefficients) of the regression of `propensity_classes`. Raises InputError where that has
+    no answer."""
     design, problems = _design_matrix(predictors, responded, weights)
     if problems:
         raise InputError(problems)
+    return design
+
+
+def propensity_classes(
+    weights: np.ndarray, responded: np.ndarray, predictors: pd.DataFrame | np.ndarray, classes: int = 5, min_n: int = 20
+) -> NonresponseAdjustment:
+    """Weights adjusted within ``classes`` of the propensity to respond, estimated by weighted logistic regression.
+
+    Main effects of ``predictors`` (or `propensity_design` of them, where that is at hand): categorical ones as indicators (not
+    known: a category), numbers as they are (not known: the mean, with an indicator). The sample is cut at weighted quantiles of the
+    fitted propensity, and each class adjusted by its own response rate, which is stabler than one over each propensity (Little
+    1986; Valliant, Dever and Kreuter 2018, chapter 13). A class of fewer than ``min_n`` respondents is joined with the next.
+    Raises InputError where the regression has no answer: a category of which all or none responded, predictors that say the same,
+    separation.
+    """
+    design = propensity_design(weights, responded, predictors) if isinstance(predictors, pd.DataFrame) else predictors
     propensity = _fitted(design, responded, weights)
     order = np.argsort(propensity, kind="stable")
     # cut at weighted quantiles; people of one propensity stay together
@@ -145,18 +157,21 @@ def _separated(name: str, code: str, members: np.ndarray, responded: np.ndarray)
 
 
 def _fitted(design: np.ndarray, responded: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Fitted propensities (pseudo maximum likelihood: weights as frequencies). Raises InputError where they run to 0 or 1."""
-    import warnings
-
-    from statsmodels.genmod.families import Binomial
-    from statsmodels.genmod.generalized_linear_model import GLM
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # separation is judged below, by what it does
-        model = GLM(responded.astype(np.float64), design, family=Binomial(), freq_weights=weights / weights.mean())
-        result = model.fit(maxiter=100, tol=1e-12)
-        fitted = np.asarray(result.fittedvalues, dtype=np.float64)
-    if not result.converged or not np.isfinite(fitted).all() or min(fitted.min(), 1 - fitted.max()) < 1e-6:
+    """Fitted propensities (pseudo maximum likelihood: weights as frequencies; Newton's steps). Raises InputError where they run to
+    0 or 1."""
+    share, y = weights / weights.sum(), responded.astype(np.float64)
+    coefficients = np.zeros(design.shape[1])
+    coefficients[0] = logit(np.clip(share @ y, 1e-6, 1 - 1e-6))
+    for _ in range(STEPS):
+        fitted = expit(design @ coefficients)
+        information = design.T @ (design * (share * fitted * (1 - fitted))[:, None])
+        step = np.linalg.lstsq(information, design.T @ (share * (y - fitted)), rcond=None)[0]
+        coefficients += step
+        size = np.abs(design @ step).max()
+        if not size < FAR or size < NEAR:
+            break
+    fitted = expit(design @ coefficients)
+    if not size < NEAR or min(fitted.min(), 1 - fitted.max()) < 1e-6:
         what = "the predictors together tell apart people who all responded or who all did not (separation)"
         raise InputError(Problem(what, "leave a predictor out, or merge categories under `codes:`", variable="predictors"))
     return fitted

@@ -221,7 +221,7 @@ class _Totals:
             value[row] = self.quantiles.estimate[place]
             levels = (low[row], high[row])
             if at_the_top := share >= 1 - SAME and not np.isnan(se[row]):
-                levels = levels_at_the_top(int(n[row]), degrees[row], statistics[k[row]].q)  # type: ignore[union-attr]
+                levels = levels_at_the_top(int(n[row]), degrees[row], statistics[k[row]].q)
             low[row], high[row] = (self.quantiles.inverse(*place, p) for p in levels)
             with np.errstate(divide="ignore", invalid="ignore"):
                 slope = np.where(se[row] > 0, (high[row] - low[row]) / (2 * reach[row]), 0.0)

@@ -139,8 +139,8 @@ def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.D
     for name, numbers in inference(*(rows[name].to_numpy(dtype=np.float64) for name in ("change", "se", "df"))).items():
         rows[name] = numbers
     # No change between shares of nobody, or of everybody, has no error; the rounds' own limits say how much it may be.
-    both = [np.stack([rows[f"{name}_later"], rows[f"{name}_earlier"]], axis=-1) for name in ("ci_low", "ci_high")]
-    limits = mover(np.stack([rows["later"], rows["earlier"]], axis=-1), *both, np.array([1.0, -1.0]))
+    value, low, high = (rows[[f"{name}later", f"{name}earlier"]].to_numpy(np.float64) for name in ("", "ci_low_", "ci_high_"))
+    limits = mover(value, low, high, np.array([1.0, -1.0]))
     for name, limit in zip(("ci_low", "ci_high"), limits, strict=True):
         rows[name] = rows[name].where(rows["se"] != 0, limit)
     shown = rows["obs_status"] != "Q"

@@ -49,6 +49,13 @@ def weighting_tables() -> list[Table]:
                 count("bounds_hit", "Respondents whose factor is at a bound", nullable=True),
                 count("trimmed", "Respondents whose weight was cut to the largest allowed", nullable=True),
                 count("negative", "Negative weights", nullable=True),
+                number(
+                    "se_ratio",
+                    "Standard errors of headline shares from replicates for which every step is repeated, over the published ones "
+                    "(median). 0.9: the published ones are 11 % too large. With the last step of surveys that trim weights or "
+                    "adjust for nonresponse",
+                    check="se_ratio > 0",
+                ),
                 text("note", "Anything reported", nullable=True),
                 SIMULATED,
             ],

@@ -12,6 +12,7 @@ from rga.microdata.data_root import DataRoot
 from rga.microdata.readers import read_columns
 from rga.simulate.files import IDENTIFIERS
 from rga.simulate.programme import PROGRAMME
+from rga.warehouse.staging import Staging
 
 MODULES = {
     "information", "employment", "livelihoods", "support", "unpaid domestic work", "unpaid care", "help in the household", "health",
@@ -30,6 +31,15 @@ def test_eighteen_surveys_and_more_than_fifty_indicators_of_every_module_are_pub
     estimated = release.sql("SELECT count(DISTINCT indicator) FROM estimates WHERE obs_status = 'A'").fetchall()[0][0]
     assert estimated == len(indicators)
     assert set(outcome.seconds) >= {"surveys", "estimation", "release"}
+
+
+def test_the_build_warns_of_nothing_in_any_process(programme: tuple[Path, BuildOutcome]) -> None:
+    """Warnings are errors here (`tests/conftest.py`), in the processes of the build too. A pair of rounds that fails is not an
+    error of the build, and is asked for by itself."""
+    warehouse, outcome = programme
+    assert not [survey for survey in outcome.surveys if survey.status == "failed"] and not outcome.other_problems
+    manifest = Staging(warehouse).manifest()
+    assert {key: entry.get("changes_failed") or None for key, entry in manifest.items()} == dict.fromkeys(manifest)
 
 
 def test_every_number_carries_its_mode_its_kind_of_sample_and_how_its_question_differed(release: duckdb.DuckDBPyConnection) -> None:

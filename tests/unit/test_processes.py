@@ -13,6 +13,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -67,6 +68,15 @@ def test_results_come_in_the_order_of_the_items_and_errors_in_their_place() -> N
     assert isinstance(error, InputError) and [problem.variable for problem in error.problems] == ["age", None]
     assert "variable age, 3 rows: is odd" in str(error) and "is a prime number" in str(error)
     assert isinstance(nothing, ZeroDivisionError) and "in halved" in str(nothing.__cause__), "with the traceback over there"
+
+
+def root_of(number: float) -> float:
+    return float(np.sqrt(np.array(number)))
+
+
+def test_a_warning_in_a_process_is_an_error_there_while_tests_run() -> None:
+    two, warned = each(root_of, [4.0, -1.0])
+    assert two == 2 and isinstance(warned, RuntimeWarning)
 
 
 def test_an_exception_that_cannot_leave_its_process_is_told_all_the_same() -> None:
