@@ -104,10 +104,11 @@ def succeeded(staging: Staging, survey_id: str, stage: str, **facts: Any) -> Non
 
 def told(what: str, error: Exception) -> str:
     """What went wrong, fit to be kept and published: no path, nothing that may name somebody. Of an error that nobody foresaw, only
-    its kind: its words may be a respondent's."""
+    its kind, and what the system says: its words may be a respondent's."""
     if isinstance(error, InputError):
         return publishable_message(str(error))
-    said = f"{what}: internal error, not the survey's fault: {type(error).__name__}"
+    of_system = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+    said = f"{what}: internal error, not the survey's fault: {type(error).__name__}{of_system}"
     return str(InputError(Problem(said, "report it, with the place in the code that the log gives")))
 
 

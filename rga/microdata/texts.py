@@ -60,8 +60,12 @@ def may_name_somebody(text: str, citing: bool = False) -> bool:
 
 
 def is_formula(text: str) -> bool:
-    """Whether a spreadsheet would compute a cell with this text; numbers may have a sign."""
-    return text[:1] in ("\t", "\r") or (text.lstrip()[:1] in tuple(_FORMULA) and not _NUMBER.match(text.strip()))
+    """Whether a spreadsheet would compute a cell with this text; a code such as -99 is a number to it."""
+    return _begins_as_formula(text) and not _NUMBER.match(text)
+
+
+def _begins_as_formula(text: str) -> bool:
+    return text[:1] in ("\t", "\r") or text.lstrip()[:1] in tuple(_FORMULA)
 
 
 def holds_html(text: str) -> bool:
@@ -78,7 +82,7 @@ def _tab(text: str) -> str:
 
 
 def _formula(text: str) -> str:
-    return f"begins with {text.lstrip()[:1]!r}, which a spreadsheet takes for a formula" if is_formula(text) else ""
+    return f"begins with {text.lstrip()[:1]!r}, which a spreadsheet takes for a formula" if _begins_as_formula(text) else ""
 
 
 def _html(text: str) -> str:

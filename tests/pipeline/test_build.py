@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -134,7 +135,7 @@ def test_a_survey_that_was_written_in_part_is_built_again_even_where_its_input_i
 
     def until_the_disk_is_full(staging: Staging, survey_id: str) -> None:
         if survey_id == PAK:
-            raise OSError("No space left on device")
+            raise OSError(errno.ENOSPC, "No space left on device")
         take_over(staging, survey_id)
 
     good = built.survey_yaml(PAK).read_text(encoding="utf-8")

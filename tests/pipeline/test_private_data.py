@@ -181,7 +181,7 @@ def test_a_build_with_a_key_leaves_nothing_of_respondents_in_plain_text(
     result = place.rga("build")
     assert result.exit_code == 0, result.output
     files = list((place.warehouse / "restricted").rglob("*.parquet"))
-    assert len(files) == 4 and {path.read_bytes()[:4] for path in files} == {b"PARE"}
+    assert len(files) == 6 and {path.read_bytes()[:4] for path in files} == {b"PARE"}
     assert place.rga("export", "microdata", "--out", str(tmp_path / "out"), "--replicates", "20").exit_code == 0
     monkeypatch.setenv(KEY, "cd" * 32)
     for command in (("build",), ("export", "microdata", "--out", str(tmp_path / "no"))):
