@@ -64,7 +64,9 @@ class Possible:
         few_high = np.where(high < n - SMALL, np.minimum(high, SMALL), np.minimum(high, n - 1))
         many = np.where(low <= 0, 0, np.where(low > n - SMALL - 1, n, np.maximum(low, SMALL + 1)))
         many_high = np.where(high >= n, n, np.where(high < SMALL + 1, 0, np.minimum(high, n - SMALL - 1)))
-        large = self.large | (self.sure & ~self.target & (n > 0) & (highest - lowest + 1 < np.minimum(FEW, n + 1)) & (lowest < highest))
+        large = self.large | (
+            self.sure & ~self.target & (n > 0) & (highest - lowest + 1 < np.minimum(FEW, n + 1)) & (lowest < highest)
+        )
         lowest = np.where(self.small, few, np.where(large, many, lowest))
         highest = np.where(self.small, few_high, np.where(large, many_high, highest))
         some = lowest <= highest

@@ -11,9 +11,7 @@ from math import comb
 import numpy as np
 
 
-def compositions(
-    weights: np.ndarray, most: np.ndarray, n: int, low: float, high: float, work: int
-) -> np.ndarray | None:
+def compositions(weights: np.ndarray, most: np.ndarray, n: int, low: float, high: float, work: int) -> np.ndarray | None:
     """Every vector of counts by class, at most ``most``, that adds up to ``n`` respondents who weigh between ``low`` and ``high``;
     None where that would take more than ``work`` vectors to try.
 
@@ -50,11 +48,11 @@ def compositions(
 
 def _few(most: np.ndarray, n: int, work: int) -> bool:
     """Whether vectors of counts, at most ``most`` and ``n`` together, are no more than ``work``, or may be."""
-    if np.prod(most + 1.0) <= work:
+    if float(np.prod(most + 1.0)) <= work:
         return True
     # Of classes whose `most` is no limit there are (n + k over k); the others only add to these.
     free = int((most >= n).sum())
-    return comb(n + free, free) <= work and np.prod(most + 1.0) <= 100.0 * work
+    return bool(comb(n + free, free) <= work and np.prod(most + 1.0) <= 100.0 * work)
 
 
 def parts(weights: np.ndarray, most: np.ndarray, size: int, high: float, work: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -85,7 +83,12 @@ def sample(weights: np.ndarray, most: np.ndarray, high: float, size: int) -> tup
 
 
 def meet(
-    left: tuple[np.ndarray, np.ndarray], right: tuple[np.ndarray, np.ndarray], low: float, high: float, enough: np.ndarray, pairs: int
+    left: tuple[np.ndarray, np.ndarray],
+    right: tuple[np.ndarray, np.ndarray],
+    low: float,
+    high: float,
+    enough: np.ndarray,
+    pairs: int,
 ) -> tuple[list[set[int]], bool]:
     """Values that each column of counts has where a row of ``left`` and one of ``right`` together weigh ``low`` to ``high``.
 
@@ -104,7 +107,9 @@ def meet(
         taken = max(int(np.searchsorted(np.cumsum(span[rows]), size)), 1)
         chunk, rows, size = rows[:taken], rows[taken:], min(4 * size, pairs)
         at = np.repeat(chunk, span[chunk])
-        other = np.arange(len(at)) - np.repeat(np.cumsum(span[chunk]) - span[chunk], span[chunk]) + np.repeat(first[chunk], span[chunk])
+        other = (
+            np.arange(len(at)) - np.repeat(np.cumsum(span[chunk]) - span[chunk], span[chunk]) + np.repeat(first[chunk], span[chunk])
+        )
         for place, values in enumerate(seen):
             values[left[0][at, place] if place < left[0].shape[1] else counts[other, place - left[0].shape[1]]] = True
         looked += len(at)
