@@ -22,7 +22,7 @@ from assets.estimates import joined
 from assets.metadata import of_table
 from assets.processes import each
 from assets.survey_tables import read_specification
-from assets.workspace import ESTIMATES, Progress, Workspace, code_of
+from assets.workspace import ESTIMATES, Progress, Workspace, code_of, told, where
 from rga.microdata.benchmarks import Source
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.comparability import Verdict, populations, questions, same_groups, same_sources
@@ -109,8 +109,8 @@ def bring_up_to_date(catalogue: Catalogue, staging: Staging, progress: Progress,
             progress.step(f"{later} since {split_survey_id(earlier)[0]}")
             rows = found[earlier, later]
             if isinstance(rows, Exception):  # one pair must not hold back the release; without a version it is tried again
-                log.error(f"{later}: changes since {earlier} failed", exc_info=rows)
-                failed[earlier] = f"{type(rows).__name__}: {rows}"
+                failed[earlier] = told(f"{later} since {earlier}", rows)
+                log.error(f"{later}: changes since {earlier} failed: {failed[earlier]}{where(rows)}")
                 continue
             frames.append(rows)
             kept[earlier] = version

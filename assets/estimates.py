@@ -80,8 +80,9 @@ def tables_of(root: DataRoot, staging: Staging, survey_ids: list[str]) -> dict[s
         for frame, question in zip(computed, questions, strict=True)
         # An expression may be true or false of people who were never asked, where it speaks of missing answers (COALESCE).
     )
-    steps = staging.read("surveys", survey_ids, ["survey_id", "population_rounded_to"]).set_index("survey_id")
-    tables = published(estimates, gaps, catalogue, rules, steps["population_rounded_to"].to_dict())
+    surveys = staging.read("surveys", survey_ids, ["survey_id", "population_rounded_to"])
+    steps = dict(zip(surveys["survey_id"], surveys["population_rounded_to"], strict=True))
+    tables = published(estimates, gaps, catalogue, rules, steps)
     tables = {name: frame.merge(facts, on="survey_id") for name, frame in tables.items()}
     return tables | {"furthest_behind": furthest_behind_rows(tables["estimates"], catalogue)}
 

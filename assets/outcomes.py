@@ -10,6 +10,7 @@ from assets.metadata import preview
 from assets.workspace import RELEASE, Workspace
 from rga.errors import InputError
 from rga.evidence.search_interest import read_search_interest
+from rga.microdata.texts import publishable_message
 
 EVIDENCE_FILE = "evidence/search_interest.csv"
 
@@ -30,7 +31,7 @@ def survey_outcomes(context: dg.AssetExecutionContext, workspace: Workspace) -> 
     try:
         read_search_interest(workspace.paths.data_root().path)
     except InputError as error:
-        failed[EVIDENCE_FILE] = str(error)
+        failed[EVIDENCE_FILE] = publishable_message(str(error))
     for key, entry in sorted(manifest.items()):
         failed |= {f"{key} since {earlier}": message for earlier, message in entry.get("changes_failed", {}).items()}
     if failed:

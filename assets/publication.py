@@ -121,12 +121,10 @@ def judged(estimates: pd.DataFrame, rules: PublicationRules) -> pd.DataFrame:
     )
 
 
-def protected(
-    estimates: pd.DataFrame, verdicts: pd.DataFrame, catalogue: Catalogue, rules: PublicationRules
-) -> Protection:
-    """What is hidden or rounded so that no secret can be had, given what the rules on precision say (`judged`); of means and totals,
-    only those of few respondents are hidden. Cells of one and two dimensions come first: those of three do not cost any of them,
-    and are not published where they would (``exposed``)."""
+def protected(estimates: pd.DataFrame, verdicts: pd.DataFrame, catalogue: Catalogue, rules: PublicationRules) -> Protection:
+    """What is hidden or rounded so that no secret can be had, given what the rules on precision say (`judged`); of means and
+    totals, only those of few respondents are hidden. Cells of one and two dimensions come first: those of three do not cost any
+    of them, and are not published where they would (``exposed``)."""
     few = [by for by in catalogue.breakdowns if len(by) < THREE]
     withheld = (verdicts["obs_status"] == "Q").to_numpy()
     precision = np.array(np.where(withheld, 0.0, verdicts["precision"]))
@@ -152,8 +150,8 @@ def protected(
 
 
 def _with_protection(verdicts: pd.DataFrame, protection: Protection) -> pd.DataFrame:
-    """A cell that precision hid already says nothing of its count: whether it is small as well must not be told. Nor, of the others,
-    which are hidden for their own sake and which for another's, nor what the rule on precision made of the count."""
+    """A cell that precision hid already says nothing of its count: whether it is small as well must not be told. Nor, of the
+    others, which are hidden for their own sake and which for another's, nor what the rule on precision made of the count."""
     newly = protection.hidden & (verdicts["obs_status"].to_numpy() != "Q")
     rounded = (protection.rounded_to > 0) & ~protection.hidden
     reason = np.where(newly, "confidential", np.where(rounded & (verdicts["reason"] == "none"), "rounded", verdicts["reason"]))
@@ -174,7 +172,9 @@ def _estimates(frame: pd.DataFrame, verdicts: pd.DataFrame, population_steps: Ma
     everybody, to two digits), so that no other number leads back behind them. Errors and limits contain the rounding.
     """
     frame = pd.concat([frame, verdicts], axis=1)
-    of_one = {name: frame[name].to_numpy(np.float64) for name in ("value", "se", "ci_low", "ci_high", "se_from_total", "deff", "df")}
+    of_one = {
+        name: frame[name].to_numpy(np.float64) for name in ("value", "se", "ci_low", "ci_high", "se_from_total", "deff", "df")
+    }
     share, n = (frame["statistic"] == "share").to_numpy(), frame["n"].to_numpy(np.float64)
     unit, step = np.where(share, 100.0, 1.0), _step(frame)
     value = to_step(unit * of_one["value"], step)
@@ -191,7 +191,10 @@ def _estimates(frame: pd.DataFrame, verdicts: pd.DataFrame, population_steps: Ma
     low, high = outward(low, high, LIMIT_DIGITS)
     deff = to_digits(of_one["deff"])
     total = (frame["breakdown"] == "total").to_numpy()
-    of_total, hidden = _of_total(frame, step), np.isin(*_numbered(frame, frame.loc[total & (frame["obs_status"] == "Q"), GROUP], GROUP))
+    of_total, hidden = (
+        _of_total(frame, step),
+        np.isin(*_numbered(frame, frame.loc[total & (frame["obs_status"] == "Q"), GROUP], GROUP)),
+    )
     from_total = to_digits(with_rounding(unit * of_one["se_from_total"], step, of_total))
     with np.errstate(divide="ignore", invalid="ignore"):
         numbers = [value, se, low, high, np.where(hidden, np.nan, from_total), deff, to_digits(n / deff, 3), to_digits(se / value)]
@@ -217,8 +220,8 @@ def _of_total(frame: pd.DataFrame, step: np.ndarray) -> np.ndarray:
 
 
 def _gaps(frame: pd.DataFrame, women: pd.DataFrame, men: pd.DataFrame, se_women: np.ndarray, se_men: np.ndarray) -> pd.DataFrame:
-    """Gaps of the printed rows ``women`` and ``men``: hidden, doubtful or rounded as the worse of the two is, and tested as they are
-    printed, or a reader could undo the rounding.
+    """Gaps of the printed rows ``women`` and ``men``: hidden, doubtful or rounded as the worse of the two is, and tested as they
+    are printed, or a reader could undo the rounding.
 
     Its variance is that of both printed shares, times its exact ratio to that of both exact ones (of ``se_women``, ``se_men``) to
     two digits: 1 where women and men are independent. Where a share is nobody's or everybody's it is the library's, to two digits.
@@ -246,7 +249,8 @@ def _gaps(frame: pd.DataFrame, women: pd.DataFrame, men: pd.DataFrame, se_women:
         times = np.where(sides[1] > 0, sides[0] / sides[1], np.nan)
         of_log = to_digits(np.log((frame["ratio_high"] / frame["ratio"]).to_numpy(np.float64)))
         factor = np.exp(np.sqrt(of_log**2 + t**2 * sum(step**2 / 12 / side**2 for step, side in zip(steps, sides, strict=True))))
-        low, high = outward(gap - t * se, gap + t * se, LIMIT_DIGITS)
+        low, high = (np.where(se > 0, gap + sign * t * se, 100 * frame[name]) for sign, name in ((-1, "ci_low"), (1, "ci_high")))
+        low, high = outward(low, high, LIMIT_DIGITS)  # where both are nobody's, or everybody's, the library's: of n alone
         fewest, most = outward(times / factor, times * factor, RATIO_DIGITS)
     numbers = [*sides, gap, se, low, high, to_digits(_p_value(gap, se, df), P_DIGITS), np.full(len(gap), np.nan)]
     frame[HIDDEN["gender_gaps"]] = np.column_stack([*numbers, to_digits(times, RATIO_DIGITS), fewest, most])
@@ -295,8 +299,12 @@ def under_other_weights(frame: pd.DataFrame, estimates: pd.DataFrame, sides: Map
     for column, sex in sides.items():
         of = frame[SEX].astype(str) if sex == SEX else pd.Series(sex, frame.index)
         own = shown.reindex(pd.MultiIndex.from_arrays([frame["survey_id"], frame["indicator"], of]))
-        protective = np.fmax(own["rounded_to"].to_numpy(np.float64), np.where(open_, step_below(own["se"].to_numpy(np.float64)), np.nan))
-        value = to_step(frame[column].to_numpy(np.float64), np.fmax(protective, np.nan_to_num(own["precision"].to_numpy(np.float64))))
+        protective = np.fmax(
+            own["rounded_to"].to_numpy(np.float64), np.where(open_, step_below(own["se"].to_numpy(np.float64)), np.nan)
+        )
+        value = to_step(
+            frame[column].to_numpy(np.float64), np.fmax(protective, np.nan_to_num(own["precision"].to_numpy(np.float64)))
+        )
         gone = own["se"].isna().to_numpy() | (open_ & (of == TOTAL).to_numpy())
         frame[column] = np.where(gone, np.nan, value)
         rounded = np.fmax(rounded, np.where(gone, np.nan, protective))
@@ -384,8 +392,9 @@ def _parts_of(parts: pd.DataFrame, adjusted: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rounded(adjusted: pd.DataFrame, gap: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Columns `ADJUSTED` of rows with the published ``gap``: the adjusted gap is rounded to ``step``, and tested as it is printed;
-    the composition is what then remains, in which there are up to three roundings. Without covariates the adjusted gap is the gap."""
+    """Columns `ADJUSTED` of rows with the published ``gap``: the adjusted gap is rounded to ``step``, and tested as it is
+    printed; the composition is what then remains, in which there are up to three roundings. Without covariates the adjusted gap
+    is the gap."""
     rest = np.where(adjusted["adjusted_for"] == "", gap, to_step(adjusted["adjusted_gap"].to_numpy(np.float64), step))
     exact = {name: adjusted[name].to_numpy(np.float64) for name in ("se", "composition_se", "df")}
     se, t = to_digits(with_rounding(exact["se"], step)), t_quantile(exact["df"])
@@ -396,8 +405,9 @@ def _rounded(adjusted: pd.DataFrame, gap: np.ndarray, step: np.ndarray) -> np.nd
 
 
 def codebook_as_published(codebook: pd.DataFrame, estimates: pd.DataFrame, uses: Mapping[str, Collection[str]]) -> pd.DataFrame:
-    """`codebook` with counts of answers as coarse as the shares made of them, and without those to questions of which an indicator
-    is hidden or rounded for everybody, women, men or others: they would give it away. ``uses``: the harmonised columns that each indicator is made of; a column that no indicator uses keeps its counts."""
+    """`codebook` with counts of answers as coarse as the shares made of them, and without those to questions of which an
+    indicator is hidden or rounded for everybody, women, men or others: they would give it away. ``uses``: the harmonised columns
+    that each indicator is made of; a column that no indicator uses keeps its counts."""
     if codebook.empty or estimates.empty:
         return codebook
     by_sex = estimates[estimates["breakdown"].isin(["total", SEX])]

@@ -4,8 +4,10 @@ Belongs here: bringing a survey before the checks of ``rga.quality``, and their 
 themselves, words and layout.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import chain
 from typing import Any
 
 import dagster as dg
@@ -14,8 +16,10 @@ import pandas as pd
 
 from assets.evidence import ALL
 from assets.metadata import column_schema, preview
+from assets.repeats import flags, kin, staged_answers
 from assets.weights import Weights
 from assets.workspace import ESTIMATES, Workspace
+from rga.microdata.catalogue import Catalogue, load_synonyms
 from rga.microdata.columns import account
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents
@@ -38,9 +42,10 @@ def thresholds(root: DataRoot) -> Thresholds:
 
 def subject_of(root: DataRoot, survey_id: str, respondents: Respondents, margins: pd.DataFrame) -> Subject:
     """The survey as its checks want it. Raises InputError."""
-    year = root.round(split_survey_id(survey_id)[0]).year
+    year, catalogue = root.round(split_survey_id(survey_id)[0]).year, root.catalogue()
+    synonyms = load_synonyms(root.path / "catalogue", catalogue)
     columns, limits = account(root, survey_id), thresholds(root)
-    return Subject(root.catalogue(), root.specification(survey_id), respondents, columns, margins, limits, year)
+    return Subject(catalogue, root.specification(survey_id), respondents, columns, margins, limits, year, synonyms)
 
 
 def totals(root: DataRoot, survey_id: str, respondents: Respondents, weights: Weights, asked: list[str]) -> pd.DataFrame:
@@ -68,9 +73,9 @@ def staged_totals(staging: Staging, survey_id: str) -> pd.DataFrame:
     return frame.loc[(frame["breakdown"] == "total") & frame["indicator"].isin(asked), COMPARED]
 
 
-def all_findings(staging: Staging, limits: Thresholds) -> pd.DataFrame:
-    """Rows of `data_quality` for every survey that has estimates: its own findings, changes against its previous round, and an
-    error where its newest input failed."""
+def all_findings(staging: Staging, limits: Thresholds, catalogue: Catalogue) -> pd.DataFrame:
+    """Rows of `data_quality` for every survey that has estimates: its own findings, changes against its previous round, respondents
+    who gave the same answers in another, and an error where its newest input failed."""
     manifest = staging.manifest()
     surveys = staging.read("surveys", [key for key in sorted(manifest) if staging.table("estimates", key).is_file()])
     if surveys.empty:
@@ -78,13 +83,21 @@ def all_findings(staging: Staging, limits: Thresholds) -> pd.DataFrame:
     simulated = dict(zip(surveys["survey_id"], surveys["simulated"].astype(bool), strict=True))
     found = {key: staged_totals(staging, key) for key in simulated}
     before = previous_rounds(simulated)
+    pairs = kin({key: _hashes(files) for key, files in zip(surveys["survey_id"], surveys["source_files"], strict=True)})
+    repeated = flags({key: staged_answers(staging, key, catalogue) for key in sorted({*chain(*pairs)})}, pairs, limits)
     frames = []
     for key in simulated:
         more = changed_shares(found[before[key]], found[key], before[key], limits.change_between_rounds) if key in before else []
+        more += repeated.get(key, [])
         if error := manifest[key].get("error"):
             more.append(Finding("specification", "error", f"{UNREADABLE}. {error}", "see status_note of table surveys"))
         frames += [staging.read(OWN, [key]), finding_rows(key, more)]
     return data_quality(frames, simulated)
+
+
+def _hashes(source_files: str) -> list[str]:
+    """Of the files in table surveys."""
+    return re.findall(r"sha256:([0-9a-f]{64})", source_files)
 
 
 def staged_findings(staging: Staging, survey_ids: list[str]) -> pd.DataFrame:
@@ -119,7 +132,7 @@ def data_quality(frames: list[pd.DataFrame], simulated: Mapping[str, bool]) -> p
 )
 def data_quality_table(workspace: Workspace) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
     root, staging = workspace.paths.data_root(), workspace.paths.staging()
-    frame = all_findings(staging, thresholds(root))
+    frame = all_findings(staging, thresholds(root), root.catalogue())
     staging.write(frame, staging.table("data_quality", ALL))
     counts = frame.groupby(["survey_id", "check_name", "severity"], sort=True).size().rename("findings").reset_index()
     yield dg.MaterializeResult(

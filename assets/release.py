@@ -16,9 +16,8 @@ from typing import Any
 import dagster as dg
 import duckdb
 import pandas as pd
-import pycountry
 
-from assets import regional
+from assets import corrections, regional
 from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
 from assets.publication import codebook_as_published, of_published_gaps, under_other_weights
@@ -26,10 +25,12 @@ from assets.quality import staged_findings
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError
 from rga.microdata.catalogue import Catalogue
+from rga.microdata.countries import country_name
 from rga.microdata.data_root import DataRoot
 from rga.warehouse import release as releases
 from rga.warehouse.descriptive_tables import INPUTS
-from rga.warehouse.disclosure_audit import given_away
+from rga.warehouse.disclosure_audit import exposed_by
+from rga.warehouse.published_states import forget_unused
 from rga.warehouse.staging import Staging
 from rga.warehouse.tables import tables
 from rga.warehouse.verify import Check, verify
@@ -66,7 +67,8 @@ GIVEN_AWAY_BY = {"weighting_effects": {"value": "sex"}, "weighting_sensitivity":
     description=(
         "**The published database**, `warehouse/rga.duckdb`: estimates, gaps, and all that describes them; no respondents. Built "
         "beside the live one, verified, then switched to. Where nothing changed, the live one stands.\n\n"
-        "A survey that failed keeps its last good estimates, with status `stale`."
+        "A survey that failed keeps its last good estimates, with status `stale`. One of which 1 to 4 respondents were corrected "
+        "keeps its last published ones, with status `held`, until somebody decides."
     ),
 )
 def release(
@@ -79,7 +81,8 @@ def release(
     if not surveys:
         raise dg.Failure("There is no survey to publish: none could be read so far.", allow_retries=False)
     content = content_hash(root, staging, surveys)
-    live, exposed, few = releases.live_release(warehouse), 0, dict[str, int]()
+    live, exposed = releases.live_release(warehouse), 0
+    few = corrections.newly_of_few(staging, staging.manifest(), surveys)
     if live and releases.release_facts(warehouse, live)["fingerprint"] == content:
         context.log.info(f"Nothing changed: release {live} stands")
         path, new = releases.release_path(warehouse, live), False
@@ -95,32 +98,35 @@ def release(
         except ReleaseError as error:
             yield dg.AssetCheckResult(check_name="release_verified", passed=False, metadata={"problem": str(error)})
             raise dg.Failure(f"No release was made; the live one stands. {error}", allow_retries=False) from None
-        exposed, few = _exposed(warehouse, live, built.path)
+        exposed = _exposed(warehouse, live, built.path)
         if exposed:
             context.log.warning(f"{exposed:,} cells that this release hides can be had with the help of the release before, {live}")
-        for key, cells in few.items():
+        for key, questions in few.items():
             context.log.warning(
-                f"{key}: {cells:,} cells differ by 1 to 4 respondents from release {live}: it gives their answers away"
+                f"{key}: 1 to 4 respondents differ from an older release in {questions:,} indicators and variables: the two give "
+                "their answers away"
             )
         live, path, new, rows, checks = built.id, built.path, True, built.rows, built.checks
+    withdrawn = corrections.carry_out_withdrawals(staging, context.log)
+    forget_unused(staging)
     facts = _metadata(live, path, new, rows) | {"exposed_by_the_release_before": exposed}
-    facts |= {"differs_by_few_from_the_release_before": dg.MetadataValue.json(few)}
+    facts |= {"differs_by_few": dg.MetadataValue.json(few), "withdrawn": dg.MetadataValue.json(withdrawn)}
+    facts |= {"held": dg.MetadataValue.json(list(corrections.held_surveys(staging.manifest())))}
     yield dg.MaterializeResult(metadata=facts, data_version=dg.DataVersion(content))
     yield _verified(checks)
 
 
-def _exposed(warehouse: Path, before: str | None, path: Path) -> tuple[int, dict[str, int]]:
-    """How many cells that the release at ``path`` hides can be had with the release ``before``, which cannot be taken back; and by
-    survey, how many cells of the two differ by few respondents, whose answers are the difference."""
+def _exposed(warehouse: Path, before: str | None, path: Path) -> int:
+    """How many cells that the release at ``path`` hides can be had with the release ``before``, which cannot be taken back."""
     older = releases.release_path(warehouse, before) if before else None
-    return given_away(older, path) if older and older.is_file() else (0, {})
+    return len(exposed_by(older, path)) if older and older.is_file() else 0
 
 
 def content_hash(root: DataRoot, staging: Staging, surveys: list[str]) -> str:
     """Hash of what a release of ``surveys`` is made from: two releases of one hash differ in nothing but their time."""
     manifest = staging.manifest()
-    of_survey = ("fingerprint", "estimated", "changes", "error")
-    said = {key: [manifest[key].get(fact) for fact in of_survey] for key in surveys}
+    of_survey, held = ("fingerprint", "estimated", "changes", "error"), corrections.held_surveys(manifest)
+    said = {key: [*(manifest[key].get(fact) for fact in of_survey), held.get(key, {}).get("since")] for key in surveys}
     digest = hashlib.sha256(json.dumps(said, sort_keys=True).encode())
     for path in [*sorted((root.path / "catalogue").glob("*.yaml")), staging.table("search_interest", ALL)]:
         digest.update(path.name.encode() + (path.read_bytes() if path.is_file() else b""))
@@ -168,9 +174,12 @@ def frames(root: DataRoot, staging: Staging, surveys: list[str], created: dateti
         "surveys": len(surveys),
         "indicators": len(catalogue.indicators),
         "estimates": len(found["estimates"]),
+        "hidden_cells": None,  # until it is attacked
+        "attack_unfinished": None,
         "simulated": "all" if simulated.all() else "some" if simulated.any() else "none",
     }
-    return found | {"release": pd.DataFrame([facts])}
+    counts = dict.fromkeys(["hidden_cells", "attack_unfinished"], "Int64")
+    return found | {"release": pd.DataFrame([facts]).astype(counts)}
 
 
 def code_version() -> str:
@@ -183,15 +192,21 @@ def code_version() -> str:
 
 def with_status(surveys: pd.DataFrame, manifest: dict[str, dict[str, Any]]) -> pd.DataFrame:
     """Rows of `surveys` with what the manifest says of them."""
-    entries = [manifest[key] for key in surveys["survey_id"]]
-    errors = [entry.get("error") for entry in entries]
-    since = [f"Failed since {entry.get('error_since')}:\n{entry['error']}" if entry.get("error") else None for entry in entries]
+    entries, held = [manifest[key] for key in surveys["survey_id"]], corrections.held_surveys(manifest)
+    states = ["stale" if manifest[key].get("error") else "held" if key in held else "current" for key in surveys["survey_id"]]
+    notes = {
+        key: f"Failed since {manifest[key]['error_since']}:\n{manifest[key]['error']}"
+        if state == "stale"
+        else f"Held since {held[key]['since']}: {corrections.NOTE}"
+        for key, state in zip(surveys["survey_id"], states, strict=True)
+        if state != "current"
+    }
     return surveys.assign(
         fingerprint=[entry.get("estimated") or entry["fingerprint"] for entry in entries],
         **{f"{kind}_hash": pd.array([entry.get("inputs", {}).get(kind) for entry in entries], dtype="str") for kind in INPUTS},
         built=pd.to_datetime([entry["built"] for entry in entries]).tz_localize(None),
-        status=["stale" if error else "current" for error in errors],
-        status_note=pd.Series(since, index=surveys.index, dtype="string"),
+        status=states,
+        status_note=surveys["survey_id"].map(notes).astype("string"),
     )
 
 
@@ -221,12 +236,6 @@ def described(root: DataRoot, catalogue: Catalogue, surveys: pd.DataFrame) -> di
         "variables": pd.DataFrame(variables).astype({"derived": "string"}),
         "breakdowns": pd.DataFrame(breakdowns),
     }
-
-
-def country_name(iso3: str) -> str:
-    """What a country is commonly called in English; ``iso3`` itself where ISO 3166-1 has no such code."""
-    country = pycountry.countries.get(alpha_3=iso3)
-    return getattr(country, "common_name", country.name) if country else iso3
 
 
 def _battery(catalogue: Catalogue, column: str) -> str:

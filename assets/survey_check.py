@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import chain
 
 import pandas as pd
 
 from assets.quality import subject_of, thresholds, totals
+from assets.repeats import Pair, copies, flags, kin
 from assets.survey_tables import coverage_rows
 from assets.weighting_tables import margin_rows
 from assets.weights import weigh
@@ -22,10 +24,12 @@ from rga.microdata.data_root import DataRoot
 from rga.microdata.harmonise import ANSWERED
 from rga.microdata.identifiers import Identifier
 from rga.microdata.private_columns import unread_identifiers
+from rga.microdata.readers import sha256
 from rga.microdata.respondents import prepare
 from rga.quality import Finding, of_problems
 from rga.quality.changes import changed_shares, previous_rounds
 from rga.quality.checks import findings_of, not_possible
+from rga.quality.same_respondents import Answers, answers_of
 
 UNANSWERED = ["dont_know", "refused", "missing"]  # a blank cell is most often a question that was rightly not put
 FIRST_ROUND = "there is no earlier round of the country to compare with"
@@ -54,7 +58,7 @@ class Facts:
 class SurveyCheck:
     """One survey: its facts and what was found, or the error that keeps it from being built and the same as findings.
 
-    ``totals`` are shares of all respondents, for comparing rounds: indicator, value, se, df, n.
+    ``totals`` are shares of all respondents, for comparing rounds: indicator, value, se, df, n; ``answers`` those of each, hashed.
     """
 
     survey_id: str
@@ -62,18 +66,22 @@ class SurveyCheck:
     error: str = ""
     findings: list[Finding] = field(default_factory=list)
     totals: pd.DataFrame | None = None
+    answers: Answers | None = field(default=None, repr=False)
 
 
 def check_surveys(root: DataRoot, survey_ids: list[str], step: Callable[[str], None] = lambda _: None) -> list[SurveyCheck]:
     """Check surveys as a build would read them, and write nothing; ``step`` is told of each. An earlier round that one of them is
-    compared with is read too, and passed over where it cannot be. Raises InputError only for the catalogue."""
+    compared with is read too, as are surveys of the same country or file, and passed over where they cannot be. Raises InputError
+    only for the catalogue."""
     before = previous_rounds(_simulated(root))
     compared = {key for key in survey_ids if key in before}
     compared |= {before[key] for key in compared}
+    pairs = [pair for pair in kin(_files(root)) if set(pair) & set(survey_ids)]
     found: dict[str, SurveyCheck] = {}
-    for key in sorted({*survey_ids, *compared}):
+    for key in sorted({*survey_ids, *compared, *chain(*pairs)}):
         step(key)
         found[key] = check_survey(root, key, with_totals=key in compared)
+    found = _told_of_copies(root, found, pairs)
     limits = thresholds(root).change_between_rounds
     checks = []
     for key in survey_ids:
@@ -86,6 +94,29 @@ def check_surveys(root: DataRoot, survey_ids: list[str], step: Callable[[str], N
             check.facts.not_checked["change_between_rounds"] = why
         checks.append(check)
     return checks
+
+
+def _told_of_copies(root: DataRoot, found: dict[str, SurveyCheck], pairs: list[Pair]) -> dict[str, SurveyCheck]:
+    """``found`` with an error at each survey that is another's copy, and a flag where many answers are another's."""
+    limits, answers = thresholds(root), {key: check.answers for key, check in found.items() if check.answers is not None}
+    problems, repeated = copies(answers, limits), flags(answers, pairs, limits)
+    told = {}
+    for key, check in found.items():
+        if key in problems:
+            check = replace(check, facts=None, error=str(InputError(problems[key])), findings=of_problems(problems[key]))
+        told[key] = replace(check, findings=check.findings + repeated.get(key, []), answers=None)
+    return told
+
+
+def _files(root: DataRoot) -> dict[str, list[str]]:
+    """Hashes of each survey's files; none of one that cannot be read."""
+    hashes: dict[str, list[str]] = {}
+    for key in root.survey_ids():
+        try:
+            hashes[key] = [sha256(path) for path in root.files(key).values()]
+        except InputError:
+            hashes[key] = []
+    return hashes
 
 
 def _simulated(root: DataRoot) -> dict[str, bool]:
@@ -123,7 +154,8 @@ def check_survey(root: DataRoot, survey_id: str, with_totals: bool = False) -> S
         not_checked=not_possible(subject),
         identifiers=identifiers,
     )
-    return SurveyCheck(survey_id, facts, findings=findings_of(subject), totals=shares)
+    answers = answers_of(survey_id, respondents.frame, specification.harmonised_columns, catalogue)
+    return SurveyCheck(survey_id, facts, findings=findings_of(subject), totals=shares, answers=answers)
 
 
 def worst_nonresponse(counts: pd.DataFrame) -> tuple[str, float] | None:

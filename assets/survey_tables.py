@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from assets.corrections import Review, conflict, has_state, stage_state, survey_state
 from assets.quality import OWN, subject_of
 from assets.weighting_effects import effect_tables
 from assets.weighting_tables import margin_rows, weighting_rows
@@ -19,6 +20,7 @@ from rga.microdata.codebook import with_small_counts_hidden
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.respondents import Respondents, prepare
 from rga.microdata.specification import SurveySpecification
+from rga.microdata.telling import publishable
 from rga.publish.weights_picture import weights_svg
 from rga.quality import finding_rows
 from rga.quality.checks import findings_of
@@ -32,15 +34,19 @@ TABLES = (
 )
 LAST = OWN  # taken away before the others are written, and there again once the manifest says what they were made from: where it is
 # absent, as after a kill in their midst, the survey is built again
+CORRECTION = "correction"  # of what `stage_survey` returns: the `conflict` with releases, if any
 
 
 def is_staged(staging: Staging, survey_id: str) -> bool:
     """Whether everything this module writes of the survey is there, from one time of writing."""
-    return staging.is_complete(survey_id) and all(staging.table(name, survey_id).is_file() for name in TABLES)
+    version = staging.manifest().get(survey_id, {}).get("fingerprint", "")
+    tables = (staging.table(name, survey_id) for name in TABLES)
+    return staging.is_complete(survey_id) and has_state(staging, survey_id, version) and all(path.is_file() for path in tables)
 
 
-def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, dict[str, Any]]:
-    """Read, weigh and stage one survey, all but the table LAST; nothing is written unless all of it can be.
+def stage_survey(root: DataRoot, staging: Staging, reviewed: Review, survey_id: str) -> dict[str, dict[str, Any]]:
+    """Read, weigh and stage one survey, all but the table LAST, in the pending part of ``staging``; nothing is written unless all
+    of it can be, nor where the survey is to be held as few respondents differ from a release (`CORRECTION`, then alone).
 
     Returns facts by asset, for people; ``columns`` is a frame without rows, ``svg`` a picture. And LAST with its ``rows``, for the
     one who keeps the manifest. Raises InputError.
@@ -61,7 +67,12 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, 
         "specification": specification_row(root, survey_id),
     }
     findings = finding_rows(survey_id, findings_of(subject_of(root, survey_id, respondents, margins)))
-    staging.table(LAST, survey_id).unlink(missing_ok=True)
+    state = survey_state(root, respondents)
+    found = conflict(root, staging, survey_id, state, tables, reviewed)
+    if found and survey_id in reviewed.hold:
+        return {CORRECTION: {"conflict": found}}
+    stage_state(staging, survey_id, state, reviewed)
+    staging = staging.pending()
     staging.write(respondents.frame, staging.restricted("respondents", survey_id))
     staging.write(weights.frame, staging.restricted("weights", survey_id))
     for name, frame in tables.items():
@@ -82,9 +93,10 @@ def stage_survey(root: DataRoot, staging: Staging, survey_id: str) -> dict[str, 
             "n_effective": round(final.diagnostics.n_effective, 1),
             "sum_of_weights": round(final.diagnostics.total, 1),
             "svg": weights_svg(survey_id, tables["margins"], weight_bins(final.weights), root.specification(survey_id).simulated),
-            "chain": " > ".join(f"{step.action} ({step.method})" if step.method else step.action for step in weights.steps),
+            "chain": weights.chain,
         },
         LAST: {"rows": findings},
+        CORRECTION: {"conflict": found},
     }
 
 
@@ -117,10 +129,11 @@ def survey_row(root: DataRoot, survey_id: str, respondents: Respondents, weights
         "excluded": respondents.excluded,
         "response_rate": None if rate is None else 100 * rate,
         "response_rate_weighted": 100 * response.weighted if response else None,
+        "weighting": weights.chain,
         "weight_deff": final.kish_deff,
         "weight_n_effective": final.n_effective,
         "population_rounded_to": step_above(final.maximum),
-        "source_files": ", ".join(f"{name} sha256:{digest}" for name, digest in sorted(respondents.source_files.items())),
+        "source_files": ", ".join(f"{publishable(name)} sha256:{of}" for name, of in sorted(respondents.source_files.items())),
         "notes": specification.notes,
         "caution": specification.caution or None,
         "simulated": specification.simulated,

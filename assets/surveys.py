@@ -13,15 +13,18 @@ from typing import Any, Literal
 import dagster as dg
 import pandas as pd
 
+from assets.corrections import HELD, held_fact, review, staged_facts
 from assets.metadata import column_schema, picture
 from assets.processes import each
 from assets.quality import OWN, thresholds, verdict
-from assets.survey_tables import LAST, is_staged, stage_survey
+from assets.repeats import copies_of, sizes
+from assets.survey_tables import CORRECTION, LAST, is_staged, stage_survey
 from assets.workspace import NEVER_BUILT, SURVEYS, Progress, Workspace, failed, inputs, now, succeeded
 from assets.workspace import surveys as survey_partitions
 from rga.errors import InputError
 from rga.microdata.data_root import DataRoot, one_hash
 from rga.quality import finding_rows
+from rga.quality.same_respondents import twice
 from rga.warehouse.staging import Staging
 
 STAGE = "surveys"
@@ -40,7 +43,7 @@ class SurveysConfig(dg.Config):
 class Outcome:
     """What became of one survey in this run; ``metadata`` by asset."""
 
-    status: Literal["built", "unchanged", "failed"]
+    status: Literal["built", "unchanged", "held", "failed"]
     message: str = ""
     version: str = ""
     metadata: Mapping[str, dict[str, Any]] | None = None
@@ -161,23 +164,51 @@ def _bring_up_to_date(
     outcomes = {}
     for key in keys:
         if not force and before.get(key, {}).get("fingerprint") == versions[key] and is_staged(staging, key):
-            succeeded(staging, key, STAGE, tried=versions[key])  # the file may be again as it was when it was good
+            # the file may be again as it was when it was good, or was published
+            succeeded(staging, key, STAGE, tried=versions[key], **({HELD: None} if before[key].get(HELD) else {}))
             outcomes[key] = Outcome("unchanged", version=versions[key])
     due = [key for key in keys if key not in outcomes]
     progress.begin("surveys", len(due))
-    for key, found in zip(due, each(partial(stage_survey, root, staging), due), strict=True):
+    others = sizes(staging, [key for key in before if key not in due])
+    reviewed = review(root, staging, {key: versions[key] for key in due})
+    for key, found in zip(due, each(partial(stage_survey, root, staging, reviewed), due), strict=True):
         progress.step(key)
         version = versions[key]
+        staged = not isinstance(found, Exception) and LAST in found  # and not held
+        if staged and (twins := copies_of(staging, key, others, root.catalogue(), thresholds(root))):
+            rows = found["respondents"]["rows"]
+            for twin in [twin for twin in twins if twin in outcomes and outcomes[twin].status == "built"]:
+                # Nobody knows which of two is the wrong one. This one was taken over a moment ago: no earlier one of it is left.
+                error = InputError(twice(twin, key, rows))
+                outcomes[twin] = Outcome("failed", message=failed(staging, twin, STAGE, error, log, fingerprint=""))
+            found, staged = InputError([twice(key, twin, rows) for twin in twins]), False
+        if staged:
+            try:
+                staging.table(LAST, key).unlink(missing_ok=True)
+                staging.take_over(key)
+            except OSError as error:
+                found = error
         if isinstance(found, Exception):
             torn = {} if is_staged(staging, key) else {"fingerprint": ""}  # in part what it was, in part what it should be
             message = failed(staging, key, STAGE, found, log, tried=version, **torn)
             outcomes[key] = Outcome("failed", message=message)
+            others |= sizes(staging, [key])  # its last good ones
             continue
+        entry, correction = before.get(key, NEVER_BUILT), found[CORRECTION]["conflict"]
+        if LAST not in found:
+            log.warning(f"{key}: held; it keeps its last published numbers, as 1 to 4 respondents differ from them")
+            succeeded(staging, key, STAGE, tried=version, **{HELD: held_fact(entry, version, correction)})
+            outcomes[key] = Outcome("held", version=entry["fingerprint"])
+            others |= sizes(staging, [key])  # its last published ones
+            continue
+        others |= sizes(staging, [key])
         log.info(f"{key}: built")
         made = {"tried": version, "fingerprint": version, "inputs": made_from[key], "built": now()}
+        made |= staged_facts(entry, version, correction)
         succeeded(staging, key, STAGE, **made, error=None, error_since=None)
         staging.write(found[LAST]["rows"], staging.table(LAST, key))
         outcomes[key] = Outcome("built", version=version, metadata=found)
+    staging.forget_pending()
     return {key: outcomes[key] for key in keys}
 
 
@@ -190,10 +221,10 @@ def _report(context: dg.AssetExecutionContext, staging: Staging, outcomes: dict[
     manifest = staging.manifest()
     for key, outcome in outcomes.items():
         context.log_event(_file_check(staging, key, outcome, manifest))
-        if outcome.status == "failed":
+        if outcome.status == "failed" or not manifest[key]["built"]:
             continue
         for asset in ("respondents", "weights"):
-            facts = dict(outcome.metadata[asset]) if outcome.metadata else {"unchanged": True}
+            facts = dict(outcome.metadata[asset]) if outcome.metadata else {"unchanged": True, "held": outcome.status == "held"}
             metadata: dict[str, Any] = facts | {"built": manifest[key]["built"]}
             if rows := metadata.pop("rows", None):
                 metadata["dagster/row_count"] = rows
@@ -212,14 +243,14 @@ def _file_check(staging: Staging, key: str, outcome: Outcome, manifest: dict[str
         facts = {"problem": outcome.message or manifest.get(key, NEVER_BUILT)["error"] or "not built yet"}
         said: dict[str, Any] = {"passed": False, "severity": dg.AssetCheckSeverity.ERROR, "metadata": facts}
     else:
-        found = staging.read(OWN, [key])
+        found = staging.read(OWN, [key])  # of one that is held: of what is published
         said = verdict(found if len(found) else finding_rows(key, []))
     return dg.AssetCheckEvaluation(dg.AssetKey("respondents"), FILE_CHECK, partition=key, **said)
 
 
 def _manifest_metadata(outcomes: dict[str, Outcome], staging: Staging) -> dict[str, Any]:
     counts = pd.Series([outcome.status for outcome in outcomes.values()]).value_counts()
-    return {status: int(counts.get(status, 0)) for status in ("built", "unchanged", "failed")} | {
+    return {status: int(counts.get(status, 0)) for status in ("built", "unchanged", "held", "failed")} | {
         "surveys": dg.MetadataValue.json({key: outcome.status for key, outcome in outcomes.items()}),
         "path": dg.MetadataValue.path(str(staging.manifest_path)),
     }

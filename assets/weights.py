@@ -17,7 +17,7 @@ from rga.microdata.data_root import DataRoot
 from rga.microdata.respondents import Respondents
 from rga.microdata.sample import ELIGIBLE, RESPONDED
 from rga.microdata.specification import SurveySpecification
-from rga.microdata.weighting_steps import Calibrate, Multiplicity, Nonresponse, Normalise, Selection, Trim, WeightingStep
+from rga.microdata.weighting_steps import Calibrate, Equal, Multiplicity, Nonresponse, Normalise, Selection, Trim, WeightingStep
 from rga.survey import Calibration, WeightDiagnostics, diagnose
 from rga.survey.base_weights import multiplicity, selection
 from rga.survey.nonresponse import NonresponseAdjustment, propensity_classes, weighting_classes
@@ -67,6 +67,11 @@ class Weights:
     inputs: CalibrationInputs | None = None
 
     @property
+    def chain(self) -> str:
+        """The steps in words, such as `base (given) > calibrate (raking)`."""
+        return " > ".join(f"{step.action} ({step.method})" if step.method else step.action for step in self.steps)
+
+    @property
     def calibrated(self) -> int | None:
         """Which of ``steps`` is the last calibration."""
         return max((number for number, step in enumerate(self.steps) if step.calibration), default=None)
@@ -102,7 +107,9 @@ class _Chain:
         assert len(self.steps[0].weights) == respondents
 
     def run(self, step: WeightingStep, later: list[WeightingStep]) -> None:
-        if isinstance(step, Selection):
+        if isinstance(step, Equal):
+            self._done(step, None, self.weights)
+        elif isinstance(step, Selection):
             found = selection(self.weights, self.sample[step.by], step.population, step.invited)
             self._done(step, None, found.weights, found.notes)
         elif isinstance(step, Multiplicity):

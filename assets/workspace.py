@@ -6,6 +6,7 @@ Belongs here: the interfaces of resources, the partitions of assets, how the man
 
 import hashlib
 import logging
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ from pydantic import Field
 
 from rga.errors import InputError, Problem
 from rga.microdata.data_root import DataRoot, one_hash
+from rga.microdata.texts import publishable_message
 from rga.warehouse.staging import Staging
 
 surveys = dg.DynamicPartitionsDefinition(name="survey")
@@ -100,15 +102,25 @@ def succeeded(staging: Staging, survey_id: str, stage: str, **facts: Any) -> Non
         staging.update_manifest(survey_id, current)
 
 
+def told(what: str, error: Exception) -> str:
+    """What went wrong, fit to be kept and published: no path, nothing that may name somebody. Of an error that nobody foresaw, only
+    its kind: its words may be a respondent's."""
+    if isinstance(error, InputError):
+        return publishable_message(str(error))
+    said = f"{what}: internal error, not the survey's fault: {type(error).__name__}"
+    return str(InputError(Problem(said, "report it, with the place in the code that the log gives")))
+
+
+def where(error: Exception) -> str:
+    """The places in the code that an error came through, without its words."""
+    lines = "".join(traceback.format_exception(error)).splitlines()
+    return "\n".join(["", *(line for line in lines if line.lstrip().startswith('File "'))])
+
+
 def failed(staging: Staging, survey_id: str, stage: str, error: Exception, log: logging.Logger, **facts: Any) -> str:
     """Note what went wrong, and ``facts``, in the survey's entry of the manifest; says it, as people are told."""
-    unexpected = not isinstance(error, InputError)
-    if unexpected:
-        what = f"{survey_id}: internal error, not the survey's fault: {type(error).__name__}: {error}"
-        message = str(InputError(Problem(what, "report it, with what --debug says")))
-    else:
-        message = str(error)
-    log.error(f"{survey_id} failed; its last good numbers are kept:\n{message}", exc_info=error if unexpected else None)
+    unexpected, message = not isinstance(error, InputError), told(survey_id, error)
+    log.error(f"{survey_id} failed; its last good numbers are kept:\n{message}{where(error) if unexpected else ''}")
     entry = NEVER_BUILT | staging.manifest().get(survey_id, {})
     since = entry["error_since"] or now()
     staging.update_manifest(survey_id, entry | facts | {"error": message, "error_since": since, "failed_in": stage})

@@ -15,6 +15,7 @@ from typing import Any, Literal
 
 import dagster as dg
 
+from assets.corrections import held_surveys, in_words
 from assets.workspace import Paths, Progress, Workspace
 from pipelines import STARTED
 from pipelines.definitions import build_defs
@@ -26,10 +27,10 @@ from rga.errors import InputError, Problem
 
 @dataclass(frozen=True)
 class SurveyOutcome:
-    """What became of one survey; ``message`` says why it failed."""
+    """What became of one survey; ``message`` says why it failed, or is held."""
 
     survey_id: str
-    status: Literal["built", "unchanged", "failed"]
+    status: Literal["built", "unchanged", "held", "failed"]
     message: str = ""
 
 
@@ -38,8 +39,10 @@ class BuildOutcome:
     """What a build did: per survey, per stage, and the release it left live.
 
     ``seconds`` are those of each stage, of the `start` of the process until the first of them, and the `total`.
-    ``exposed`` cells that it hides, the release before gives away; ``differences``: by survey, cells that differ by 1 to 4
-    respondents from that one. ``other_problems`` are those of input that is no survey, by file; with ``error`` there is no release.
+    ``exposed`` cells that it hides, the release before gives away; ``differences``: by survey that is new in it, in how many
+    indicators and variables 1 to 4 respondents differ from an older release. ``undecided`` surveys are held without a decision;
+    ``withdrawn`` releases were removed. ``other_problems`` are those of input that is no survey, by file. With ``error`` there is
+    no release.
     """
 
     surveys: list[SurveyOutcome]
@@ -52,6 +55,8 @@ class BuildOutcome:
     seconds: dict[str, float] = field(default_factory=dict)
     exposed: int = 0
     differences: dict[str, int] = field(default_factory=dict)
+    undecided: list[str] = field(default_factory=list)
+    withdrawn: list[str] = field(default_factory=list)
     other_problems: dict[str, str] = field(default_factory=dict)
     error: str | None = None
 
@@ -116,12 +121,15 @@ def _outcome(result: dg.ExecuteInProcessResult, paths: Paths, start: float) -> B
         str(event.step_key): event.step_success_data.duration_ms / 1000 for event in result.all_events if event.is_step_success
     }
     manifest, estimates, gaps, release = (told.get(name, {}) for name in ("manifest", "estimates", "gender_gaps", "release"))
-    errors = {key: entry.get("error") for key, entry in paths.staging().manifest().items()}
+    entries = paths.staging().manifest()
+    errors, held = {key: entry.get("error") for key, entry in entries.items()}, held_surveys(entries)
     statuses: dict[str, Any] = manifest["surveys"] if manifest else {}
     all_failed = _failed(last) if last else {}
     return BuildOutcome(
         surveys=[
-            SurveyOutcome(key, "failed" if errors.get(key) else status, str(errors.get(key) or ""))
+            SurveyOutcome(key, "failed", str(errors[key]))
+            if errors.get(key)
+            else SurveyOutcome(key, status, in_words(key, held[key]) if key in held else "")
             for key, status in sorted(statuses.items())
         ],
         estimates=estimates.get("shown", 0),
@@ -132,7 +140,9 @@ def _outcome(result: dg.ExecuteInProcessResult, paths: Paths, start: float) -> B
         new_release=release.get("new", False),
         seconds={"start": start, **seconds, "total": time.monotonic() - STARTED},
         exposed=release.get("exposed_by_the_release_before", 0),
-        differences=dict(release.get("differs_by_few_from_the_release_before", {})),
+        differences=dict(release.get("differs_by_few", {})),
+        undecided=[key for key, one in held.items() if one["decision"] is None],
+        withdrawn=list(release.get("withdrawn", [])),
         other_problems={name: message for name, message in all_failed.items() if name not in errors},
         error="\n".join(map(_message, failures.values())) or (None if release else "The build stopped before its first step."),
     )

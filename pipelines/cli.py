@@ -24,6 +24,7 @@ from pipelines.cli_options import (
     raw_data_option,
     survey_ids,
     survey_option,
+    warehouse_of,
     warehouse_option,
 )
 from pipelines.cli_releases import export, releases_group
@@ -186,14 +187,23 @@ def simulate(raw_data: Path | None, target: Path | None) -> None:
 @main.command()
 @raw_data_option
 @warehouse_option
-@click.option("--port", default=3000, show_default=True, help="Where on 127.0.0.1.")
+@click.option("--port", default=3000, show_default=True, help="Where on 127.0.0.1; 0 for any that is free.")
+@click.option(
+    "--origin",
+    "origins",
+    multiple=True,
+    metavar="URL",
+    envvar="RGA_UI_ORIGINS",
+    show_envvar=True,
+    help="An address besides 127.0.0.1 and localhost that browsers know the UI by, as with a tunnel or a proxy; repeatable.",
+)
 @debug_option
-def ui(raw_data: Path | None, warehouse: Path | None, port: int, debug: bool) -> None:
-    """Open the Dagster UI of a warehouse on 127.0.0.1."""
-    from pipelines.resources import paths
+def ui(raw_data: Path | None, warehouse: Path | None, port: int, origins: tuple[str, ...], debug: bool) -> None:
+    """Serve the Dagster UI of a warehouse on 127.0.0.1, to whoever opens the link that is printed."""
     from pipelines.ui import serve
 
-    serve(paths(raw_data, warehouse), port)
+    if serve(raw_data_of(raw_data), warehouse_of(warehouse), port, origins):
+        sys.exit(NOTHING_DONE)
 
 
 main.add_command(releases_group)

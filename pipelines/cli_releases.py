@@ -28,6 +28,7 @@ from pipelines.cli_options import (
 from rga.errors import InputError
 
 if TYPE_CHECKING:
+    from assets.corrections import Decision
     from rga.privacy.research_file import Format
 
 
@@ -75,11 +76,17 @@ def diff(older: str, newer: str, warehouse: Path | None) -> None:
     """What changed from release A to release B, why, and what the two give away together."""
     from pipelines import report
     from rga.warehouse import release, release_diff
-    from rga.warehouse.disclosure_audit import given_away
+    from rga.warehouse.disclosure_audit import differences_of_few, exposed_by
+    from rga.warehouse.published_states import differences_between
+    from rga.warehouse.staging import Staging
 
     folder = _holding(warehouse, older, newer)
     one, other = (release.release_path(folder, release_id) for release_id in (older, newer))
-    report.difference(release_diff.table_differences(one, other), release_diff.reasons(one, other), *given_away(one, other))
+    few = differences_between(Staging(folder), older, newer)
+    if few is None:  # respondents of one of them are gone: what the files tell
+        few = dict(differences_of_few(one, other)[["survey_id", "cells"]].itertuples(index=False, name=None))
+    tables, why = release_diff.table_differences(one, other), release_diff.reasons(one, other)
+    report.difference(tables, why, len(exposed_by(one, other)), few)
 
 
 @releases_group.command("remove")
@@ -87,12 +94,16 @@ def diff(older: str, newer: str, warehouse: Path | None) -> None:
 @warehouse_option
 def remove(release_id: str, warehouse: Path | None) -> None:
     """Delete a release that is not the live one, such as one that a correction of few respondents has replaced."""
+    from assets.corrections import compare_again
     from rga.warehouse import release
+    from rga.warehouse.published_states import forget_unused
     from rga.warehouse.staging import Staging
 
     folder = _holding(warehouse, release_id)
     with Staging(folder).lock():
         release.remove(folder, release_id)
+        forget_unused(Staging(folder))
+        compare_again(Staging(folder))
     click.echo(f"Release {release_id} is gone from {folder}; copies of it elsewhere are not.")
 
 
@@ -108,6 +119,42 @@ def rollback(release_id: str, warehouse: Path | None) -> None:
     with Staging(folder).lock():
         release.switch(folder, release_id)
     click.echo(f"{folder / 'rga.duckdb'} is release {release_id}, until the next build publishes another.")
+
+
+@releases_group.command("held")
+@warehouse_option
+def held(warehouse: Path | None) -> None:
+    """Surveys of which 1 to 4 respondents differ from what was published, and what can be done."""
+    from assets.corrections import commands, held_surveys, in_words
+    from rga.warehouse.staging import Staging
+
+    surveys = held_surveys(Staging(warehouse_of(warehouse)).manifest())
+    if not surveys:
+        click.echo("No survey is held.")
+    for key, one in surveys.items():
+        click.echo("\n".join([in_words(key, one), *(f"  {command}" for command in commands(key))]))
+
+
+def _deciding(decision: Decision, does: str) -> None:
+    """The command `rga releases` ``decision``, which ``does`` that at the next build."""
+
+    @releases_group.command(decision, help=f"Of surveys that are held: {does}.")
+    @click.argument("surveys", metavar="KEY...", nargs=-1, required=True)
+    @warehouse_option
+    def decided(surveys: tuple[str, ...], warehouse: Path | None) -> None:
+        from assets.corrections import decide
+        from rga.warehouse.staging import Staging
+
+        staging = Staging(warehouse_of(warehouse))
+        with staging.lock():
+            for key in surveys:
+                decide(staging, key.replace("/", "_"), decision)
+        click.echo(f"Noted for {', '.join(surveys)}: {does}. `rga build` acts on it.")
+
+
+_deciding("publish", "at the next build, publish the correction all the same, beside the older releases")
+_deciding("withdraw", "at the next build, publish the correction and remove the older releases that would give respondents away")
+_deciding("wait", "keep what is published until more respondents have changed; an earlier decision is taken back")
 
 
 @click.group()

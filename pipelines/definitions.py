@@ -10,7 +10,7 @@ from typing import Any
 
 import dagster as dg
 
-from assets import adjusted_gaps, changes, estimates, evidence, outcomes, quality, regional, release
+from assets import adjusted_gaps, changes, corrections, estimates, evidence, outcomes, quality, regional, release
 from assets import surveys as survey_assets
 from assets.workspace import Progress, Workspace
 from pipelines import jobs, schedules, sensors
@@ -25,7 +25,7 @@ def build_defs(*, resource_overrides: Mapping[str, Any] | None = None) -> dg.Def
         assets=dg.load_assets_from_modules(
             [survey_assets, estimates, changes, adjusted_gaps, regional, quality, evidence, release, outcomes]
         ),
-        asset_checks=[outcomes.surveys_readable],
+        asset_checks=[outcomes.surveys_readable, corrections.corrections_decided],
         jobs=[jobs.build],
         schedules=[schedules.nightly],
         sensors=[sensors.raw_data],

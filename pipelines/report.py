@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from assets.corrections import DECIDE
 from pipelines.build import BuildOutcome
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ SHOWN = 6  # failed surveys told in full: an error is one screen at most
 def summary(outcome: BuildOutcome) -> None:
     """Print surveys built, unchanged and failed, the numbers made, the time it took, where the release is, how to ask it."""
     counts = [f"{outcome.count(status)} {status}" for status in ("built", "unchanged", "failed")]
+    counts += [f"{held} held"] if (held := outcome.count("held")) else []
     click.echo(f"Surveys    {', '.join(counts)}")
     if not outcome.error and outcome.release and outcome.link:
         stands = "" if outcome.new_release else "; nothing changed, it stands as it is"
@@ -45,6 +47,12 @@ def summary(outcome: BuildOutcome) -> None:
         click.echo(message, err=True)
     if len(failed) > SHOWN:
         click.echo(f"\n... and {len(failed) - SHOWN} more: {', '.join(list(failed)[SHOWN:])}", err=True)
+    if outcome.undecided:
+        click.secho(f"\n{undecided(outcome.undecided)}", fg="yellow", err=True)
+    if outcome.withdrawn:
+        click.echo(
+            f"\nRemoved, as a correction replaces them: {', '.join(outcome.withdrawn)}. Copies elsewhere are not removed.", err=True
+        )
     if told := disclosed(outcome.exposed, outcome.differences):
         click.secho(f"\n{told}", fg="yellow", err=True)
     if outcome.error:
@@ -54,16 +62,31 @@ def summary(outcome: BuildOutcome) -> None:
         click.echo(f'\nAsk it: {_near(Path(sys.executable))} -c "import duckdb; {query}"')
 
 
+def undecided(surveys: list[str]) -> str:
+    """That surveys are held, and what can be done."""
+    more = f" and {len(surveys) - SHOWN} more" if len(surveys) > SHOWN else ""
+    return "\n".join(
+        [
+            f"Held, with the numbers published last: {', '.join(surveys[:SHOWN])}{more}.",
+            "In their newest input 1 to 4 respondents differ from what was published. Decide, then build again:",
+            *(f"  rga releases {decision} KEY   to {what}" for decision, what in DECIDE.items()),
+        ]
+    )
+
+
 def disclosed(exposed: int, differences: dict[str, int]) -> str:
-    """What a release and the one before give away together, and what to do; empty where nothing."""
+    """What two releases give away together, and what to do; empty where nothing."""
     told = [f"  {exposed:,} cells that the new release hides can be had with the help of the one before"] if exposed else []
-    told += [f"  {key}: {cells:,} cells differ by 1 to 4 respondents" for key, cells in list(differences.items())[:SHOWN]]
+    told += [
+        f"  {key}: 1 to 4 respondents differ, in {questions:,} indicators and variables"
+        for key, questions in list(differences.items())[:SHOWN]
+    ]
     if len(differences) > SHOWN:
         told.append(f"  ... and {len(differences) - SHOWN} more surveys")
     if not told:
         return ""
     todo = "Do not publish both: `rga releases remove` the older one, or wait for more changes (docs/publication-rules.md)."
-    return "\n".join(["This release and the one before, side by side, give answers away:", *told, todo])
+    return "\n".join(["This release and an older one, side by side, give answers away:", *told, todo])
 
 
 def difference(tables: pd.DataFrame, reasons: dict[str, list[str]], exposed: int, differences: dict[str, int]) -> None:
@@ -73,8 +96,11 @@ def difference(tables: pd.DataFrame, reasons: dict[str, list[str]], exposed: int
     for key, why in reasons.items():
         rows = tables.loc[tables["survey_id"] == key, ["added", "gone", "changed"]].sum()
         told = f" ({rows['added']:,} rows added, {rows['gone']:,} gone, {rows['changed']:,} changed)" if key else ""
+        told = " (1 to 4 respondents differ: no number is printed)" if key in differences else told
         click.echo(f"{key or 'the release':<14} {', '.join(why)}{told}")
     click.echo()
+    if differences:  # rows of tables over several surveys follow from theirs
+        tables = tables[~tables["survey_id"].isin(["", *differences])]
     for name, part in tables.groupby("table"):
         rows = part[["added", "gone", "changed"]].sum()
         click.echo(f"{name:<24} {rows['added']:>8,} added {rows['gone']:>8,} gone {rows['changed']:>8,} changed")

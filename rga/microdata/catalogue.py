@@ -17,7 +17,8 @@ from pydantic import Field, StringConstraints, model_validator
 from rga.errors import InputError, Problem
 from rga.microdata.bases import told_by_bases
 from rga.microdata.expressions import check_expression
-from rga.microdata.yaml_file import Label, StrictModel, load_yaml
+from rga.microdata.texts import Sql
+from rga.microdata.yaml_file import StrictModel, load_yaml
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=40)]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
@@ -35,15 +36,15 @@ class Variable(StrictModel):
     is for (everybody without it).
     """
 
-    label: Label
-    module: Label
-    question: Label = ""
-    codes: dict[Code, Label] = {}
-    items: dict[Name, Label] = {}
+    label: str
+    module: str
+    question: str = ""
+    codes: dict[Code, str] = {}
+    items: dict[Name, str] = {}
     minimum: float | None = None
     maximum: float | None = None
-    derived: str | None = None
-    asked_of: str | None = None
+    derived: Sql | None = None
+    asked_of: Sql | None = None
     sdmx: dict[str, str] = {}
 
     @property
@@ -66,14 +67,14 @@ class Variable(StrictModel):
 class Indicator(StrictModel):
     """A share: those for whom ``numerator`` is true among those who are in the ``universe`` and answered."""
 
-    title: Label
-    module: Label
-    universe: str = "TRUE"
-    numerator: str
+    title: str
+    module: str
+    universe: Sql = "TRUE"
+    numerator: Sql
     unit: Literal["percent"] = "percent"
     direction: Literal["more_is_worse", "more_is_better", "neutral"] = "neutral"
     sdg: str = ""
-    notes: Label = ""
+    notes: str = ""
 
 
 class _Variables(StrictModel):

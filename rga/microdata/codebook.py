@@ -15,6 +15,7 @@ from rga.microdata.catalogue import Catalogue
 from rga.microdata.codes import canonical_code
 from rga.microdata.harmonise import ANSWERED, numbered
 from rga.microdata.specification import SurveySpecification
+from rga.microdata.telling import publishable
 
 COLUMNS = ["variable", "source_column", "source_label", "code", "code_label", "kind", "harmonised", "n"]
 HIDE_BELOW = 5
@@ -65,6 +66,7 @@ def codebook(
                 for (code, kind, to), n in sorted(counts.items())
             ]
     frame = pd.DataFrame(rows, columns=COLUMNS)
+    frame = frame.assign(**{name: frame[name].map(publishable) for name in ("source_column", "code")})
     return frame.astype({name: "Int64" if name == "n" else "string" for name in COLUMNS})
 
 

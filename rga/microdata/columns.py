@@ -10,14 +10,15 @@ from dataclasses import dataclass
 from rga.errors import InputError, Problem
 from rga.microdata.data_root import DataRoot
 from rga.microdata.expressions import check_select
-from rga.microdata.readers import column_names
+from rga.microdata.readers import column_names, file_labels
 
 
 @dataclass(frozen=True)
 class Account:
     """Every column of a survey's files in exactly one of the first four; a name that several files share counts once.
 
-    ``vanished`` are columns that survey.yaml names (mapped, design or unused) and no file has.
+    ``vanished`` are columns that survey.yaml names (mapped, design or unused) and no file has. ``labels`` are the files' own, of
+    every column (empty where there is none); ``values`` those of codes, of mapped columns.
     """
 
     mapped: list[str]
@@ -25,6 +26,8 @@ class Account:
     unused: list[str]
     unaccounted: list[str]
     vanished: list[str]
+    labels: dict[str, str]
+    values: dict[str, dict[str, str]]
 
 
 def account(root: DataRoot, survey_id: str) -> Account:
@@ -39,6 +42,7 @@ def account(root: DataRoot, survey_id: str) -> Account:
             file = root.shown(root.folder(survey_id) / "survey.yaml")
             raise InputError(Problem(f"respondents: {error}", "correct `respondents:`", file)) from None
         design |= named
+    told = [file_labels(path) for path in files.values()]
     present = list(dict.fromkeys(name for path in files.values() for name in column_names(path)))
     return Account(
         mapped=[c for c in present if c in mapped],
@@ -46,4 +50,6 @@ def account(root: DataRoot, survey_id: str) -> Account:
         unused=[c for c in present if c in unused - design - mapped],
         unaccounted=[c for c in present if c not in mapped | design | unused],
         vanished=[c for c in [*specification.columns_read, *specification.unused] if c not in {*present, *made}],
+        labels={c: next((labels[c] for _, labels, _ in told if c in labels), "") for c in present},
+        values={c: next((values[c] for _, _, values in told if c in values), {}) for c in present if c in mapped},
     )

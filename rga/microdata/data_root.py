@@ -159,7 +159,7 @@ def code_fingerprint() -> str:
     """Hash of the library code that decides a survey's numbers: a changed estimator recomputes everything."""
     library = Path(__file__).resolve().parent.parent
     digest = hashlib.sha256()
-    for part in ("microdata", "survey", "quality"):
+    for part in ("microdata", "survey", "quality", "onboarding"):
         for path in sorted((library / part).glob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()

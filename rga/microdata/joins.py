@@ -17,6 +17,7 @@ import pandas as pd
 from rga.errors import InputError, Problem
 from rga.microdata.expressions import check_select
 from rga.microdata.readers import column_names, read_columns
+from rga.microdata.telling import can_be_told
 
 _SHUT_IN: dict[str, str | bool | int | float | list[str]] = {
     "enable_external_access": "false",
@@ -91,6 +92,7 @@ def _complain_of_missing(wanted: list[str], present: list[str], where: str) -> N
     problems = []
     for name in (name for name in wanted if name not in present):
         near = [other for other in present if other.lower() == name.lower()] or get_close_matches(name, present, n=1)
+        near = [other for other in near if can_be_told(other, [name])]
         hint = f"did you mean `{near[0]}`?" if near else "correct the column's name in survey.yaml"
         problems.append(Problem("there is no such column", hint, file=where, variable=name))
     if problems:

@@ -6,7 +6,7 @@ Belongs here: the model of that file. Not here: the rules themselves (``rga.surv
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -52,9 +52,12 @@ class Disclosure(StrictModel):
 
 
 class PublicationRules(StrictModel):
+    """``corrections``: what becomes of a survey of which few respondents differ from what was published."""
+
     dhs: Dhs
     nchs: Nchs
     disclosure: Disclosure
+    corrections: Literal["hold", "warn"] = "hold"
 
 
 def load_publication_rules(catalogue: Path) -> PublicationRules:

@@ -18,6 +18,7 @@ from rga.errors import InputError, Problem
 from rga.microdata.catalogue import Catalogue, Variable
 from rga.microdata.codebook import codebook
 from rga.microdata.codes import canonical_code
+from rga.microdata.countries import is_country
 from rga.microdata.data_root import DataRoot, split_survey_id
 from rga.microdata.forms import read_form
 from rga.microdata.harmonise import as_number, code_counts, harmonise, is_blank, is_number
@@ -64,9 +65,11 @@ class Respondents:
 def prepare(root: DataRoot, survey_id: str) -> Respondents:
     """Read, join, harmonise and check one survey. Raises InputError with all that is wrong with it."""
     catalogue, specification = root.catalogue(), root.specification(survey_id)
-    round_id, _ = split_survey_id(survey_id)
+    round_id, country = split_survey_id(survey_id)
     root.round(round_id)  # a survey without a valid round has no year
     folder = root.shown(root.folder(survey_id))
+    if not is_country(country):
+        raise InputError(no_country(country, folder))
     _check_names(catalogue, specification, f"{folder}/survey.yaml")
     paths = root.files(survey_id)
     hashes = {name: sha256(path) for name, path in paths.items()}
@@ -123,6 +126,12 @@ def prepare(root: DataRoot, survey_id: str) -> Respondents:
         interviews=interviews(source, specification)[kept].reset_index(drop=True),
         code_counts=code_counts(source, specification.variables),
     )
+
+
+def no_country(country: str, file: str | None = None) -> Problem:
+    """What is wrong with a survey of a ``country`` that is none."""
+    remedy = "name the folder by the country's three-letter code of ISO 3166-1, such as BGD"
+    return Problem(f"{country} is the code of no country", remedy, file=file)
 
 
 def _labels(root: DataRoot, survey_id: str, specification: SurveySpecification) -> tuple[Labels, CodeLabels]:
@@ -205,15 +214,10 @@ def _design(
 ) -> tuple[pd.DataFrame, list[Problem]]:
     design, problems = specification.design, []
     identifier = source[specification.id]
-    if identifier.isna().any():
-        problems.append(
-            Problem(
-                "respondents without an id", "every row needs one", file, specification.id,
-                rows=int(identifier.isna().sum()),
-            )
-        )  # fmt: skip
+    no_id = is_blank(identifier)
+    problems += _without("an id", "every row needs one", identifier, file)
     keys = identifier.map(canonical_code).astype("string")
-    if (twice := keys[keys.duplicated(keep=False) & identifier.notna()]).size:
+    if (twice := keys[keys.duplicated(keep=False) & ~no_id]).size:
         problems.append(
             Problem(
                 f"{twice.nunique():,} respondent ids appear more than once",
@@ -238,9 +242,12 @@ def _design(
     else:
         frame["stratum"] = pd.Series(pd.NA, index=source.index, dtype="string")
     frame["psu"] = _label(source[design.psu]) if design.psu else pd.Series(pd.NA, index=source.index, dtype="string")
-    if design.psu and source[design.psu].isna().any():
-        rows = int(source[design.psu].isna().sum())
-        problems.append(Problem("respondents without a PSU", "complete the column", file, design.psu, rows=rows))
+    # One rule for both: whom they belong to decides the variance, and only the producer knows it.
+    for what, column in [("a stratum", name) for name in design.stratum] + [("a PSU", name) for name in [design.psu] if name]:
+        remedy = (
+            "complete the column; or, where such rows are a group of their own, name it in `respondents:`: coalesce(column, 'x')"
+        )
+        problems += _without(what, remedy, source[column], file)
     frame["fpc"], more = _fpc(source, specification, frame, file)
     problems += more
     frame["base_weight"] = 1.0
@@ -259,6 +266,12 @@ def _design(
         if not problems and not (weight > 0).any():
             problems.append(Problem("every weight is zero", "name the right column", file, design.weight))
     return frame, problems
+
+
+def _without(what: str, remedy: str, column: pd.Series, file: str) -> list[Problem]:
+    """A problem where cells of a ``column`` of the design are blank."""
+    rows = int(is_blank(column).sum())
+    return [Problem(f"respondents without {what}", remedy, file, str(column.name), rows=rows)] if rows else []
 
 
 def _fpc(
@@ -284,8 +297,8 @@ def _fpc(
 
 
 def _label(values: pd.Series) -> pd.Series:
-    """Design labels as text; a blank one is a stratum of its own rather than a lost respondent."""
-    return values.map(canonical_code, na_action="ignore").astype("string").fillna("(blank)")
+    """Design labels as text."""
+    return values.map(canonical_code, na_action="ignore").astype("string")
 
 
 def _derive(frame: pd.DataFrame, catalogue: Catalogue) -> pd.DataFrame:

@@ -11,14 +11,15 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from rga.microdata.codes import canonical_code, canonical_keys
-from rga.microdata.weighting_steps import Calibrate, Nonresponse, Normalise, Selection, WeightingStep
-from rga.microdata.yaml_file import AtKey, Label, StrictModel
+from rga.microdata.texts import Hash, InFile, Sql
+from rga.microdata.weighting_steps import Calibrate, Equal, Nonresponse, Normalise, Selection, WeightingStep
+from rga.microdata.yaml_file import AtKey, StrictModel
 
 LonelyPsu = Literal["adjust", "fail", "remove", "average", "certainty"]
 MissingKind = Literal["dont_know", "refused", "not_applicable", "missing"]
 SampleType = Literal["probability", "non_probability"]
 Code = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$", max_length=30)]
-Column = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+SourceCode = Annotated[InFile, BeforeValidator(canonical_code)]
 ORDER = (  # steps of a chain: which must come before which, and why
     ("selection", "nonresponse", "those who did not answer were selected too"),
     ("nonresponse", "calibrate", "`calibrate` weighs respondents only"),
@@ -26,26 +27,36 @@ ORDER = (  # steps of a chain: which must come before which, and why
     ("selection", "calibrate", "margins would not be met after it"),
     ("multiplicity", "calibrate", "margins would not be met after it"),
 )
-
+EQUAL = "equal"
+NO_WEIGHT = (
+    "name the weight's column, list weighting steps, or write `weighting: equal` where everybody counts alike "
+    "(published in table surveys)"
+)
 
 TODO = "TODO"  # how `rga new-survey` marks what a draft cannot know
 
 
 def _filled_in(value: str) -> str:
     if value.lstrip().startswith(TODO):
-        raise ValueError("is still to be filled in: only you know it")
+        raise AtKey("is still to be filled in: only you know it", "replace the TODO, in quotation marks where it is text")
     return value
 
 
-Told = Annotated[Label, AfterValidator(_filled_in)]
+Told = Annotated[str, AfterValidator(_filled_in)]
+Column = Annotated[InFile, StringConstraints(min_length=1, max_length=128), AfterValidator(_filled_in)]
+
+
+def _said_equal(value: Any) -> Any:
+    """`weighting: equal` is short for its only step."""
+    return [{"step": EQUAL}] if value == EQUAL else value
 
 
 def _missing_kinds(value: Any) -> Any:
     return {code: "missing" for code in value} if isinstance(value, list) else value
 
 
-Codes = Annotated[dict[str, str], BeforeValidator(canonical_keys)]
-Missing = Annotated[dict[str, MissingKind], BeforeValidator(canonical_keys), BeforeValidator(_missing_kinds)]
+Codes = Annotated[dict[InFile, str], BeforeValidator(canonical_keys)]
+Missing = Annotated[dict[InFile, MissingKind], BeforeValidator(canonical_keys), BeforeValidator(_missing_kinds)]
 
 
 def _text_values(value: Any) -> Any:
@@ -56,7 +67,7 @@ class ShownTo(StrictModel):
     """Who was shown a question, where chance or a form decided: rows with one of ``codes`` in ``column``."""
 
     column: Column
-    codes: Annotated[list[Annotated[str, BeforeValidator(canonical_code)]], Field(min_length=1)]
+    codes: Annotated[list[SourceCode], Field(min_length=1)]
 
 
 class Source(StrictModel):
@@ -67,13 +78,13 @@ class Source(StrictModel):
     """
 
     column: Column | None = None
-    value: Annotated[str, BeforeValidator(canonical_code)] | None = None
+    value: SourceCode | None = None
     shown_to: ShownTo | None = None
     columns: dict[str, Column] = {}
-    separator: Annotated[str, StringConstraints(min_length=1)] | None = None
+    separator: Annotated[InFile, StringConstraints(min_length=1)] | None = None
     codes: Annotated[Codes, BeforeValidator(_text_values)] = {}
     missing: Missing = {}
-    blank: Annotated[str, BeforeValidator(canonical_code)] | None = None
+    blank: SourceCode | None = None
 
     @model_validator(mode="after")
     def _one_or_many(self) -> Source:
@@ -121,9 +132,9 @@ class Population(StrictModel):
 class DataFile(StrictModel):
     """A file of answers; ``form`` is the XLSForm they were collected with, whose labels it takes where it has none."""
 
-    path: str
-    form: str | None = None
-    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    path: InFile
+    form: InFile | None = None
+    sha256: Annotated[Hash, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
 
 
 class Design(StrictModel):
@@ -145,16 +156,16 @@ class Response(StrictModel):
     """Whose answers count: rows with a ``complete`` code of ``column``; the others are members of the sample who did not answer."""
 
     column: Column
-    complete: Annotated[list[Annotated[str, BeforeValidator(canonical_code)]], Field(min_length=1)]
+    complete: Annotated[list[SourceCode], Field(min_length=1)]
 
 
 class Auxiliary(StrictModel):
     """A variable for weighting only, of the whole sample or of respondents; without ``codes`` a number."""
 
     column: Column
-    codes: Annotated[dict[str, Code], BeforeValidator(canonical_keys), BeforeValidator(_text_values)] = {}
+    codes: Annotated[dict[InFile, Code], BeforeValidator(canonical_keys), BeforeValidator(_text_values)] = {}
     missing: Missing = {}
-    blank: Annotated[str, BeforeValidator(canonical_code)] | None = None
+    blank: SourceCode | None = None
 
     @model_validator(mode="after")
     def _mapped_or_missing(self) -> Auxiliary:
@@ -186,7 +197,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length
 
 
 class SurveySpecification(StrictModel):
-    """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file.
+    """One `survey.yaml`. ``weighting: []`` keeps the weight that came with the file, ``equal`` gives everybody the same.
 
     ``sample`` says whether chance decided who was invited and who could answer; it follows from ``mode`` where it is not given.
     ``duration`` and ``interviewed`` (a column with the date of the interview) serve checks only. ``not_identifiers`` gives reasons
@@ -204,7 +215,7 @@ class SurveySpecification(StrictModel):
     invited: int | None = Field(default=None, gt=0)
     population: Population
     files: dict[Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$")], DataFile] = Field(min_length=1)
-    respondents: str | None = None
+    respondents: Sql | None = None
     id: Column
     panel_id: Column | None = None
     design: Design = Design()
@@ -212,14 +223,14 @@ class SurveySpecification(StrictModel):
     duration: Duration | None = None
     interviewed: Column | None = None
     auxiliary: dict[Name, Auxiliary] = {}
-    weighting: list[WeightingStep]
+    weighting: Annotated[list[WeightingStep], BeforeValidator(_said_equal)]
     variables: dict[str, Source]
     unused: dict[Column, str] = {}
     not_identifiers: dict[Column, Annotated[str, StringConstraints(strip_whitespace=True, min_length=10)]] = {}
     absent: dict[str, str] = {}
-    altered: dict[str, Label] = {}
-    notes: Label = ""
-    caution: Label = ""
+    altered: dict[str, str] = {}
+    notes: str = ""
+    caution: str = ""
     unconfirmed: dict[str, str] = {}
 
     @model_validator(mode="after")
@@ -232,7 +243,15 @@ class SurveySpecification(StrictModel):
         if self.respondents is None and len(self.files) > 1:
             raise ValueError("several files need `respondents: |` with the SELECT that joins them")
         if not self.weighting and self.design.weight is None:
-            raise ValueError("`weighting: []` keeps the file's weight, so `design.weight` must name its column")
+            raise AtKey("`[]` keeps the file's weight, and `design.weight` names none", NO_WEIGHT, "weighting")
+        if any(isinstance(step, Equal) for step in self.weighting):
+            if self.design.weight:
+                what = f"`equal` gives everybody the same weight, and `design.weight` names {self.design.weight}"
+                raise AtKey(what, "write `weighting: []` to use that weight, or take it out of `design:`", "weighting")
+            if len(self.weighting) > 1:
+                raise AtKey(
+                    "`equal` stands beside other steps", "take it out: without `design.weight` they start from 1", "weighting"
+                )
         if taken := sorted(set(self.auxiliary) & ({"stratum", "psu", "base_weight"} | set(self.variables))):
             raise ValueError(f"auxiliary variable `{taken[0]}` has the name of another variable: rename it")
         self._check_weighting()
@@ -325,7 +344,7 @@ def _last(steps: list[str], step: str) -> int:
 
 
 class RoundSpecification(StrictModel):
-    title: Label
+    title: str
     year: int = Field(ge=1990, le=2100)
-    publication: Label = ""
-    notes: Label = ""
+    publication: str = ""
+    notes: str = ""

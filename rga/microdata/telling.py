@@ -6,7 +6,6 @@ Belongs here: whether one value, or one label, can be shown without a risk of na
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from typing import get_args
 
@@ -16,19 +15,12 @@ from rapidfuzz import fuzz
 from rga.errors import SHORT_CODE
 from rga.microdata.identifier_forms import certain_kinds
 from rga.microdata.specification import MissingKind
+from rga.microdata.texts import holds_html, is_formula, is_unseen, may_name_somebody
 
 ALIKE = 80  # per cent of letters: "Femal" and "Female"
 MOST_DIGITS = 6
 REPEATED = 5  # rows that make an answer, or a place, of what may be somebody's own words
 WITHHELD = "(withheld: it may name somebody, or holds HTML)"
-# Written anywhere in a label. Bands of money and years are no telephone numbers, nor is a long number that is a round one.
-_TELLTALE = re.compile(
-    r"(?<!\d)(\+|00)[1-9][\d\s().-]{6,18}\d|(?<![\d.,])\(?0\d{1,4}\)?[\s.-]\d{2,4}[\s.-]?\d{2,5}(?![\d.,])"
-    r"|[-+]?\d{1,3}\.\d{3,}\s*[,; ]\s*[-+]?\d{1,3}\.\d{3,}|[^@\s]+@[^@\s]+\.[a-z]{2}|<[a-z/!]",
-    re.IGNORECASE,
-)
-_LONG_NUMBER = re.compile(r"\d{8,}")
-_ROUND = re.compile(r"^(\d*0{3}|\d*9{3}|0*1)$")
 
 
 def can_be_told(value: str, known: Iterable[str] = ()) -> bool:
@@ -59,12 +51,9 @@ def _spelt(text: str) -> str:
 
 def publishable(label: str) -> str:
     """A file's ``label`` as it may be published: WITHHELD in place of one with a telephone number, an e-mail address, coordinates,
-    a document or HTML in it; what a spreadsheet would take for a formula begins with an apostrophe."""
-    words = [word.strip("()[]{}<>,;:\"'") for word in label.split()]
-    if (
-        _TELLTALE.search(label)
-        or any(not _ROUND.match(number) for number in _LONG_NUMBER.findall(label))
-        or any(map(certain_kinds, words))
-    ):
+    a document or HTML in it; characters that nobody sees are blanks, and what a spreadsheet would take for a formula begins with an
+    apostrophe."""
+    if may_name_somebody(label) or holds_html(label):
         return WITHHELD
-    return "'" + label if label.lstrip()[:1] in ("=", "+", "-", "@") or label[:1] in ("\t", "\r") else label
+    label = "".join(" " if is_unseen(c) else c for c in label)
+    return f"'{label}" if is_formula(label) else label

@@ -177,7 +177,13 @@ class Normalise(Step):
     to: Literal["population", "n"]
 
 
+class Equal(Step):
+    """Nobody counts for more than anybody else: said, because a weight that was overlooked looks the same. The only step."""
+
+    step: Literal["equal"]
+
+
 WeightingStep = Annotated[
-    Selection | Multiplicity | Nonresponse | Calibrate | Trim | Normalise,
+    Selection | Multiplicity | Nonresponse | Calibrate | Trim | Normalise | Equal,
     Field(discriminator="step"),
 ]

@@ -5,21 +5,22 @@ Belongs here: safe loading and the translation of validation errors. Not here: w
 
 from __future__ import annotations
 
-import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from difflib import get_close_matches
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Any, TypeVar, cast, get_args
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, ValidationInfo, field_validator
 from yaml._yaml import CParser
 from yaml.composer import Composer
 from yaml.constructor import SafeConstructor
 from yaml.resolver import Resolver
 
 from rga.errors import InputError, Problem
+from rga.microdata.texts import ALL, Held, fault
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -27,12 +28,6 @@ MAX_BYTES = 300_000
 DEEPEST = 30  # values within values: each takes Python's stack
 TOO_DEEP = "nested too deeply"
 MOST_PROBLEMS = 50  # that are looked up in the file
-
-
-class StrictModel(BaseModel):
-    """A model that refuses keys it does not know: a misspelt key is an error, not a silent default."""
-
-    model_config = {"extra": "forbid", "frozen": True}
 
 
 class AtKey(ValueError):
@@ -43,16 +38,61 @@ class AtKey(ValueError):
         self.remedy, self.location = remedy, location
 
 
-def _plain(text: str) -> str:
-    if text[:1] in "=+-@\t" and text[:1]:
-        raise ValueError(f"begins with {text[:1]!r}, which a spreadsheet takes for a formula: begin it with a letter")
-    if _TAG.search(text):
-        raise ValueError("holds an HTML tag: write plain text")
-    return text
+class StrictModel(BaseModel):
+    """A model that refuses keys it does not know: a misspelt key is an error, not a silent default.
+
+    Every text in it, keys of mappings included, keeps the rules of ``texts``; a type that is marked `Held` keeps those it names.
+    """
+
+    model_config = {"extra": "forbid", "frozen": True}
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _texts_keep_the_rules(cls, value: Any, info: ValidationInfo) -> Any:
+        field = cls.model_fields[str(info.field_name)]
+        held = next((mark for mark in field.metadata if isinstance(mark, Held)), _held(field.annotation, ALL))
+        for place, text, rules in _texts(value, field.annotation, held, ()):
+            if found := fault(text, rules):
+                raise AtKey(*found, *place)
+        return value
 
 
-_TAG = re.compile(r"<[A-Za-z/!]")
-Label = Annotated[str, AfterValidator(_plain)]  # text that is published: no formula, no HTML
+Place = tuple[str | int, ...]
+
+
+def _texts(value: Any, annotation: Any, held: Held, place: Place) -> Iterator[tuple[Place, str, Held]]:
+    """Every text in ``value``, of the type ``annotation``, with the keys that lead to it and the rules it is held to."""
+    if isinstance(value, str):
+        yield place, value, held
+        return
+    if not isinstance(value, dict | list | tuple):
+        return  # a number, a day; a model holds its own
+    of = _inner(annotation, len(value), isinstance(value, dict))
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _texts(key, of[0], _held(of[0], held), place)
+            yield from _texts(item, of[1], _held(of[1], held), (*place, key))
+    else:
+        for number, (item, kind) in enumerate(zip(value, of, strict=False)):
+            yield from _texts(item, kind, _held(kind, held), (*place, number))
+
+
+def _inner(annotation: Any, length: int, mapping: bool) -> tuple[Any, ...]:
+    """Types of what is in a mapping (key and value), a list or a tuple; of unions, that of the member that has some."""
+    while get_origin(annotation) is Annotated:
+        annotation = get_args(annotation)[0]
+    if get_origin(annotation) in (Union, UnionType):
+        annotation = next((member for member in get_args(annotation) if get_args(member)), Any)
+        return _inner(annotation, length, mapping)
+    inner = get_args(annotation) or (Any,)
+    return inner * 2 if mapping and len(inner) == 1 else inner if mapping else (inner[0],) * length
+
+
+def _held(annotation: Any, otherwise: Held) -> Held:
+    """The rules that a type is marked with, or a member of a union."""
+    kinds = get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,)
+    marks = (mark for kind in kinds for mark in getattr(kind, "__metadata__", ()) if isinstance(mark, Held))
+    return next(marks, otherwise)
 
 
 class _Loader(Composer, CParser, SafeConstructor, Resolver):

@@ -6,9 +6,11 @@ Belongs here: grouping columns and splitting answers. Not here: which battery th
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
+from rga.microdata.rounds import bare_name
 from rga.onboarding.file_facts import Column
 from rga.onboarding.text import grams, normal
 
@@ -31,24 +33,29 @@ class Group:
 
     def shared_and_own(self) -> tuple[frozenset[str], list[frozenset[str]]]:
         """Character sequences that nearly all labels share, and those that each has of its own."""
-        found = [grams(normal(column.label)) for column in self.columns]
-        least = max(2, round(NEARLY_ALL * len(found)))
-        shared = frozenset(g for g in frozenset().union(*found) if sum(g in own for own in found) >= least)
-        return shared, [own - shared for own in found]
+        return shared_and_own(column.label for column in self.columns)
+
+
+def shared_and_own(labels: Iterable[str]) -> tuple[frozenset[str], list[frozenset[str]]]:
+    """Character sequences that nearly all ``labels`` share, and those that each has of its own."""
+    found = [grams(normal(label)) for label in labels]
+    least = max(2, round(NEARLY_ALL * len(found)))
+    shared = frozenset(g for g in frozenset().union(*found) if sum(g in own for own in found) >= least)
+    return shared, [own - shared for own in found]
 
 
 def groups(columns: list[Column]) -> list[Group]:
     """Runs of two or more columns with one stem, in the order of the file."""
 
     def stem(column: Column) -> str:
-        found = _LAST.match(column.name)
+        found = _LAST.match(bare_name(column.name))
         return found["stem"] if found else ""
 
     runs = []
     for key, run in groupby(columns, key=stem):
         members = list(run)
         if key and len(members) > 1:
-            runs.append(Group(key, members, [_part(column.name, key) for column in members]))
+            runs.append(Group(key, members, [_part(bare_name(column.name), key) for column in members]))
     return runs
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import pairwise
 from typing import Literal
 
@@ -16,11 +15,10 @@ from scipy.optimize import linear_sum_assignment
 
 from rga.microdata.catalogue import Variable
 from rga.onboarding.file_facts import Column, as_float
-from rga.onboarding.text import alike, normal, plain_value_label
-from rga.onboarding.vocabulary import general, missing_texts
+from rga.onboarding.meaning import SAME, SURELY, likest, missing_by_label
+from rga.onboarding.text import normal, plain_value_label
+from rga.onboarding.vocabulary import general
 
-SAME = 0.72  # likeness from which a value label is taken for a code's
-SURELY = 0.88
 ELIMINATED = 0.5  # the likeness of what was left over
 MOST_CODES = 40
 
@@ -80,7 +78,7 @@ def _assigned(labels: Mapping[str, str], texts: Mapping[str, list[str]]) -> tupl
     codes, targets = list(labels), list(texts)
     if not codes or not targets:
         return {}, 0.0, 0.0
-    like = np.array([[_likest(normal(labels[code]), tuple(texts[target])) for target in targets] for code in codes])
+    like = np.array([[likest(normal(labels[code]), tuple(texts[target])) for target in targets] for code in codes])
     rows, columns = linear_sum_assignment(like, maximize=True)
     pairs = {(r, c) for r, c in zip(rows, columns, strict=True) if like[r, c] >= SAME}
     taken = {r for r, _ in pairs}
@@ -99,39 +97,6 @@ def _unrivalled(like: np.ndarray, row: int, column: int) -> float:
     others = np.delete(like[row], column)
     close = others.size and like[row, column] < 0.95 and like[row, column] - others.max() < 0.06
     return SAME if close else 1.0
-
-
-def missing_by_label(
-    labels: Mapping[str, str], texts: Mapping[str, list[str]] | None = None
-) -> tuple[dict[str, str], dict[str, str]]:
-    """Codes whose label says that an answer is missing, by kind, and the labels of all others. What is more like one of ``texts``
-    is an answer."""
-    missing: dict[str, str] = {}
-    left: dict[str, str] = {}
-    for code, label in labels.items():
-        text = normal(label)
-        kind, likeness, starts = _says_missing(text)
-        answer = max((_likest(text, tuple(given)) for given in (texts or {}).values()), default=0.0)
-        if likeness >= SURELY and likeness > answer:
-            missing[code] = kind
-        elif starts and answer < SAME:
-            missing[code] = starts
-        else:
-            left[code] = label
-    return missing, left
-
-
-@lru_cache(maxsize=100_000)  # the labels of a file's columns are much the same
-def _likest(text: str, given: tuple[str, ...]) -> float:
-    return max((alike(text, other) for other in given), default=0.0)
-
-
-@lru_cache(maxsize=100_000)
-def _says_missing(text: str) -> tuple[str, float, str | None]:
-    """The kind of missing that a normal text is most like, how like, and the kind whose words it starts with."""
-    words = missing_texts()
-    kind, likeness = max(((k, _likest(text, tuple(given))) for k, given in words.items()), key=lambda pair: pair[1])
-    return kind, likeness, next((k for k, given in words.items() if any(len(w) > 6 and text.startswith(w) for w in given)), None)
 
 
 def conventional(codes: list[str], answers: list[str]) -> dict[str, str]:

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from functools import cache
 
 from rga.microdata.identifiers import words_of
+from rga.microdata.rounds import Rounds, mark_in_name, other_rounds, without_round
 from rga.onboarding.codes import labels_of
 from rga.onboarding.file_facts import Column
 from rga.onboarding.text import Phrases, alike, normal
 from rga.onboarding.vocabulary import general, phrases
 
 LEAST = 0.6
+_WEIGHT = re.compile(r"\b(hh|p|per|ind|pop|fin|final|design|base)?(wt|wgt|wght|weight)s?\b|^(pw|fw)\b")
+_OF_A_BODY = re.compile(r"\b(body|birth|kg|kilos?|kilograms?|pounds|lbs|gain(ed)?|los[ste]+|baby|child)\b")  # what is weighed
+TIMELESS = {"weight", "stratum", "psu"}  # roles that a panel's file has once for each round
 
 
 @dataclass(frozen=True)
@@ -38,7 +43,8 @@ class Proposal:
 
 @dataclass(frozen=True)
 class DesignGuess:
-    """Proposals by role; ``stratum`` may take several columns, ``complete`` are codes of a completed interview."""
+    """Proposals by role; ``stratum`` may take several columns, ``complete`` are codes of a completed interview. ``open`` are roles
+    that one of several columns must have, and nobody but the producer knows which."""
 
     id: Proposal | None = None
     panel_id: Proposal | None = None
@@ -47,6 +53,7 @@ class DesignGuess:
     psu: Proposal | None = None
     response: Proposal | None = None
     complete: list[str] = field(default_factory=list)
+    open: dict[str, str] = field(default_factory=dict)
 
     @property
     def roles(self) -> dict[str, list[Proposal]]:
@@ -71,9 +78,9 @@ class DesignGuess:
 
 def guess_design(columns: list[Column], round_number: int | None = None) -> DesignGuess:
     """The likely design among ``columns`` of the main file; ``round_number`` tells a panel's weights of several rounds apart."""
-    words = {role: phrases(given) for role, given in general().design.items()}
-    like = Phrases(words)
-    named = {column.name: _named(column, words, like) for column in columns}
+    labels = {column.name: column.label for column in columns}
+    others = {} if round_number is None else other_rounds(Rounds(labels), list(labels), round_number)
+    named = {column.name: likeness(column.name, column.label) for column in columns}
 
     def ranked(role: str, fits: dict[str, float]) -> Proposal | None:
         """The column that is most like ``role`` among those that fit it by content (name -> factor)."""
@@ -94,48 +101,63 @@ def guess_design(columns: list[Column], round_number: int | None = None) -> Desi
         name = min(unique, key=lambda name: by_name[name].place)
         if by_name[name].place == first:
             identifier = Proposal(name, 0.66, f"first column; {by_name[name].distinct:,} different values, none twice")
-    weights = {c.name: _of_round(c, round_number) for c in columns if _is_weight(c)}
-    grouped = {c.name: 1.0 for c in columns if 2 <= c.distinct <= max(2, rows // 2) and c.blank < 0.9 * rows}
+    weights = {c.name: 1.0 for c in columns if _is_weight(c)}
+    of_this_round = [c for c in columns if c.name not in others]
+    grouped = {c.name: 1.0 for c in of_this_round if 2 <= c.distinct <= max(2, rows // 2) and c.blank < 0.9 * rows}
     psu = ranked("psu", {name: 1.0 for name in grouped})
     stratum = ranked("stratum", {name: 1.0 for name in grouped if not psu or name != psu.column})
-    weight = ranked("weight", weights)
+    weight = ranked("weight", {name: fit for name, fit in weights.items() if name not in others})
+    elsewhere = ranked("weight", weights) if weight is None else None
+    unknown = {"weight": f"{elsewhere.column} is {others[elsewhere.column]}"} if elsewhere else {}
     return DesignGuess(
         id=identifier,
         panel_id=ranked(
-            "panel_id", {c.name: 1.0 for c in columns if c.distinct > 1 and not (identifier and c.name == identifier.column)}
+            "panel_id", {c.name: 1.0 for c in columns if _tells_apart(c) and not (identifier and c.name == identifier.column)}
         ),
         weight=weight,
         stratum=[stratum] if stratum else [],
         psu=psu,
-        **_response(columns, named),
+        open=unknown,
+        # a weight that only some rows have is of those who answered: how the other interviews ended adds nothing to it
+        **({} if weight and by_name[weight.column].blank else _response(of_this_round, named)),
     )
 
 
-def _named(column: Column, words: dict[str, list[str]], like: Phrases) -> dict[str, float]:
-    """By role: how like one of its words a column's name or label is."""
-    name = words_of(column.name)
-    bare = re.sub(r"^[a-z]{0,2}\d+ ", "", name)
-    by_label = like.scores(column.label)
-    found = {}
-    for role, given in words.items():
-        exact = max(0.95 if text in (name, bare) else 0.0 for text in map(normal, given))
-        begins = 0.8 if role == "weight" and re.match(r"^(wt|wgt|weight|pw|fw)\b", name) else 0.0
-        found[role] = max(exact, begins, 0.9 * by_label.get(role, 0.0))
-        if column.label and (whole := max(alike(normal(column.label), normal(text)) for text in given)) > 0.72:
-            found[role] = max(found[role], 0.95 * whole)
-    return found
+def likeness(name: str, label: str) -> dict[str, float]:
+    """By role of the design: how like one of its words a column's name or label is, 0 to 1; of a weight, stratum or PSU, the round
+    that it speaks of left out."""
+    words, like = _words()
+    mark = mark_in_name(name)
+    whole = words_of(name), label
+    bare = words_of(mark.rest.replace("#", " ") if mark else name), without_round(label)
+    return {role: _likeness(role, words[role], *(bare if role in TIMELESS else whole), like) for role in words}
+
+
+@cache
+def _words() -> tuple[dict[str, list[str]], Phrases]:
+    words = {role: phrases(given) for role, given in general().design.items()}
+    return words, Phrases(words)
+
+
+def _likeness(role: str, given: list[str], name: str, label: str, like: Phrases) -> float:
+    if role == "weight" and _OF_A_BODY.search(f"{name} {normal(label)}"):
+        return 0.0
+    unnumbered = re.sub(r"^[a-z]{0,2}\d+ ", "", name)
+    found = [0.95 if normal(text) in (name, unnumbered) else 0.0 for text in given]
+    found.append(0.8 if role == "weight" and _WEIGHT.search(name) else 0.0)
+    found.append(0.9 * like.scores(label).get(role, 0.0) if label else 0.0)
+    whole = max((alike(normal(label), normal(text)) for text in given), default=0.0) if label else 0.0
+    return max([*found, 0.95 * whole if whole > 0.72 else 0.0])
+
+
+def _tells_apart(column: Column) -> bool:
+    """Whether nearly every row that is filled in has a value of its own."""
+    return column.distinct > 1 and column.distinct >= 0.9 * (column.rows - column.blank)
 
 
 def _is_weight(column: Column) -> bool:
     """Whether a column could be a weight: numbers, none negative, most above 0, not all the same."""
     return column.low is not None and column.low >= 0 and column.distinct > 1 and (column.high or 0) > 0
-
-
-def _of_round(column: Column, round_number: int | None) -> float:
-    """1, less where a column speaks of another round than ``round_number``."""
-    said = re.search(r"(?:\br|round ?|wave ?|w)(\d+)\b", f"{words_of(column.name)} {normal(column.label)}")
-    factor = 1.0 if not said or round_number is None or int(said[1]) == round_number else 0.7
-    return factor * (1.0 if column.blank < column.rows else 0.0)
 
 
 def _response(columns: list[Column], named: dict[str, dict[str, float]]) -> dict:

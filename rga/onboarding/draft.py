@@ -8,21 +8,25 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rga.errors import InputError, Problem
 from rga.microdata.catalogue import Catalogue, load_synonyms
+from rga.microdata.countries import is_country
 from rga.microdata.data_root import SURVEY_ID, DataRoot
 from rga.microdata.forms import Form, read_form
 from rga.microdata.readers import sha256
+from rga.microdata.respondents import no_country
+from rga.microdata.rounds import Rounds, other_rounds
 from rga.microdata.specification import TODO
 from rga.onboarding import page
 from rga.onboarding.design import DesignGuess, guess_design
 from rga.onboarding.file_facts import Column, FileFacts, read_facts
-from rga.onboarding.joins import join_lines, stratified
+from rga.onboarding.joins import Selection, selection, stratified
 from rga.onboarding.like import Kept, keep
 from rga.onboarding.matching import Guess, Matcher
+from rga.onboarding.people import of_respondents
 from rga.onboarding.surroundings import benchmark_for, weighting_lines
 
 
@@ -74,6 +78,8 @@ def write_draft(root: DataRoot, request: Request) -> tuple[Path, Draft]:
     if not SURVEY_ID.match(request.key):
         remedy = "name rounds like 2021-r2 and countries by their three-letter ISO code in capitals, such as BGD"
         raise InputError(Problem(f"`{request.round_id}` and `{request.country}` make no survey key", remedy))
+    if not is_country(request.country):
+        raise InputError(no_country(request.country))
     folder = root.folder(request.key)
     in_the_way = [
         folder / "survey.yaml",
@@ -106,16 +112,29 @@ def draft(root: DataRoot, request: Request) -> Draft:
     all_facts = [read_facts(path, name, form) for path, name in zip(request.files, names, strict=True)]
     columns = _once(all_facts)
     open_columns = [column for column in columns if not column.identifies]
+    rounds = Rounds({column.name: column.label for column in columns})
+    elsewhere = other_rounds(rounds, [column.name for column in open_columns], request.round_number)
     design = guess_design([c for c in open_columns if c.file == names[0]], request.round_number)
-    kept = keep(root, request.like, columns, matcher) if request.like else None
-    taken = design.columns | ({c for guess in kept.guesses for c in guess.columns.values()} if kept else set())
-    found = matcher.guesses([column for column in open_columns if column.name not in taken])
+    kept = keep(root, request.like, columns, matcher, rounds, request.round_number) if request.like else None
+    taken = {*elsewhere, *design.columns, *(c for guess in (kept.guesses if kept else []) for c in guess.columns.values())}
+    found = matcher.best([column for column in open_columns if column.name not in taken])
     if kept:
         found = [*kept.guesses, *(guess for guess in found if guess.variable not in {k.variable for k in kept.guesses})]
     guesses, doubtful = [g for g in found if g.proposed], [g for g in found if not g.proposed]
+    not_asked_now = [c for c in open_columns if c.name in elsewhere and not rounds.of_round(c.name, request.round_number)]
+    known = {guess.variable for guess in found}
+    doubtful += [guess for guess in matcher.best(not_asked_now) if guess.variable not in known]
     design = stratified(design, guesses, open_columns)
-    text = "\n".join(_lines(root, request, catalogue, all_facts, columns, design, guesses, doubtful, matcher, form, kept)) + "\n"
-    return Draft(text, guesses, doubtful, design, columns, kept)
+    people = selection(all_facts, design, guesses, columns, request.round_number)
+    mapped = list(dict.fromkeys(name for guess in guesses for name in guess.columns.values()))
+    counts, why_not = of_respondents(dict(zip(names, request.files, strict=True)), people.statement, design, columns, mapped)
+    people = replace(people, remarks=[*people.remarks, *filter(None, [why_not])])
+    columns = [counts.get(column.name, column) for column in columns]
+    carried = {guess.variable for guess in kept.guesses} if kept else set()
+    completed = {guess.variable: guess for guess in matcher.with_blanks([g for g in guesses if g.variable not in carried], columns)}
+    guesses = [completed.get(guess.variable, guess) for guess in guesses]
+    drafted = Draft("", guesses, doubtful, design, columns, kept)
+    return replace(drafted, text="\n".join(_lines(root, request, drafted, all_facts, matcher, form, people, elsewhere)) + "\n")
 
 
 def _file_names(files: Sequence[Path]) -> list[str]:
@@ -135,9 +154,10 @@ def _once(all_facts: list[FileFacts]) -> list[Column]:
 
 
 def _lines(
-    root: DataRoot, request: Request, catalogue: Catalogue, all_facts: list[FileFacts], columns: list[Column],
-    design: DesignGuess, guesses: list[Guess], doubtful: list[Guess], matcher: Matcher, form: Form | None, kept: Kept | None,
+    root: DataRoot, request: Request, draft: Draft, all_facts: list[FileFacts], matcher: Matcher, form: Form | None,
+    people: Selection, elsewhere: dict[str, str],
 ) -> list[str]:  # fmt: skip
+    columns, design, guesses, kept = draft.columns, draft.design, draft.guesses, draft.kept
     by_name = {column.name: column for column in columns}
     main = all_facts[0]
     benchmark = benchmark_for(root, request.country, int(request.round_id[:4]))
@@ -161,37 +181,39 @@ def _lines(
     for facts, name in zip(all_facts, _file_names(request.files), strict=True):
         entry = {"path": facts.path.name, "sha256": sha256(facts.path)} | ({"form": request.form.name} if request.form else {})
         lines.append(f"  {name}: {page.flow(entry, 4)}")
-    lines += join_lines(all_facts, design, guesses, columns, request.round_number)
+    lines += people.page()
     lines += page.design_lines(design)
-    lines += ["", *weighting_lines(design, guesses, benchmark)]
+    weighting, unsaid = weighting_lines(design, guesses, benchmark)
+    lines += ["", *weighting]
     lines += ["", *(kept.lines() if kept else []), "variables:" if guesses else "variables: {}"]
     for guess in guesses:
         lines += page.variable_lines(guess, by_name)
         lines += page.listed(form.universe(list(guess.columns.values())), 4) if form else []
-    unsure = design.unsure | {
-        g.variable: f"{g.confidence}: {'; '.join(filter(None, g.evidence))}" for g in guesses if g.confidence != "high"
-    }
+    unsure = (
+        design.unsure
+        | unsaid
+        | {g.variable: f"{g.confidence}: {'; '.join(filter(None, g.evidence))}" for g in guesses if g.confidence != "high"}
+    )
     lines += [
         "",
         "# Guesses to compare with the questionnaire and the report on the sample: delete each line once you have;",
         "# `rga check` asks for them until then.",
     ]
     lines += page.mapping_lines("unconfirmed", {name: page.plain(why, 160) for name, why in unsure.items()})
-    lines += _left(catalogue, columns, design, guesses, doubtful, matcher)
+    lines += _left(root.catalogue(), draft, matcher, elsewhere)
     return lines
 
 
-def _left(
-    catalogue: Catalogue, columns: list[Column], design: DesignGuess, guesses: list[Guess], doubtful: list[Guess], matcher: Matcher
-) -> list[str]:
-    """What is not mapped: columns, identifiers first, and variables of the catalogue."""
+def _left(catalogue: Catalogue, draft: Draft, matcher: Matcher, elsewhere: dict[str, str]) -> list[str]:
+    """What is not mapped: columns, identifiers first, and variables of the catalogue; ``elsewhere`` are columns of other rounds."""
+    columns, design, guesses, doubtful = draft.columns, draft.design, draft.guesses, draft.doubtful
     used = design.columns | {name for guess in guesses for name in guess.columns.values()}
     never = {c.name: f"direct identifier: {c.identifies}; never to be mapped" for c in columns if c.identifies}
     lines = ["", "# Columns left in the file on purpose. Direct identifiers must stay here.", *page.mapping_lines("unused", never)]
     left = [column for column in columns if column.name not in used and not column.identifies]
     if left:
         lines.append(f"# {len(left)} columns that nothing was found for: map them, or list each under `unused:` with its reason.")
-    lines += page.listed([_not_mapped(column, matcher) for column in left])
+    lines += page.listed([_not_mapped(column, matcher, elsewhere.get(column.name)) for column in left])
     mapped = {guess.variable for guess in guesses}
     not_found = [n for n, v in catalogue.variables.items() if not v.derived and n not in mapped]
     lines += ["", "absent: {}   # variables of the catalogue that were not asked, each with its reason"]
@@ -202,8 +224,10 @@ def _left(
     return [*lines, 'notes: ""   # what makes this survey hard to compare']
 
 
-def _not_mapped(column: Column, matcher: Matcher) -> str:
+def _not_mapped(column: Column, matcher: Matcher, of_another_round: str | None) -> str:
     label = f' "{page.plain(column.label)}"' if column.label else ""
+    if of_another_round:
+        return f"{column.name}:{label} {of_another_round}"
     near = matcher.nearest(column)
     nearest = f"; nearest {near[0]} ({near[1]:.2f})" if near else ""
     if column.distinct == 0:

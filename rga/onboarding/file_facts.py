@@ -86,14 +86,14 @@ def read_facts(path: Path, key: str = "respondents", form: Form | None = None) -
     for start in range(0, len(read) if rows else 0, max(1, block)):
         frame = read_columns(path, read[start : start + block])
         for name in frame.columns:
-            columns[str(name)] = _counted(columns[str(name)], frame[name])
+            columns[str(name)] = counted(columns[str(name)], frame[name])
     if read and not rows:
         raise InputError(Problem("has no rows", "ask the producer for the file with its respondents", file=path.name))
     return FileFacts(path, rows, [replace(_with_form(column, form), rows=rows) for column in columns.values()], title)
 
 
-def _counted(column: Column, given: pd.Series) -> Column:
-    """``column`` with what its values are, from the distinct ones: these are few where there is much to say of them."""
+def counted(column: Column, given: pd.Series) -> Column:
+    """``column`` with what the values ``given`` are, from the distinct ones: these are few where there is much to say of them."""
     found = given.value_counts(sort=False)
     counts: dict[str, int] = {}
     for value, rows in zip(found.index, found.to_numpy(), strict=True):

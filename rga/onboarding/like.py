@@ -9,12 +9,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rga.errors import InputError, Problem
-from rga.microdata.data_root import SURVEY_ID, DataRoot
+from rga.microdata.data_root import SURVEY_ID, DataRoot, split_survey_id
+from rga.microdata.rounds import Rounds, other_rounds, without_round
 from rga.microdata.specification import Source, SurveySpecification
 from rga.onboarding import page
-from rga.onboarding.codes import CodeMatch, labels_of, match_codes, missing_by_label
+from rga.onboarding.codes import CodeMatch, labels_of, match_codes
 from rga.onboarding.file_facts import Column, read_facts
 from rga.onboarding.matching import Guess, Matcher
+from rga.onboarding.meaning import missing_by_label
 from rga.onboarding.text import alike, normal
 
 SAME_LABEL = 0.75
@@ -34,8 +36,38 @@ class Kept:
         return found + [page.comment(f"- {change}") for change in self.changes]
 
 
-def keep(root: DataRoot, like: str, columns: Sequence[Column], matcher: Matcher) -> Kept:
-    """What of the survey ``like`` (such as `2020-r1/BGD`) fits ``columns``. Raises InputError where there is no such survey."""
+@dataclass(frozen=True)
+class _This:
+    """The new file: its columns by name, and the one of this round for each that is of another."""
+
+    columns: Mapping[str, Column]
+    rounds: Rounds
+    number: int
+    before: int
+
+    def of_this_round(self, name: str) -> tuple[str | None, str, bool]:
+        """The column that asks in this round what ``name`` asks: itself where it speaks of no other; why it is another, or none;
+        whether that is certain."""
+        why = other_rounds(self.rounds, [name], self.number).get(name)
+        mark = self.rounds.said(name)
+        if why is None or mark is None:
+            return name, "", why is None and (mark is None or mark.covers(self.number))
+        if twin := self.rounds.of_round(name, self.number):
+            return twin, f"column {name} is {why}", True
+        # the producer's own numbering, of which the earlier page shows where it stood
+        counted_on = self.rounds.of_round(name, mark.number + self.number - self.before)
+        if counted_on and self.number not in self.rounds.numbers():
+            return (
+                counted_on,
+                f"column {name} was that of the round before; counted on from there, {counted_on} is this round's",
+                False,
+            )
+        return None, f"column {name} is {why}: left blank", False
+
+
+def keep(root: DataRoot, like: str, columns: Sequence[Column], matcher: Matcher, rounds: Rounds, number: int) -> Kept:
+    """What of the survey ``like`` (such as `2020-r1/BGD`) fits ``columns`` in round ``number``; ``rounds`` are those that the
+    columns speak of. Raises InputError where there is no such survey."""
     key = like.strip().strip("/").replace("/", "_")
     if not SURVEY_ID.match(key) or key not in root.survey_ids():
         known = ", ".join(root.survey_ids()[:12]) or "none"
@@ -44,7 +76,8 @@ def keep(root: DataRoot, like: str, columns: Sequence[Column], matcher: Matcher)
     old: dict[str, Column] = {}
     for path in root.files(key).values():
         old = {column.name: column for column in read_facts(path).columns} | old
-    new = {column.name: column for column in columns if not column.identifies}
+    open_columns = {column.name: column for column in columns if not column.identifies}
+    new = _This(open_columns, rounds, number, int(split_survey_id(key)[0].rsplit("-r", 1)[1]))
     kept: list[Guess] = []
     changes: list[str] = []
     for name, source in specification.variables.items():
@@ -56,27 +89,27 @@ def keep(root: DataRoot, like: str, columns: Sequence[Column], matcher: Matcher)
     return Kept(key, specification, kept, changes)
 
 
-def _kept(
-    name: str, source: Source, old: Mapping[str, Column], new: Mapping[str, Column], matcher: Matcher
-) -> tuple[Guess | None, list[str]]:
+def _kept(name: str, source: Source, old: Mapping[str, Column], new: _This, matcher: Matcher) -> tuple[Guess | None, list[str]]:
     """A mapping carried over, or None; and what changed."""
     wanted = {"": source.column} if source.column else dict(source.columns)
     found: dict[str, str] = {}
     changes: list[str] = []
     labelled = True
     for item, column in wanted.items():
-        place, why = _column(old.get(column or ""), column or "", new)
+        here, why = _column(old.get(column or ""), column or "", new.columns)
+        place, moved, certain = new.of_this_round(here) if here else (None, why, False)
         if place is None:
-            changes.append(f"{why}{f' (item {item})' if item else ''}")
+            changes.append(f"{moved}{f' (item {item})' if item else ''}")
             continue
-        labelled &= bool(new[place].label)
-        if place != column:
-            changes.append(f"column {column} is now {place}, by its label")
+        labelled &= bool(new.columns[place].label) and certain
+        if here != column:
+            changes.append(f"column {column} is now {here}, by its label")
+        changes += [moved] if moved else []
         found[item] = place
     if not found or len(found) < len(wanted) / 2:
         return None, [*changes, "guessed anew"]
     match, notes, sound = _codes(
-        name, source, [old[c] for c in wanted.values() if c in old], [new[c] for c in found.values()], matcher
+        name, source, [old[c] for c in wanted.values() if c in old], [new.columns[c] for c in found.values()], matcher
     )
     if match is None:
         return None, [*changes, *notes, "guessed anew"]
@@ -89,10 +122,10 @@ def _kept(
 def _column(before: Column | None, name: str, new: Mapping[str, Column]) -> tuple[str | None, str]:
     """Where a column is now: under its name unless its label is another, else the one with its label."""
     now = new.get(name)
-    label = normal(before.label) if before else ""
-    if now and (not label or not now.label or alike(label, normal(now.label)) >= SAME_LABEL):
+    label = normal(without_round(before.label)) if before else ""
+    if now and (not label or not now.label or alike(label, normal(without_round(now.label))) >= SAME_LABEL):
         return name, ""
-    same = [column for column in new.values() if label and normal(column.label) == label]
+    same = [column for column in new.values() if before and label and normal(column.label) == normal(before.label)]
     if len(same) == 1:
         return same[0].name, ""
     return None, f"column {name} is now about something else" if now else f"column {name} is gone"

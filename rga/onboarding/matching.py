@@ -27,6 +27,7 @@ UNMISTAKABLE = 0.85  # likeness of name or label from which a column is proposed
 SOUND_CODE, SOUND_ITEM = 0.76, 0.45  # likeness that the worst code and item need for it
 ENOUGH = 5  # mapped columns that tell how many empty cells are usual
 CLEAR = 0.12  # lead over the next best that a high confidence needs
+TIE = 0.025  # a lead below which nothing speaks for one rather than the other
 EARLIER = re.compile(r"\b(first|previous|last|earlier|prior) (round|wave|interview|survey)\b|\bbaseline\b|^r\d+ ")
 _PREFIX = re.compile(r"^(?:[a-z]{0,2}\d+[a-z]?|[a-z])_")
 
@@ -61,7 +62,9 @@ class Guess:
 
     @property
     def proposed(self) -> bool:
-        """Whether a draft maps it; what is less sure is only mentioned."""
+        """Whether a draft maps it; what is less sure, or as like something else, is only mentioned."""
+        if self.lead < TIE and self.confidence != "high":
+            return False
         return self.confidence != "low" or self.match.how in {"order", "partly"}
 
 
@@ -87,11 +90,14 @@ class Matcher:
         return self._codes.get(name, {})
 
     def guesses(self, columns: list[Column]) -> list[Guess]:
-        """The best proposals, no column and no variable twice, in the order of the catalogue."""
+        """The best proposals, no column and no variable twice, in the order of the catalogue; empty cells given their meaning."""
+        return self.with_blanks(self.best(columns), columns)
+
+    def best(self, columns: list[Column]) -> list[Guess]:
+        """The same without a meaning for empty cells."""
         proposals = [*self._batteries(columns), *self._singles(columns), *self._splits(columns)]
-        taken = _chosen(list(proposals))
         order = list(self.catalogue.variables)
-        return sorted(self._with_blanks(taken, columns), key=lambda guess: order.index(guess.variable))
+        return sorted(_chosen(list(proposals)), key=lambda guess: order.index(guess.variable))
 
     def nearest(self, column: Column) -> tuple[str, float] | None:
         """The variable that a column's label or name is most like, whatever its codes."""
@@ -252,7 +258,7 @@ class Matcher:
                     text = f"answers hold several choices, between {split.separator!r}"
                     yield replace(self._guess(name, {"": column.name}, match, score, [evidence, text]), separator=split.separator)
 
-    def _with_blanks(self, taken: list[Guess], columns: list[Column]) -> list[Guess]:
+    def with_blanks(self, taken: list[Guess], columns: list[Column]) -> list[Guess]:
         """Questions that many respondents were not asked, told by empty cells where other questions have none."""
         by_name = {column.name: column for column in columns}
         asked: dict[str, list[int]] = {}

@@ -126,6 +126,7 @@ def design_lines(design: DesignGuess) -> list[str]:
         lines += [*_told("panel_id", design.panel_id)]
     parts = {"weight": design.weight, "psu": design.psu}
     keys = [f"  {role}: {scalar(p.column)}" for role, p in parts.items() if p]
+    keys += [f"  {role}: {scalar(f'{TODO}: {why}')}" for role, why in design.open.items()]
     if design.stratum:
         keys.append(f"  stratum: {flow([p.column for p in design.stratum], 4)}")
     if keys:

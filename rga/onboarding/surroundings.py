@@ -34,20 +34,23 @@ def _has(folder: Path, country: str) -> bool:
     return False
 
 
-def weighting_lines(design: DesignGuess, guesses: Sequence[Guess], benchmark: str | None) -> list[str]:
-    """`weighting:` as far as it can be known: the file's own weight, or calibration to the benchmark."""
+def weighting_lines(design: DesignGuess, guesses: Sequence[Guess], benchmark: str | None) -> tuple[list[str], dict[str, str]]:
+    """`weighting:` as far as it can be known, the file's own weight, or calibration to the benchmark, and what is to be confirmed
+    of it."""
     mapped = {guess.variable for guess in guesses}
     ages = bool({"age", "age_group"} & mapped)
     margins = ["sex*age_group"] * ("sex" in mapped and ages) + ["sex*education"] * ({"sex", "education"} <= mapped)
-    if design.weight and not design.response:
-        return ["# The weight that came with the file; docs/add-a-survey.md says which steps suit which mode.", "weighting: []"]
+    if (design.weight or design.open.get("weight")) and not design.response:
+        why = "# The weight that came with the file; docs/add-a-survey.md says which steps suit which mode."
+        return [why, "weighting: []"], {}
     if benchmark and margins:
         lines = ["# A first weighting; docs/add-a-survey.md says which steps suit which mode."]
         if design.response:
             lines.append("# Non-respondents are in the file: a step `nonresponse` before this one can use what is known of them.")
-        return [*lines, "weighting:", f"- {{step: calibrate, method: raking, margins: [{', '.join(margins)}]}}"]
-    why = "no benchmark has this country" if not benchmark else "sex and age are not mapped yet"
-    return [
-        f"# No weight was found, and {why}: name `design.weight`, or a benchmark and steps (docs/add-a-survey.md).",
-        "weighting: []",
-    ]
+        return [*lines, "weighting:", f"- {{step: calibrate, method: raking, margins: [{', '.join(margins)}]}}"], {}
+    if design.weight:
+        why = "# The weight that came with the file, though non-respondents are in it: docs/add-a-survey.md says what can be done."
+        return [why, "weighting: []"], {}
+    reason = "no benchmark has this country" if not benchmark else "sex and age are not mapped yet"
+    told = f"no weight was found, and {reason}: does everybody count alike? Else name `design.weight`, or a benchmark and steps"
+    return [f"# {told[0].upper()}{told[1:]}", "# (docs/add-a-survey.md).", "weighting: equal"], {"weighting": told}

@@ -103,6 +103,10 @@ class Phrases:
     def _grams(self, text: str) -> frozenset[str]:
         return grams(" ".join(word for word in normal(text).split() if word not in self._noise))
 
+    @property
+    def targets(self) -> frozenset[str]:
+        return frozenset(self._texts)
+
     def scores(self, text: str) -> dict[str, float]:
         """Similarity of ``text`` with each target, 0 to 1: geometric mean of how much of the target's best text is in ``text``
         and the other way round, the first counted twice."""

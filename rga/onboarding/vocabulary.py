@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rga.microdata.catalogue import Synonyms, Variable, Words
 from rga.microdata.specification import MissingKind
+from rga.microdata.texts import InFile
 from rga.microdata.yaml_file import StrictModel, load_yaml
 from rga.onboarding.text import normal
 
@@ -21,7 +22,7 @@ class General(StrictModel):
     """`vocabulary.yaml`: words by language, conventional codes, and words that say nothing."""
 
     missing: dict[MissingKind, Words]
-    codes: dict[MissingKind, list[str]]
+    codes: dict[MissingKind, list[InFile]]
     design: dict[str, Words]
     complete: Words
     noise: list[str]

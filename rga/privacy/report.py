@@ -8,6 +8,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+import pandas as pd
+
+from rga.privacy.accuracy import accuracy_section, figures_as_data, summary
 from rga.privacy.anonymise import Anonymised
 from rga.privacy.risk import Risk
 from rga.privacy.shown_weights import FEWEST, Difference
@@ -16,7 +19,8 @@ from rga.privacy.shown_weights import FEWEST, Difference
 @dataclass(frozen=True)
 class Account:
     """All that a report tells of one research file. ``diversity`` gives by sensitive variable what ``risk.diversity`` does;
-    ``groups`` is the number of variance groups, None where every respondent varies alone."""
+    ``groups`` is the number of variance groups, None where every respondent varies alone; ``figures`` are those of
+    ``headlines.compared``, ``left_out`` the indicators that the file does not give."""
 
     survey_id: str
     title: str
@@ -30,6 +34,8 @@ class Account:
     recalibrated: bool
     groups: int | None
     difference: Difference
+    figures: pd.DataFrame
+    left_out: list[str]
     notes: list[str]
 
 
@@ -54,11 +60,12 @@ def as_data(told: Account) -> dict[str, Any]:
         },
         "replicate_weights": {
             "count": told.replicates,
-            "method": "Rao-Wu bootstrap",
+            "method": "generalised bootstrap, gamma multipliers",
             "calibrated_again": told.recalibrated,
             "variance_groups": told.groups,
         },
-        "largest_difference_from_published_shares": asdict(told.difference),
+        "largest_difference_from_published_shares": asdict(told.difference) | {"points": round(told.difference.points, 2)},
+        "headline_figures": summary(told.figures) | {"not_in_the_file": told.left_out, "each": figures_as_data(told.figures)},
         "notes": told.notes,
     }
 
@@ -101,6 +108,7 @@ def as_markdown(told: Account) -> str:
         "|---|---:|---:|---:|",
         *(f"| `{name}` | {few} | {alike:,} | {people:,} |" for name, (few, alike, people) in told.diversity.items()),
         "",
+        *accuracy_section(told.figures, told.left_out),
         *_weights(told),
     ]
     return "\n".join(lines) + "\n"
@@ -127,20 +135,21 @@ def _shown(value: object) -> str:
 
 def _weights(told: Account) -> list[str]:
     last, moved = told.replicates, told.difference
-    again = "each calibrated again to the margins as released" if told.recalibrated else "the survey was not calibrated"
+    again = "calibrated to the margins as released and" if told.recalibrated else "calibrated"
     freedom = "" if told.groups is None else f", degf = {told.groups - 1}"
     return [
         "## Weights",
         "",
-        "`weight` is made of the released columns alone, so that it tells nothing of suppressed or coarsened answers: equal "
-        "weights raked to what the published weights add up to on the survey's margins and on every answer that "
-        f"{FEWEST} or more gave. Shares of all respondents differ from published ones by {moved.points:.2f} percentage points "
-        "at most"
+        "`weight` is made of the released columns and of published figures alone, so that it tells nothing of suppressed or "
+        "coarsened answers: equal weights raked to the headline shares above, to the survey's margins, and to what the published "
+        f"weights, rounded, add up to on answers that {FEWEST} or more gave. Shares of all respondents differ from published "
+        f"ones by {moved.points:.2f} percentage points at most"
         + (f" (`{moved.variable}`: {moved.answer})" if moved.variable else "")
         + ", apart from suppressed answers; those of subgroups may differ more.",
         "",
-        f"`replicate_1` to `replicate_{last}` are whole weights of Rao-Wu bootstrap replicates, {again}; the variance of an "
-        f"estimate is that of its replicates around their mean, over {last - 1}.",
+        f"`replicate_1` to `replicate_{last}` are whole weights of generalised bootstrap replicates (gamma multipliers), {again} "
+        "to headline shares that vary by their published standard errors; the variance of an estimate is that of its replicates "
+        f"around their mean, over {last - 1}.",
         "",
         *([] if told.groups is None else [_grouped(told.groups), ""]),
         "```r",
@@ -163,7 +172,7 @@ def _weights(told: Account) -> list[str]:
 def _grouped(groups: int) -> str:
     return (
         f"Strata and PSUs would tell more of a respondent than the columns do, so PSUs were dealt to {groups} random groups that "
-        f"mix the strata, and replicates draw groups: standard errors have {groups - 1} degrees of freedom. Replicates show who "
+        f"mix the strata, and multipliers are of groups: standard errors have {groups - 1} degrees of freedom. Replicates show who "
         "shares a group, which follows from nothing that is known of a respondent; to somebody who knows who shares a PSU with "
         "whom it narrows the search, and the table counts who would then be alone."
     )

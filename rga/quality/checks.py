@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from rga.quality import answers, coding, interviews, sample
+from rga.quality import answers, coding, interviews, labels, sample
 from rga.quality.finding import Finding
 from rga.quality.subject import Subject
 
@@ -15,11 +15,16 @@ OF_ONE_SURVEY: list[Callable[[Subject], list[Finding]]] = [
     coding.withheld_labels,
     coding.unmapped_columns,
     coding.unmentioned_variables,
+    labels.unused_design,
+    labels.other_round,
+    labels.contradicted_labels,
+    labels.other_country,
     coding.unused_codes,
     interviews.impossible_dates,
     interviews.duplicate_interviews,
     interviews.interview_duration,
     sample.out_of_population,
+    sample.zero_weights,
     sample.sample_composition,
     answers.skip_violated,
     answers.skipped_though_due,

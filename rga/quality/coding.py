@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections import defaultdict
 
 from rga.microdata.telling import WITHHELD
-from rga.quality.finding import Finding
+from rga.quality.finding import Finding, some
 from rga.quality.subject import Subject
-
-NAMES_SHOWN = 10
 
 
 def unused_codes(subject: Subject) -> list[Finding]:
@@ -67,7 +65,11 @@ def unmapped_columns(subject: Subject) -> list[Finding]:
         ("columns neither mapped nor under `unused:`", columns.unaccounted, "map them, or say under `unused:` why not"),
         ("under `unused:` but in no file", columns.vanished, "take them out of `unused:`, or correct their names"),
     ]
-    return [Finding("unmapped_columns", "flag", f"{what}: {some(names)}", remedy) for what, names, remedy in told if names]
+    return [
+        Finding("unmapped_columns", "flag", f"{what}: {some(names)}", remedy, published=f"{what}: {len(names):,}")
+        for what, names, remedy in told
+        if names
+    ]
 
 
 def unmentioned_variables(subject: Subject) -> list[Finding]:
@@ -78,8 +80,3 @@ def unmentioned_variables(subject: Subject) -> list[Finding]:
         return []
     message = f"variables neither mapped nor under `absent:`: {some(names)}"
     return [Finding("unmentioned_variables", "flag", message, "map them, or say under `absent:` why they are not there")]
-
-
-def some(names: list[str]) -> str:
-    more = len(names) - NAMES_SHOWN
-    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

@@ -12,6 +12,9 @@ from typing import Literal
 import pandas as pd
 
 from rga.errors import Problem
+from rga.microdata.texts import publishable_message
+
+NAMES_SHOWN = 10
 
 Severity = Literal["error", "flag"]
 
@@ -21,6 +24,12 @@ CHECKS = {
     "unused_codes": "Every code that is mapped occurs in the file",
     "withheld_labels": "The file's labels, which the codebook publishes, name nobody",
     "unmapped_columns": "Every column is mapped, part of the design, or listed as unused",
+    "unused_design": "No weight, stratum or PSU of the file was overlooked",
+    "other_round": "Columns are of this round, where the file has the question of several",
+    "contradicted_labels": "The file's own labels say what its codes and columns are mapped to",
+    "other_country": "Title and citation name the survey's own country",
+    "same_respondents": "No respondents and answers are another survey's too",
+    "zero_weights": "Every respondent's answers count",
     "unmentioned_variables": "Every variable of the catalogue is mapped or declared absent",
     "impossible_values": "Numbers are within the limits of the catalogue",
     "impossible_dates": "Interviews were held during fieldwork, and fieldwork in the year of the round",
@@ -41,7 +50,8 @@ CHECKS = {
 class Finding:
     """``check`` is one of CHECKS; ``message`` says what is so, ``remedy`` what to do about it.
 
-    ``rows`` counts respondents (or rows of the file), ``share`` is in per cent of those whom the check speaks of.
+    ``rows`` counts respondents (or rows of the file), ``share`` is in per cent of those whom the check speaks of. ``published`` is
+    the message for those who do not have the file, where it is another: columns that nobody mapped may be called after people.
     """
 
     check: str
@@ -52,6 +62,7 @@ class Finding:
     code: str | None = None
     rows: int | None = None
     share: float | None = None
+    published: str = ""
 
     def __str__(self) -> str:
         place = ", ".join(part for part in (self.variable or "", f"code {self.code}" if self.code else "") if part)
@@ -74,9 +85,22 @@ def of_problems(problems: Sequence[Problem]) -> list[Finding]:
     ]
 
 
+def _told(text: str | None) -> str | None:
+    return None if text is None else publishable_message(text)
+
+
 def finding_rows(survey_id: str, findings: Sequence[Finding]) -> pd.DataFrame:
     """Findings as rows of `data_quality`, but for `simulated`: survey_id, check_name, severity, variable, ..., in their order."""
     columns = ["survey_id", "check_name", "severity", "variable", "code", "n", "share", "message", "remedy"]
-    rows = [(survey_id, f.check, f.severity, f.variable, f.code, f.rows, f.share, f.message, f.remedy or None) for f in findings]
+    rows = []
+    for f in findings:
+        variable, code, message, remedy = map(_told, (f.variable, f.code, f.published or f.message, f.remedy or None))
+        rows.append((survey_id, f.check, f.severity, variable, code, f.rows, f.share, message, remedy))
     types = dict.fromkeys(columns, "string") | {"n": "Int64", "share": "float64"}
     return pd.DataFrame(rows, columns=columns).astype(types)
+
+
+def some(names: Sequence[str]) -> str:
+    """``names`` as a message lists them: the first, and how many more there are."""
+    more = len(names) - NAMES_SHOWN
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {more} more" if more > 0 else "")

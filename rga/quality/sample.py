@@ -21,6 +21,17 @@ def out_of_population(subject: Subject) -> list[Finding]:
     return [Finding("out_of_population", "flag", message, remedy, rows=rows, share=100 * rows / (rows + kept))]
 
 
+def zero_weights(subject: Subject) -> list[Finding]:
+    """Respondents whose base weight is 0: counted, and without a say."""
+    weights = subject.respondents.frame["base_weight"]
+    if not (rows := int((weights == 0).sum())):
+        return []
+    message = f"{rows:,} respondents have a weight of 0: their answers count for nothing, in no estimate and no `n` of one"
+    remedy = "ask the producer why; leave them out with `respondents:` if they do not belong to the sample"
+    column = subject.specification.design.weight
+    return [Finding("zero_weights", "flag", message, remedy, column, rows=rows, share=100 * rows / len(weights))]
+
+
 def sample_composition(subject: Subject) -> list[Finding]:
     """Margins on which the sample is far from the benchmark, by the weights before calibration (so that a group which was drawn
     more often on purpose is not taken for one that came forward): by Duncan and Duncan's (1955) index of dissimilarity, half the

@@ -5,14 +5,14 @@ Belongs here: the survey as a build has it, in one place. Not here: checks, or r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from rga.microdata.catalogue import Catalogue
+from rga.microdata.catalogue import Catalogue, Synonyms
 from rga.microdata.columns import Account
 from rga.microdata.respondents import Respondents
 from rga.microdata.specification import SurveySpecification
@@ -22,7 +22,7 @@ from rga.quality.thresholds import Thresholds
 @dataclass(frozen=True)
 class Subject:
     """One survey. ``margins`` are its rows of the published table of that name: margin, category, before, benchmark (none: not
-    calibrated); ``year`` is that of its round."""
+    calibrated); ``year`` is that of its round; ``synonyms`` are other words for what the catalogue has."""
 
     catalogue: Catalogue
     specification: SurveySpecification
@@ -31,6 +31,20 @@ class Subject:
     margins: pd.DataFrame
     thresholds: Thresholds
     year: int
+    synonyms: Synonyms = field(default_factory=Synonyms)
+
+    @property
+    def round_number(self) -> int:
+        """N of a round such as 2020-rN."""
+        return int(self.survey_id.rpartition("_")[0].rpartition("-r")[2])
+
+    @property
+    def country(self) -> str:
+        return self.survey_id.rpartition("_")[2]
+
+    @property
+    def survey_id(self) -> str:
+        return str(self.respondents.frame["survey_id"].iloc[0])
 
     @cached_property
     def due(self) -> pd.DataFrame:

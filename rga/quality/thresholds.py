@@ -59,6 +59,18 @@ class Duplicates(StrictModel):
     least_answers: Annotated[int, Field(ge=1)] = 15
 
 
+class SameRespondents(StrictModel):
+    """``largest_share``: per cent of the respondents matched with another survey who may have the same answers throughout, of at
+    least ``least_asked`` questions. ``largest_kappa``: Cohen's kappa from which one question counts as carried over. Respondents
+    with ``least_answers`` are known again without an id."""
+
+    largest_share: PerCent = 50
+    least_asked: Annotated[int, Field(ge=1)] = 5
+    largest_kappa: Annotated[float, Field(gt=0, le=1)] = 0.95
+    least_matched: Annotated[int, Field(ge=2)] = 30
+    least_answers: Annotated[int, Field(ge=1)] = 15
+
+
 class Skips(StrictModel):
     """``largest_share``: per cent of those whom a question was not for who may have answered it."""
 
@@ -74,6 +86,7 @@ class Thresholds(StrictModel):
     item_nonresponse: ItemNonresponse = ItemNonresponse()
     change_between_rounds: Changes = Changes()
     duplicate_interviews: Duplicates = Duplicates()
+    same_respondents: SameRespondents = SameRespondents()
     skip_violated: Skips = Skips()
     skipped_though_due: Skips = Skips()
 

@@ -173,7 +173,7 @@ class _Pass:
         self._take_cells(of_finest, finest, values, (*STRATA, "alone"), self.counts, [None if counted.all() else counted])
         if "base" in present:
             _add(self.joint, [of_finest[name] for name in (*UNITS, *self.margins)], finest, [w, w * w, base])
-            self._take_cells(of_finest, finest, values, (*STRATA, *self.margins), self.fits, [base, *squares])
+            self._take_cells(of_finest, finest, values, (*STRATA, "alone", *self.margins), self.fits, [base, *squares])
 
     def _take_cells(
         self,
@@ -233,7 +233,7 @@ class _Pass:
                 return f"{strata['survey_id'][h]} {shown(strata['name'][h])}".strip()
 
             strata["fraction"] = fractions(psus, least, most, self.design.fpc, label)
-        margins = self._margins(place) if self.design.base_weight else None
+        margins = self._margins(place, texts) if self.design.base_weight else None
         crossings = {by: self._crossing(by, place, no_psu, margins) for by in self.tables}
         return Sums(
             statistics=statistics,
@@ -249,21 +249,27 @@ class _Pass:
             margins=margins,
         )
 
-    def _margins(self, place: dict[str, np.ndarray]) -> Margins:
+    def _margins(self, place: dict[str, np.ndarray], texts: dict[str, np.ndarray]) -> Margins:
         codes, (weights,) = self.joint.compact([place[name] for name in (*UNITS, *self.margins)])
         psu = np.cumsum(changes(codes[:, :3])) - 1
         cells, joint = np.unique(codes[:, [0, *range(3, codes.shape[1])]], axis=0, return_inverse=True)
-        return Margins(cells, psu, joint.ravel(), weights)
+        return Margins(cells, tuple(texts[name] for name in self.margins), psu, joint.ravel(), weights)
 
     def _by_margin(self, by: frozenset[str], place: dict[str, np.ndarray], margins: Margins) -> ByMargin:
         names, count = self._names(by), len(self.margins)
-        codes, sums = self.fits[by].compact([place[name] for name in (*STRATA, *self.margins, *names)])
+        units = [place["survey"], place["stratum"], np.arange(2), *(place[name] for name in (*self.margins, *names))]
+        codes, sums = self.fits[by].compact(units)
         stratum = np.unique(keys(list(codes[:, :2].T)), return_inverse=True)[1]
-        cells = np.concatenate([margins.cells, codes[:, [0, *range(2, 2 + count)]]])
+        cells = np.concatenate([margins.cells, codes[:, [0, *range(3, 3 + count)]]])
         joint = np.unique(keys(list(cells.T)), return_inverse=True)[1][len(margins.cells) :]
         dimensions = [dimension for dimension in self.dimensions if dimension in by]
         return ByMargin(
-            stratum, joint, dict(zip(dimensions, codes[:, 2 + count :].T, strict=True)), sums[0], sums[1] if self.squared else None
+            stratum=stratum,
+            alone=codes[:, 2] > 0,
+            joint=joint,
+            codes=dict(zip(dimensions, codes[:, 3 + count :].T, strict=True)),
+            based=sums[0],
+            squared=sums[1] if self.squared else None,
         )
 
     def _crossing(self, by: frozenset[str], place: dict[str, np.ndarray], alone: np.ndarray, margins: Margins | None) -> Crossing:

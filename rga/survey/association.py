@@ -24,8 +24,8 @@ class Independence:
     ``table``: estimated shares of the whole, rows x columns; ``n`` respondents of weight other than 0 who answered both; ``df``:
     PSUs minus strata among them. ``tests`` is indexed by name: `F` (Rao-Scott, second order: the one to quote), `Chisq`
     (Rao-Scott, first order), `Wald`, `adjWald`; columns statistic, df1, df2 (infinite for `Chisq`), p_value. NaN means not
-    defined: all tests where the table has one row or one column, the sample says nothing of the variance (df 0), or so many
-    cells are empty that no test exists.
+    defined: all tests where the table has one row or one column, the sample says nothing of the variance (df 0), the margins know
+    the table, or so many cells are empty that no test exists.
     """
 
     table: pd.DataFrame
@@ -53,6 +53,7 @@ def independence(
         Wald     Y' Var(Y)^-1 Y / q, F on q and df; Y the q = (r-1)(c-1) totals less the product of their margins
         adjWald  Wald (df - q + 1)/df, F on q and df - q + 1                             (Koch, Freeman and Freeman 1975)
 
+    Of calibrated weights V is that of the residuals, of shares and of totals (`rga.survey.sample.Sample.residuals`).
     An empty cell has no weight in D^-1, as in R: ``svychisq`` on the subset of those who answered both. (Given missing answers, R
     4.1-1 counts those who did not answer in n and in df.) The statistic of `Chisq` is reported as it is compared, X^2 / mean
     eigenvalue, where R prints X^2. Raises as `rga.survey.joint.jointly`.
@@ -72,7 +73,7 @@ def independence(
     member = (row[:, :, None] * column[:, None, :]).reshape(len(weight), r * c)
     population = weight @ inside
     shares = weight @ member / population if inside.any() else np.zeros(0)
-    z = stages.by_unit(weight[:, None] * np.where(inside[:, None], member - shares, 0.0) / (population or 1.0))
+    z = sample.residuals(weight[:, None] * np.where(inside[:, None], member - shares, 0.0) / (population or 1.0))
     answered = np.repeat(stages.by_unit(inside[:, None]), max(r * c, 1), axis=1)
     df = int(stages.df(answered)[0])
     n = int(inside.sum())
@@ -80,11 +81,12 @@ def independence(
     tests = pd.DataFrame(np.nan, index=pd.Index(["F", "Chisq", "Wald", "adjWald"], name="test"), columns=TEST_COLUMNS)
     if r > 1 and c > 1 and df > 0 and not stages.silent(answered, np.ones(r * c, dtype=bool)).any():
         _rao_scott(tests, shares.reshape(r, c), stages.covariance(z, answered), n, df)
-        totals = stages.by_unit(weight[:, None] * member / population)
-        _wald(tests, shares.reshape(r, c), stages.covariance(totals, answered), df)
+        totals = sample.residuals(weight[:, None] * member / population)
+        _wald(tests, shares.reshape(r, c), stages.covariance(totals, answered), n, df)
     return Independence(table, n, df, tests)
 
 
+KNOWN = 1e-12  # of a simple random sample's variance: what calibration leaves of a table that it knows
 TEST_COLUMNS = ["statistic", "df1", "df2", "p_value"]
 
 
@@ -98,18 +100,17 @@ def _rao_scott(tests: pd.DataFrame, p: np.ndarray, v: np.ndarray, n: int, df: in
         return
     weighted = inverse[:, None] * contrast
     delta = np.linalg.solve(under_srs, weighted.T @ v @ weighted)
-    trace = float(np.trace(delta))
+    trace, q = float(np.trace(delta)), len(delta)
     expected = np.outer(p.sum(axis=1), p.sum(axis=0))
     x2 = n * float(((p - expected) ** 2 / expected).sum())
-    if trace <= 0:
+    if trace <= KNOWN * q:
         return
     d = trace**2 / float(np.trace(delta @ delta))
-    q = len(delta)
     tests.loc["F"] = [x2 / trace, d, d * df, fdtrc(d, d * df, x2 / trace)]
     tests.loc["Chisq"] = [x2 * q / trace, q, np.inf, chdtrc(q, x2 * q / trace)]
 
 
-def _wald(tests: pd.DataFrame, p: np.ndarray, v: np.ndarray, df: int) -> None:
+def _wald(tests: pd.DataFrame, p: np.ndarray, v: np.ndarray, n: int, df: int) -> None:
     r, c = p.shape
     row, column = p.sum(axis=1), p.sum(axis=0)
     # d(N_ij - N_i. N_.j / N) / d N_kl, as R: totals, whose sum is estimated too.
@@ -120,7 +121,8 @@ def _wald(tests: pd.DataFrame, p: np.ndarray, v: np.ndarray, df: int) -> None:
     y = (p - np.outer(row, column)).ravel()[use]
     variance = (jacobian @ v @ jacobian.T)[np.ix_(use, use)]
     q = len(use)
-    if np.linalg.matrix_rank(variance) < q:
+    under_srs = (np.diag(p.ravel()) - np.outer(p, p)) / n
+    if np.linalg.matrix_rank(variance) < q or np.trace(variance) <= KNOWN * np.trace(under_srs):
         return
     statistic = float(y @ np.linalg.solve(variance, y)) / q
     tests.loc["Wald"] = [statistic, q, df, fdtrc(q, df, statistic)]

@@ -1,6 +1,7 @@
 """What calibration takes away from linearised values: the part that the margins explain.
 
-Belongs here: fitted values of linearised values on the margins, from sums. Not here: fitting weights (``calibration``), variances.
+Belongs here: fitted values of linearised values on the margins, from sums. Not here: fitting weights (``calibration``), what the
+margins owe to the sample itself (``held_shares``), variances.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rga.survey.grouping import Places, sum_by
+from rga.survey.held_shares import of_margins
 from rga.survey.sums import ByMargin, Sums
 from rga.survey.variance import Alone, Sample
 
@@ -36,9 +38,10 @@ def residuals(
 
     With x_j the categories of joint cell j, B = (sum d x x')^+ sum d x z by the weights d before calibration, and h_j = x_j' B, a
     PSU's residual is Z_c - sum_j W_cj h_j, W_cj its sum of final weights in cell j: respondents outside a domain have z = 0 and
-    a fitted value all the same (Deville and Särndal 1992, eq. 3.4; R ``calibrate``). ``cell`` gives the breakdown's cell of each
-    row of ``by_margin``, -1 for none; ``ratio`` and ``base`` (surveys x cells x statistics) make z of sums: (sum y - ratio sum x)
-    / base.
+    a fitted value all the same (Deville and Särndal 1992, eq. 3.4; R ``calibrate``). Margins take the shares of missing categories
+    from the sample, which brings d c_j back for each respondent of cell j (`_fitted`). ``cell`` gives the breakdown's cell of
+    each row of ``by_margin``, -1 for none; ``ratio`` and ``base`` (surveys x cells x statistics) make z of sums: (sum y - ratio
+    sum x) / base.
     """
     margins = sums.margins
     assert margins is not None
@@ -54,7 +57,7 @@ def residuals(
         rows = np.flatnonzero((survey == s) & (cell >= 0))
         place = (by_margin.joint[rows] - joint[0]) * shape[0] + cell[rows]
         y, x = _summed(place, len(joint), shape, by_margin.based[rows], [at.y, at.x])
-        fitted = _fitted(margins.cells[joint, 1:], size[:, 2], (y - ratio[s] * x) / base[s])
+        fitted = _fitted(margins.cells[joint, 1:], margins.categories, size, (y - ratio[s] * x) / base[s])
         psu = margins.psu[here] - sample.first_psu
         first, last = psu.min(), psu.max() + 1
         weights = np.zeros((last - first, len(joint), 2))
@@ -63,7 +66,7 @@ def residuals(
         for row in np.flatnonzero(sample.alone[first:last]) + first:
             w2 = weights[row - first, :, 1][:, None, None]
             assert by_margin.squared is not None
-            of_stratum = by_margin.stratum[rows] == sample.stratum[row] + sample.first_stratum
+            of_stratum = by_margin.alone[rows] & (by_margin.stratum[rows] == sample.stratum[row] + sample.first_stratum)
             squared = by_margin.squared[rows[of_stratum]]
             y, x, yy, yx, xx = _summed(place[of_stratum], len(joint), shape, squared, [at.y, at.x, at.yy, at.yx, at.xx])
             total = (y - ratio[s] * x) / base[s]
@@ -83,14 +86,29 @@ def _summed(place: np.ndarray, joint: int, shape: tuple[int, ...], rows: np.ndar
     return [total[:, some].reshape(joint, *shape) for some in which]
 
 
-def _fitted(categories: np.ndarray, weight: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """x_j' B of each joint cell: ``categories`` (joint cells x margins) are codes, ``weight`` and ``z`` sums of d and of d z."""
-    x = np.concatenate([margin[:, None] == np.unique(margin) for margin in categories.T], axis=1).astype(np.float64)
+def _fitted(codes: np.ndarray, categories: tuple[np.ndarray, ...], sizes: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """What of each joint cell's z, per unit of w, is known: x_j' B, less what the held shares bring back, d c_j / w.
+
+    ``codes`` are joint cells x margins, ``sizes`` the cells' sums of w, of w^2 and of d, ``z`` those of d z. With B' the derivative
+    of a result in the totals of the margins' categories, and ``slope`` that of these totals in the held shares, c_j adds up slope B
+    times the influence on each share (``held_shares``). Within a joint cell d is in proportion to w (all but for trimmed weights).
+    """
+    after, weight = sizes[:, 0], sizes[:, 2]
+    starts = np.cumsum([0, *map(len, categories)])
+    x = np.zeros((len(codes), starts[-1]))
+    for code, start in zip(codes.T, starts, strict=False):
+        x[np.arange(len(codes)), start + code] = 1.0
     root = np.sqrt(weight)[:, None]
     # The projection onto root x, by its singular vectors: margins overlap, and so do their columns.
-    left, singular, _ = np.linalg.svd(x * root, full_matrices=False)
-    basis = left[:, singular > 1e-10 * singular.max()]
+    left, singular, right = np.linalg.svd(x * root, full_matrices=False)
+    kept = singular > 1e-10 * singular.max()
+    basis = left[:, kept]
     with np.errstate(divide="ignore", invalid="ignore"):
-        scaled = np.where(root > 0, z.reshape(len(z), -1) / root, 0.0)
-        fitted = np.where(root > 0, basis @ (basis.T @ scaled) / root, 0.0)
+        scaled = basis.T @ np.where(root > 0, z.reshape(len(z), -1) / root, 0.0)
+        fitted = np.where(root > 0, basis @ scaled / root, 0.0)
+        held = of_margins(codes, categories, weight, after)
+        if held.influence.shape[1]:
+            of_shares = (held.slope @ (right[kept].T / singular[kept])) @ scaled
+            per_weight = np.where(after != 0, weight / after, 0.0)[:, None]
+            fitted -= per_weight * (held.influence @ of_shares)
     return fitted.reshape(z.shape)

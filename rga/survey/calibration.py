@@ -20,7 +20,8 @@ from rga.survey.calibration_solver import Fit, solve
 from rga.survey.calibration_units import Units, calibration_units, margins_table
 from rga.survey.collapsing import Collapsed, collapse_small
 from rga.survey.design import MISSING, TOTAL
-from rga.survey.fitted_margins import FittedMargins, figure, fit_margins, is_missing
+from rga.survey.fitted_margins import FittedMargins, figure, fit_margins
+from rga.survey.held_shares import is_missing
 from rga.survey.infeasible import Case, unmet, unsettled
 from rga.survey.joint_cells import JointCells, joint_cells, same_cells
 from rga.survey.trimming import smallest_ratio, trim_and_calibrate

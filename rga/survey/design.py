@@ -57,7 +57,8 @@ class Design:
 
     Weights that were calibrated are to be given with the weights before, ``base_weight`` (NULL for respondents of surveys that were
     not), and with each respondent's category on the ``margins`` and value of the continuous ``numbers``: what these explain does
-    not vary from sample to sample.
+    not vary from sample to sample, but for the shares of missing categories (`_U`, `F*_U`, empty), which `calibrate` takes from the
+    sample.
     """
 
     weight: str | None = "weight"

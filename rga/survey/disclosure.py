@@ -93,14 +93,13 @@ def protect(
 ) -> Protection:
     """Hide small counts, and hide or round what gives a secret of ``cells`` away.
 
-    By published cell: ``withheld`` are hidden already; ``precision`` is the step (percentage points) that each share is printed to at
-    least, ``se`` its standard error (of 1). Cells that
-    ``is_settled`` stay as they are in ``settled``. The reader is thought to know the count of every cell shown, as with equal
-    weights, and its weighted sum, both within its step. He must not be able to exclude all but three values of a secret. Cells
-    that give one away are rounded, to a step of at most their own standard error, where that suffices; otherwise some are hidden,
-    small ones first. No more is given up than is needed, and of women and men least. Where sums have cycles (three-way crossings), a reader may know more than is seen here: `exact.unprotected` tells, but
-    takes minutes.
-    """
+    By published cell: ``withheld`` are hidden already; ``precision`` is the step (percentage points) that each share is printed
+    to at least, ``se`` its standard error (of 1). Cells that ``is_settled`` stay as they are in ``settled``. The reader is
+    thought to know the count of every cell shown, as with equal weights, and its weighted sum, both within its step. He must not
+    be able to exclude all but three values of a secret. Cells that give one away are rounded, to a step of at most their own
+    standard error, where that suffices; otherwise some are hidden, small ones first. No more is given up than is needed, and of
+    women and men least. Where sums have cycles (three-way crossings), a reader may know more than is seen here:
+    `exact.unprotected` tells, but takes minutes."""
     problem = _Problem.of(cells, withheld, se, rules, precision, settled, is_settled)
     problem.solve()
     problem.take_back()
@@ -132,7 +131,7 @@ class _Problem:
         size, shown = len(cells.n), slice(0, cells.published)
 
         def whole(given: np.ndarray | None, kind: type) -> np.ndarray:
-            found = np.zeros(size, dtype=kind)
+            found: np.ndarray = np.zeros(size, dtype=kind)
             if given is not None:
                 found[shown] = given
             return found
@@ -243,8 +242,8 @@ class _Problem:
         return self.hidden[chosen] | (np.arange(len(chosen)) >= part.published)
 
     def unsafe(self, part: Cells, chosen: np.ndarray, sweeps: int) -> tuple[np.ndarray, np.ndarray]:
-        """Secrets of ``part`` that are narrowed too far by counts or by weighted sums; and sums whose parent is one that its children
-        alone narrow too far."""
+        """Secrets of ``part`` that are narrowed too far by counts or by weighted sums; and sums whose parent is one that its
+        children alone narrow too far."""
         cyclic = part.cyclic[part.group] & ~self.fixed[chosen]
         found, below = np.zeros(len(chosen), dtype=bool), np.zeros(len(part.parent), dtype=bool)
         for limits in models(part, self.open(part, chosen), self.step[chosen], self.values.part(chosen)):
@@ -263,8 +262,8 @@ def _given_from_below(cells: Cells, limits: Limits) -> np.ndarray:
 
 
 def models(cells: Cells, hidden: np.ndarray, step: np.ndarray, values: Values) -> tuple[Limits, Limits]:
-    """Of counts and of weighted sums: known within its ``step`` (percentage points; 0: exactly) where a share is shown, from none to
-    all where it is ``hidden``."""
+    """Of counts and of weighted sums: known within its ``step`` (percentage points; 0: exactly) where a share is shown, from none
+    to all where it is ``hidden``."""
     per_person = np.divide(cells.weight, cells.n, out=np.ones(len(cells.n)), where=(cells.n > 0) & (cells.weight > 0))
     low, high = _known(cells.count, cells.n, hidden, step)
     counts = Limits(np.ceil(low - SLACK), np.floor(high + SLACK), np.ones(len(cells.n)), hidden, values)

@@ -24,7 +24,9 @@ def unprotected(cells: Cells, hidden: np.ndarray, step: np.ndarray, values: Valu
     open_[: cells.published], printed[: cells.published] = hidden, step
     target = open_ & values.secret
     found = np.zeros(len(open_), dtype=bool)
-    for limits, truth, whole in zip(models(cells, open_, printed, values), (cells.count, cells.weighted), (True, False), strict=True):
+    for limits, truth, whole in zip(
+        models(cells, open_, printed, values), (cells.count, cells.weighted), (True, False), strict=True
+    ):
         found |= target & limits.too_few(*attack(cells, limits, truth, target, whole))
     return np.flatnonzero(found)
 

@@ -14,7 +14,8 @@ import pandas as pd
 
 from rga.errors import InputError, Problem
 from rga.survey.calibration_inputs import computable
-from rga.survey.design import MISSING, SEX
+from rga.survey.design import SEX
+from rga.survey.held_shares import is_missing, part_of
 from rga.survey.joint_cells import JointCells
 from rga.survey.nested_margins import TOTALS_TOLERANCE, reconcile
 
@@ -75,11 +76,6 @@ def figure(number: float) -> str:
     return f"{number:,.0f}" if abs(number) >= 1000 or number == round(number) else f"{number:,.4g}"
 
 
-def is_missing(category: str) -> bool:
-    """`_U`, or a crossing that ends with it."""
-    return category == MISSING or category.endswith(f"*{MISSING}")
-
-
 def _hold_missing(benchmark: dict[str, float], base: Mapping[str, float]) -> dict[str, float]:
     """The benchmark with the missing categories of the sample (`_U`, `F*_U`) added at their share of the base weight.
 
@@ -87,7 +83,7 @@ def _hold_missing(benchmark: dict[str, float], base: Mapping[str, float]) -> dic
     """
     held = dict(benchmark)
     for category in sorted(filter(is_missing, base), key=lambda c: c.count("*")):
-        stem = category.removesuffix(MISSING)  # "" or "F*"
+        stem = part_of(category)  # "" or "F*"
         within = sum(weight for other, weight in base.items() if other.startswith(stem))
         share = base[category] / within if within > 0 else 0.0
         rest = [other for other in held if other.startswith(stem) and not is_missing(other)]
@@ -148,7 +144,7 @@ def _problems(margin: str, target: Mapping[str, float], n: Mapping[str, int], ba
             )
     stems = {category[: at + 1] for category in target for at, c in enumerate(category) if c == "*"} | {""}
     for category, cases in sorted(n.items()):
-        if not (category.removesuffix(MISSING) in stems if is_missing(category) else category in target):
+        if not (part_of(category) in stems if is_missing(category) else category in target):
             what = f"category {category} of margin {margin} is not in the benchmark"
             remedy = f"the benchmark has {', '.join(target)}: recode, or set these answers to missing"
             problems.append(Problem(what, remedy, variable=margin, code=category, rows=cases))

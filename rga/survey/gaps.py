@@ -12,7 +12,7 @@ from scipy.special import stdtr
 from rga.survey.design import MEN, MISSING, OTHER, SEX, WOMEN
 from rga.survey.estimation import Part, union
 from rga.survey.grouping import Places, as_slice
-from rga.survey.intervals import t_quantile
+from rga.survey.intervals import korn_graubard, mover, t_quantile
 from rga.survey.sums import Sums
 from rga.survey.variance import finished
 
@@ -40,7 +40,8 @@ def pairs(sums: Sums, part: Part) -> tuple[Places, Places]:
 def differences(part: Part, f: Places, m: Places, is_share: np.ndarray) -> dict[str, np.ndarray]:
     """Differences and ratios of the cells ``f`` and ``m``, surveys x pairs x statistics: the variance of g(women) - g(men) is that
     of each, times the square of the derivative of g, less twice their covariance, times both derivatives. Of shares (``is_share``,
-    by statistic) of which one is 0 or 1 it is at least that of `variance_if_alike`."""
+    by statistic) of which one is 0 or 1 it is at least that of `variance_if_alike`. Where both are 0, or both 1, it is 0, and the
+    limits come from the two Korn-Graubard intervals (`rga.survey.intervals.mover`)."""
     women, men = part.value[:, f], part.value[:, m]
     covariance = part.deviations.covariance(f, m)
     either = union(part.sample, part.answered, f, m)
@@ -61,11 +62,17 @@ def differences(part: Part, f: Places, m: Places, is_share: np.ndarray) -> dict[
     se[bound] = np.fmax(se[bound], np.sqrt(variance_if_alike(*sides)))
     gap, t = women - men, t_quantile(df)
     spread = np.where(se > 0, se, np.nan)
+    low, high = gap - t * spread, gap + t * spread
+    certain = np.nonzero((women == men) & ((women == 0) | (women == 1)) & is_share & (se == 0))
+    sides = [(women, part.se[:, f], n_women, part.df[:, f]), (men, part.se[:, m], n_men, part.df[:, m])]
+    limits = np.stack([korn_graubard(*(array[certain] for array in side)) for side in sides], axis=-1)
+    both = np.stack([women[certain], men[certain]], axis=-1)
+    low[certain], high[certain] = mover(both, *limits, np.array([1.0, -1.0]))
     ratio_se = np.where((women > 0) & (men > 0) & (spread > 0), np.sqrt(of_log_ratio), np.nan)
     p_value = np.where(df > 0, 2 * stdtr(np.maximum(df, 1), -np.abs(gap / spread)), np.nan)
     return {
         "women": women, "men": men, "n_women": n_women, "n_men": n_men,
-        "gap": gap, "se": se, "ci_low": gap - t * spread, "ci_high": gap + t * spread, "df": df, "p_value": p_value,
+        "gap": gap, "se": se, "ci_low": low, "ci_high": high, "df": df, "p_value": p_value,
         "ratio": ratio, "ratio_low": ratio * np.exp(-t * ratio_se), "ratio_high": ratio * np.exp(t * ratio_se),
     }  # fmt: skip
 

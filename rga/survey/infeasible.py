@@ -16,7 +16,8 @@ from rga.survey.calibration_methods import Method
 from rga.survey.calibration_solver import Fit
 from rga.survey.calibration_units import Units
 from rga.survey.design import MISSING, SEX
-from rga.survey.fitted_margins import figure, is_missing
+from rga.survey.fitted_margins import figure
+from rga.survey.held_shares import is_missing
 from rga.survey.reachable import REACHED, Question, Reach, closest, question, smallest_cap, widened, without_bounds
 
 VANISHING = 1e-8  # a factor this small, of the median one, is on its way to zero

@@ -73,6 +73,19 @@ def t_interval(value: np.ndarray, se: np.ndarray, df: np.ndarray, level: float =
     return value - reach, value + reach
 
 
+def mover(value: np.ndarray, low: np.ndarray, high: np.ndarray, coefficients: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Limits of sum c_k v_k from the limits of each v_k, whose errors are taken to be independent; k is the last axis.
+
+    Below the estimate by the root of the sum of squares of what each term may be off on that side: the method of variance
+    estimates recovery (Newcombe 1998, method 10; Zou and Donner 2008). NaN where a limit that takes part is not known.
+    """
+    below, above = ((np.where(coefficients != 0, side, 0.0)) for side in (value - low, high - value))
+    down, up = np.where(coefficients > 0, below, above), np.where(coefficients > 0, above, below)
+    centre = np.where(coefficients != 0, coefficients * value, 0.0).sum(axis=-1)
+    reach = [np.sqrt(((coefficients * side) ** 2).sum(axis=-1)) for side in (down, up)]
+    return centre - reach[0], centre + reach[1]
+
+
 def effective_n(
     p: np.ndarray, se: np.ndarray, n: np.ndarray, df: np.ndarray, level: float = 0.95, capped: bool = True
 ) -> np.ndarray:

@@ -18,7 +18,7 @@ from scipy.special import stdtr
 from rga.survey.data import Data, refuse_names
 from rga.survey.design import TOTAL, Design
 from rga.survey.estimation import POPULATION_SCALE, no_share
-from rga.survey.intervals import korn_graubard, logit_interval, t_interval
+from rga.survey.intervals import korn_graubard, logit_interval, mover, t_interval
 from rga.survey.linearisation import influence, simple_random_variance
 from rga.survey.multistage import Stages
 from rga.survey.quantiles import woodruff
@@ -67,7 +67,8 @@ class Joint:
         of the combined influence values, c'Vc with V the covariance (under ``lonely_psu="average"`` the mean is taken over the
         strata of the union of the domains, as R does for a subset). df: PSUs minus strata among those with an answer to any
         result that takes part. NaN: everything but the value where a result that takes part has no se; limits and p_value without
-        df or where the combination has no variance. R ``svycontrast``. Raises KeyError for a label that is not there, ValueError
+        df or where the combination has no variance; but shares of 0 and 1, such as 0 % of women and of men, give limits by their
+        own (`rga.survey.intervals.mover`). R ``svycontrast``. Raises KeyError for a label that is not there, ValueError
         for one that is there twice.
         """
         if isinstance(coefficients, Mapping):
@@ -78,7 +79,12 @@ class Joint:
             matrix = np.atleast_2d(np.asarray(coefficients, dtype=np.float64))
         values = self.table["value"].to_numpy()
         value = np.where(matrix != 0, matrix * values, 0.0).sum(axis=1)
-        return self._derived([name] if isinstance(name, str) else list(name), value, matrix)
+        found = self._derived([name] if isinstance(name, str) else list(name), value, matrix)
+        limits = mover(values, *(self.table[side].to_numpy() for side in ("ci_low", "ci_high")), matrix)
+        certain = (found["se"] == 0) & ((matrix != 0) <= (self.table["se"] == 0).to_numpy()).all(axis=1)
+        for side, limit in zip(("ci_low", "ci_high"), limits, strict=True):
+            found[side] = found[side].where(~certain, limit)
+        return found
 
     def smooth(self, function: Callable[[np.ndarray], Any], name: str | Sequence[str] = "") -> pd.DataFrame:
         """Smooth functions of the results: ``joint.smooth(lambda v: np.log(v[0] / v[1]))``; v is the values in the table's order.
@@ -128,8 +134,9 @@ def jointly(data: Data, design: Design, results: Sequence[Result]) -> Joint:
     linked: stack them, with a ``psu`` that is the same in both, the panel's id for respondents or the shared PSU, in a
     ``stratum`` that is the same in both; who is in one round only has an id of her or his own. Each round is then a domain of one
     sample, and the covariance comes from PSUs in both. The margins of surveys that were calibrated apart are to have categories
-    that tell the survey. Raises InputError and ValueError as `rga.survey.sample.sample_of` does, InputError for a domain's
-    column that is not there, or called like one of the table's, and where an expression does not fit the data.
+    that tell the survey before a `*` (`later*F`, `later*_U`). Raises InputError and ValueError as
+    `rga.survey.sample.sample_of` does, InputError for a domain's column that is not there, or called like one of the table's,
+    and where an expression does not fit the data.
     """
     refuse_names({name for result in results for name in result.domain}, ["code", "category", *MEASURES])
     with sample_of(data, design) as sample:
@@ -175,7 +182,8 @@ def _joint(sample: Sample, results: Sequence[Result]) -> Joint:
     for k in np.flatnonzero(is_quantile & ~np.isnan(value)):
         those = values.known[:, column[k]] & domain[:, k] & (weight != 0)
         level_se = se[k]
-        low[k], high[k], se[k] = woodruff(values.y[those, column[k]], weight[those], level[k], level_se, df[k])
+        q = kinds[k].q  # type: ignore[union-attr]
+        low[k], high[k], se[k] = woodruff(values.y[those, column[k]], weight[those], q, level[k], level_se, df[k])
         stretch[k] = -se[k] / level_se if level_se > 0 else 0.0
     stretch = np.nan_to_num(stretch)
     z, covariance = z * stretch, covariance * np.outer(stretch, stretch)

@@ -34,7 +34,7 @@ def linked_rounds(con: duckdb.DuckDBPyConnection, earlier: str, later: str, name
 
     Both relations have weight, stratum, psu and panel_id (NULL where there is none) and, where weights were calibrated,
     weight_before_calibration and margin_1 ...; both have the same other columns, or lack them (NULL). The view has `round`,
-    `earlier` or `later`, in place of whatever was called so.
+    `earlier` or `later`, in place of whatever was called so; categories of the margins begin with it, as in `earlier*F`.
 
     ``people``: who has a panel_id in both is the same person, and keeps the stratum and PSU in which she or he was sampled: those
     of the earlier round; where that knows no PSUs those of the later; where neither does the person is the PSU. ``psus``: PSUs of
@@ -65,9 +65,9 @@ def linked_rounds(con: duckdb.DuckDBPyConnection, earlier: str, later: str, name
         ]
         kept = [c for c in columns[this] if c not in {"stratum", "psu", ROUND, *margins}]
         coded = [
-            f"'{label}:' || COALESCE(this.{quoted(m)}, '{MISSING}') AS {quoted(m)}"
+            f"'{label}*' || COALESCE(this.{quoted(m)}, '{MISSING}') AS {quoted(m)}"
             if m in columns[this]
-            else f"'{label}:{MISSING}' AS {quoted(m)}"
+            else f"'{label}*{MISSING}' AS {quoted(m)}"
             for m in margins
         ]
         selected = [f"this.{quoted(c)}" for c in kept] + [f"{unit[0]} AS stratum", f"{unit[1]} AS psu", f"'{label}' AS {ROUND}"]

@@ -57,7 +57,10 @@ def outward(low: np.ndarray, high: np.ndarray, digits: int) -> tuple[np.ndarray,
     known = np.isfinite(larger) & (larger > 0)
     places = digits - 1 - np.floor(np.log10(np.where(known, larger, 1.0)))
     unit = 10.0**-places
-    down, up = (np.where(known, _clean(turn(v / unit + sign * 1e-7) * unit, places), v) for turn, v, sign in ((np.floor, low, 1), (np.ceil, high, -1)))
+    down, up = (
+        np.where(known, _clean(turn(v / unit + sign * 1e-7) * unit, places), v)
+        for turn, v, sign in ((np.floor, low, 1), (np.ceil, high, -1))
+    )
     return down, up
 
 

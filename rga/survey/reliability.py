@@ -70,9 +70,8 @@ class Nchs:
 def unnamed(step: np.ndarray, n: np.ndarray, rules: NchsThresholds, values: int) -> np.ndarray:
     """Where a share of ``n`` respondents is hidden by one of the rules on the interval and must not be said to be hidden by which.
 
-    If all weigh alike, the name of the rule can leave fewer than ``values`` counts: of 260 respondents, 10 is too wide for its size,
-    9 and 11 are not. Of such ``n`` neither name is told; both together leave counts enough.
-    """
+    If all weigh alike, the name of the rule can leave fewer than ``values`` counts: of 260 respondents, 10 is too wide for its
+    size, 9 and 11 are not. Of such ``n`` neither name is told; both together leave counts enough."""
     found = np.zeros(np.shape(n), dtype=bool)
     interval = np.isin(step, INTERVAL)
     for size in np.unique(np.asarray(n)[interval & (n <= _LARGEST_EDGE)]).astype(int):

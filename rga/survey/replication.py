@@ -19,6 +19,7 @@ from rga.survey.design import TOTAL, Design, Replicates, breakdown_name
 from rga.survey.estimation import POPULATION_SCALE, simple_random_variance
 from rga.survey.intervals import korn_graubard, logit_interval, t_quantile
 from rga.survey.joint import MEASURES
+from rga.survey.quantiles import levels_at_the_top
 from rga.survey.replicate_reader import Piece, Reader
 from rga.survey.statistics import Distribution, Quantile, Share, Statistic, Total
 
@@ -218,10 +219,13 @@ class _Totals:
         for row in np.flatnonzero(is_quantile[k]):
             share, place = value[row], (int(c[row]), int(k[row]))
             value[row] = self.quantiles.estimate[place]
-            low[row], high[row] = (self.quantiles.inverse(*place, p) for p in (low[row], high[row]))
+            levels = (low[row], high[row])
+            if at_the_top := share >= 1 - SAME and not np.isnan(se[row]):
+                levels = levels_at_the_top(int(n[row]), degrees[row], statistics[k[row]].q)  # type: ignore[union-attr]
+            low[row], high[row] = (self.quantiles.inverse(*place, p) for p in levels)
             with np.errstate(divide="ignore", invalid="ignore"):
                 slope = np.where(se[row] > 0, (high[row] - low[row]) / (2 * reach[row]), 0.0)
-            se[row] = slope * se[row]
+            se[row] = (high[row] - low[row]) / (2 * t_quantile(degrees[row])) if at_the_top else slope * se[row]
             replicates[row] = value[row] - (replicates[row] - share) * slope
         names = self.reader.names
         table: dict[str, object] = {

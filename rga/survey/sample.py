@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from numbers import Number
 from typing import Any
@@ -20,6 +20,7 @@ import pandas as pd
 from rga.errors import InputError, Problem
 from rga.survey.data import Data, literal, opened, quoted, require
 from rga.survey.design import MISSING, TOTAL, Design
+from rga.survey.held_shares import HeldShares, of_margins
 from rga.survey.multistage import Stages, stages_of
 from rga.survey.statistics import Statistic, Values, values_of
 
@@ -33,25 +34,26 @@ ROW = "rga_row"  # its column that numbers the respondents: `rowid` may be one o
 class Sample:
     """Respondents who have a weight, in a fixed order: the table ``TABLE`` of ``con``, ``weight`` and the design's ``stages``.
 
-    Where weights were calibrated, ``base`` are those before, and ``margins`` an orthonormal basis of the margins times their root;
-    linear calibration may then have made some of ``weight`` negative.
+    Where weights were calibrated, ``base`` are those before, and ``margins`` says to what; linear calibration may then have made
+    some of ``weight`` negative.
     """
 
     con: duckdb.DuckDBPyConnection
     weight: np.ndarray
     stages: Stages
     base: np.ndarray
-    margins: np.ndarray
+    margins: Basis
 
     def residuals(self, z: np.ndarray) -> np.ndarray:
         """Influence values less what the calibration margins explain of them, summed by ultimate unit: units x results, from
         respondents x results.
 
         e_i = z_i - w_i x_i' B, B = (sum d x x')^+ sum d x z / w, by the weights d before calibration (Deville and Särndal 1992,
-        eq. 3.4; R ``calibrate``).
+        eq. 3.4; R ``calibrate``); plus d_i c_i, what respondent i adds to the shares of missing categories that the margins take
+        from the sample, times what these add to the result (`rga.survey.held_shares`).
         """
         units = self.stages.by_unit(z)
-        if not self.margins.shape[1]:
+        if not self.margins.orthonormal.shape[1]:
             return units
         onto, explained = self.projection
         return units - explained @ (onto.T @ z)
@@ -60,11 +62,12 @@ class Sample:
     def projection(self) -> tuple[np.ndarray, np.ndarray]:
         """``onto``, respondents x basis, and ``explained``, ultimate units x basis: of the sums by unit of influence values z the
         margins explain explained (onto' z)."""
-        root, weight = np.sqrt(self.base)[:, None], self.weight[:, None]
+        root, weight, margins = np.sqrt(self.base)[:, None], self.weight[:, None], self.margins.orthonormal
         known = (root > 0) & (weight != 0)
-        onto = np.divide(self.margins * root, weight, out=np.zeros_like(self.margins), where=known)
-        explained = np.divide(self.margins * weight, root, out=np.zeros_like(self.margins), where=known)
-        return onto, self.stages.by_unit(explained)
+        onto = np.divide(margins * root, weight, out=np.zeros_like(margins), where=known)
+        explained = np.divide(margins * weight, root, out=np.zeros_like(margins), where=known)
+        varying = np.where(known, self.base[:, None] * self.margins.held.influence, 0.0)
+        return onto, self.stages.by_unit(explained - varying @ self.margins.held.slope)
 
     def values(self, statistics: Sequence[Statistic]) -> Values:
         """Every statistic for every respondent. Raises InputError where an expression does not fit the table."""
@@ -110,18 +113,28 @@ def sample_of(data: Data, design: Design) -> Iterator[Sample]:
             con.execute(f"DROP TABLE IF EXISTS temp.{TABLE}")
 
 
-def _basis(con: duckdb.DuckDBPyConnection, design: Design, weight: np.ndarray, base: np.ndarray) -> np.ndarray:
-    """Orthonormal columns that span those of the margins, each respondent's times the root of ``base``. A number that is not known
-    is taken as the population's mean, as `calibrate` does: by ``weight``, that of the others after calibration."""
+@dataclass(frozen=True)
+class Basis:
+    """The margins of a calibration. ``orthonormal``, respondents x basis, spans their columns times the root of the weights before;
+    ``held`` are the shares of missing categories, its ``slope`` in the basis rather than in the columns."""
+
+    orthonormal: np.ndarray
+    held: HeldShares
+
+
+def _basis(con: duckdb.DuckDBPyConnection, design: Design, weight: np.ndarray, base: np.ndarray) -> Basis:
+    """A number that is not known is taken as the population's mean, as `calibrate` does: by ``weight``, that of the others after
+    calibration."""
+    rows = len(base)
     if not design.base_weight or not (design.margins or design.numbers):
-        return np.zeros((len(base), 0))
+        return Basis(np.zeros((rows, 0)), HeldShares(np.zeros((rows, 0)), np.zeros((0, 0))))
     texts = [f"COALESCE(CAST({quoted(name)} AS VARCHAR), '{MISSING}') AS m{k}" for k, name in enumerate(design.margins)]
     numbers = [f"CAST({quoted(name)} AS DOUBLE) AS x{k}" for k, name in enumerate(design.numbers)]
     frame = con.execute(f"SELECT {', '.join([*texts, *numbers])} FROM {TABLE} ORDER BY {ROW}").df()
-    columns = []
-    for k in range(len(design.margins)):
-        code, distinct = pd.factorize(frame[f"m{k}"])
-        columns.append(np.eye(len(distinct))[code])
+    coded = [pd.factorize(frame[f"m{k}"]) for k in range(len(design.margins))]
+    codes = np.column_stack([np.zeros((rows, 0), dtype=np.intp), *(code for code, _ in coded)])
+    categories = [np.asarray(names, dtype=object) for _, names in coded]
+    columns = [np.eye(len(names))[code] for code, names in zip(codes.T, categories, strict=True)]
     for k in range(len(design.numbers)):
         value = frame[f"x{k}"].to_numpy(dtype=np.float64, na_value=np.nan)
         known = ~np.isnan(value) & (base > 0)
@@ -132,8 +145,12 @@ def _basis(con: duckdb.DuckDBPyConnection, design: Design, weight: np.ndarray, b
         columns.append((np.where(np.isnan(value), mean, value) - (mean if design.margins else 0.0))[:, None])
     x = np.concatenate(columns, axis=1) * np.sqrt(base)[:, None]
     size = np.sqrt((x**2).sum(axis=0))
-    left, singular, _ = np.linalg.svd(x[:, size > 0] / size[size > 0], full_matrices=False)
-    return left[:, singular > 1e-10 * singular.max(initial=0.0)]
+    used = size > 0
+    left, singular, right = np.linalg.svd(x[:, used] / size[used], full_matrices=False)
+    kept = singular > 1e-10 * singular.max(initial=0.0)
+    held = of_margins(codes, categories, base, weight)
+    slope = np.pad(held.slope, ((0, 0), (0, x.shape[1] - held.slope.shape[1])))[:, used] / size[used]  # numbers are not held
+    return Basis(left[:, kept], replace(held, slope=slope @ (right[kept].T / singular[kept])))
 
 
 def _design_sql(part: str, column: str | None) -> str:

@@ -3,12 +3,11 @@
 Belongs here: the promise, in numbers. Not here: what is hidden or rounded to keep it (``disclosure``), sums between cells
 (``margins``).
 
-A hidden count k of n respondents is a secret where k or n - k is 1 to 4, and where n is so small that the rules would give it away:
-of other hidden cells k and n - k are 0 or at least 5, which leaves fewer than four values of n up to 12. What is no secret costs its
-neighbours nothing. The reader knows these rules. A secret has at least four possible values in what the sums between cells leave
-(all that its n allows, where these are fewer); so a hidden cell of which they leave fewer is none, and k and n - k are 0 or at least
-5. Of a cell that only confidentiality hides he takes k or n - k to be 1 to 4.
-"""
+A hidden count k of n respondents is a secret where k or n - k is 1 to 4, and where n is so small that the rules would give it
+away: of other hidden cells k and n - k are 0 or at least 5, which leaves fewer than four values of n up to 12. What is no secret
+costs its neighbours nothing. The reader knows these rules. A secret has at least four possible values in what the sums between
+cells leave (all that its n allows, where these are fewer); so a hidden cell of which they leave fewer is none, and k and n - k
+are 0 or at least 5. Of a cell that only confidentiality hides he takes k or n - k to be 1 to 4."""
 
 from __future__ import annotations
 
@@ -31,9 +30,9 @@ class SecrecyThresholds(Protocol):
 
 @dataclass(frozen=True)
 class Values:
-    """Arrays by cell. ``n`` respondents; whether their count is a ``secret``, if hidden, and whether it is ``labelled`` as such: hidden
-    by confidentiality alone; how many values a secret must have (``wanted``), and what is ``small``; ``least``, which counts of
-    other hidden cells are at least, if not 0: a respondent more than that."""
+    """Arrays by cell. ``n`` respondents; whether their count is a ``secret``, if hidden, and whether it is ``labelled`` as such:
+    hidden by confidentiality alone; how many values a secret must have (``wanted``), and what is ``small``; ``least``, which
+    counts of other hidden cells are at least, if not 0: a respondent more than that."""
 
     n: np.ndarray
     secret: np.ndarray
@@ -44,12 +43,12 @@ class Values:
 
     def part(self, chosen: np.ndarray) -> Values:
         """Those of the cells ``chosen`` (their numbers)."""
-        arrays = (self.n, self.secret, self.labelled, self.wanted, self.least)
-        return Values(*(array[chosen] for array in arrays), self.small)
+        by_cell = {name: array[chosen] for name, array in vars(self).items() if name != "small"}
+        return replace(self, **by_cell)
 
     def reaching(self, worth: np.ndarray) -> Values:
-        """For weighted sums, in which few respondents can weigh as much as many: ``worth`` is what those who have the characteristic
-        weigh, in respondents' worth."""
+        """For weighted sums, in which few respondents can weigh as much as many: ``worth`` is what those who have the
+        characteristic weigh, in respondents' worth."""
         return replace(self, least=np.minimum(self.least, np.maximum(np.minimum(worth, self.n - worth), 0)))
 
     def left(self, low: np.ndarray, high: np.ndarray) -> np.ndarray:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 import duckdb
 import numpy as np
 
-from rga.survey.data import literal, telling
+from rga.errors import InputError, Problem
+from rga.survey.data import FLOATS, literal, telling
+from rga.survey.design import shown
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Share:
     """The share of those with ``numerator`` true among those with ``universe`` true who answered.
 
     Both are SQL boolean expressions over the columns of the respondents' table, under three-valued logic: where either
-    is NULL the respondent is not in the base. An empty ``universe`` is everybody.
+    is NULL the respondent is not in the base. An empty ``universe`` is everybody. Numbers and text may stand for true and false, as
+    0, 1, `true` and `false` do; any other answer, such as a code of -98 for a refusal, is an error.
     """
 
     code: str
@@ -66,15 +69,37 @@ class Distribution:
 
 @dataclass(frozen=True)
 class Quantile:
-    """The ``q`` quantile of the number ``value`` over those in ``universe`` for whom it is known; by default the median."""
+    """The ``q`` quantile of the number ``value`` over those in ``universe`` for whom it is known; by default the median.
+
+    Raises ValueError where ``q`` is not between 0 and 1: the least and the largest answer of a sample have no standard error.
+    """
 
     code: str
     universe: str
     value: str
     q: float = 0.5
 
+    def __post_init__(self) -> None:
+        if not 0 < self.q < 1:
+            what = f"quantile {self.code or self.value}: q is {self.q:g}, and must be between 0 and 1, both excluded"
+            raise ValueError(f"{what}: the least or largest answer of a sample says nothing of those who were not asked")
+
 
 Statistic = Share | Mean | Total | Ratio | Distribution | Quantile
+NUMBERS = {
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "UHUGEINT",
+    *FLOATS,
+}
+ANSWERS = 5  # that an error names
 EXPRESSIONS = ("universe", "value", "numerator", "denominator")
 
 
@@ -126,7 +151,8 @@ def values_of(con: duckdb.DuckDBPyConnection, relation: str, statistics: list[St
 
 
 def check(con: duckdb.DuckDBPyConnection, relation: str, statistics: Sequence[Statistic]) -> None:
-    """Raise InputError naming the first statistic with an expression that does not fit ``relation``.
+    """Raise InputError naming the first statistic with an expression that does not fit ``relation``, or all with a universe or a
+    share's numerator that is something else than true and false.
 
     Expressions stand in queries beside columns that are named here; alone, none of these can be taken for one of the data.
     """
@@ -142,6 +168,36 @@ def check(con: duckdb.DuckDBPyConnection, relation: str, statistics: Sequence[St
             with telling(statistic.code):
                 bind([statistic])
         raise
+    _check_answers(con, relation, statistics)
+
+
+def _check_answers(con: duckdb.DuckDBPyConnection, relation: str, statistics: Sequence[Statistic]) -> None:
+    """SQL takes any number but 0 as true, and so a code for a refusal as a yes."""
+    conditions = [(s.code, "TRUE", universe) for s in statistics if (universe := s.universe.strip())]
+    conditions += [(s.code, s.universe.strip() or "TRUE", s.numerator) for s in statistics if isinstance(s, Share)]
+    if not conditions:
+        return
+    distinct = list(dict.fromkeys(text for *_, text in conditions))
+    described = con.execute(f"DESCRIBE SELECT {', '.join(f'({text}) AS c{k}' for k, text in enumerate(distinct))} FROM {relation}")
+    types = {text: kind for text, (_, kind, *_) in zip(distinct, described.fetchall(), strict=True)}
+    problems = []
+    for code, universe, text in conditions:
+        if types[text] == "BOOLEAN":
+            continue
+        number = types[text] in NUMBERS or types[text].startswith("DECIMAL")
+        meant = f"({text}) IN (0, 1)" if number else f"lower(CAST(({text}) AS VARCHAR)) IN ('0', '1', 'true', 'false')"
+        inside = "TRUE" if universe == "TRUE" else f"TRY_CAST(({universe}) AS BOOLEAN)"
+        found = f"SELECT CAST(({text}) AS VARCHAR) AS answer FROM {relation} WHERE {inside} AND NOT ({meant})"
+        rows = con.execute(f"SELECT answer, count(*) FROM ({found}) GROUP BY answer ORDER BY count(*) DESC, answer").fetchall()
+        if not rows:
+            continue
+        answers = [f"{shown(answer)} ({n:,} row{'s' if n > 1 else ''})" for answer, n in rows[:ANSWERS]]
+        answers += [f"{len(rows) - ANSWERS:,} other answers"] * (len(rows) > ANSWERS)
+        what = f"`{text.strip()}` is {', '.join(answers)}, where 0, 1, true, false or NULL is wanted"
+        remedy = "write a condition, such as `works = 1`, that is NULL for whom it is not known"
+        problems.append(Problem(what, remedy, variable=code, code=shown(rows[0][0]), rows=sum(n for _, n in rows)))
+    if problems:
+        raise InputError(problems)
 
 
 def columns_of(con: duckdb.DuckDBPyConnection, relation: str, statistic: Statistic) -> list[tuple[str, str, str]]:

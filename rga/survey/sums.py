@@ -37,13 +37,15 @@ class Crossing:
 
 @dataclass(frozen=True)
 class ByMargin:
-    """Sums over the respondents of a stratum who are in one cell of a breakdown and in one joint cell of the margins.
+    """Sums over the respondents of a stratum who are in one cell of a breakdown and in one joint cell of the margins; those who
+    have a PSU and those who have none (``alone``) apart.
 
     ``joint`` numbers the joint cell (a row of `Margins.cells`); ``based`` are sums times the weight before calibration, ``squared``
     times w^2.
     """
 
     stratum: np.ndarray
+    alone: np.ndarray
     joint: np.ndarray
     codes: dict[str, np.ndarray]
     based: np.ndarray
@@ -54,11 +56,13 @@ class ByMargin:
 class Margins:
     """Joint cells of the calibration margins, whatever was answered.
 
-    ``cells`` are joint cells x (survey, and the category's code on each margin), sorted. ``psu``, ``joint`` and ``weights`` are of
+    ``cells`` are joint cells x (survey, and the category's code on each margin), sorted; ``categories`` are the
+    names of each margin's codes. ``psu``, ``joint`` and ``weights`` are of
     each PSU in each joint cell: sums of w, of w^2 and of the weight before calibration.
     """
 
     cells: np.ndarray
+    categories: tuple[np.ndarray, ...]
     psu: np.ndarray
     joint: np.ndarray
     weights: np.ndarray

@@ -76,9 +76,9 @@ def gender_gaps(
     Columns: survey_id, indicator, statistic, category, breakdown, the dimensions but sex (`_T` where not broken down), women, men
     (shares 0..1), n_women, n_men, gap with se, 95 % limits and p_value by t(df), p_adjusted (Benjamini-Hochberg over the gaps
     of a survey and breakdown that have at least ``n_min`` women and men; NaN for the others), ratio women / men with
-    delta-method limits on the log scale. What is not defined is NaN: limits and p_value without degrees of freedom or
-    where the gap has no variance (both shares at 0 or 1), the ratio where no man, its limits where no man or no woman
-    has the characteristic. Raises as `estimate`.
+    delta-method limits on the log scale. What is not defined is NaN: limits and p_value without degrees of freedom, p_value where
+    both shares are 0 or both are 1 (limits: `rga.survey.gaps.differences`), the ratio where no man, its limits where no man or no
+    woman has the characteristic. Raises as `estimate`.
     """
     return estimates_and_gaps(sums, [by for by in breakdowns if SEX in by], lonely_psu, n_min)[1]
 

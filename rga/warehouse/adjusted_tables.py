@@ -89,7 +89,12 @@ def adjusted_tables() -> list[Table]:
             [
                 *SURVEY,
                 text("variable", "Covariate; nonlinearity is what the covariates' parts leave of the composition"),
-                number("composition", "Percentage points; over an indicator's rows they add up to its composition but for rounding", nullable=False, digits=3),
+                number(
+                    "composition",
+                    "Percentage points; over an indicator's rows they add up to its composition but for rounding",
+                    nullable=False,
+                    digits=3,
+                ),
                 number("se", "Standard error of composition", check="se >= 0", digits=2),
                 number("ci_low", "Lower 95 % limit"),
                 number("ci_high", "Upper 95 % limit"),

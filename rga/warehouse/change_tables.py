@@ -38,7 +38,12 @@ def change_tables(dimensions: Sequence[str]) -> list[Table]:
                 stepped("earlier", "Estimate (per cent) or gap (percentage points) of the earlier round"),
                 stepped("later", "That of the later round"),
                 stepped("change", "later - earlier, percentage points"),
-                number("se", "Standard error of change; of linked samples with the covariance between the rounds", check="se >= 0", digits=2),
+                number(
+                    "se",
+                    "Standard error of change; of linked samples with the covariance between the rounds",
+                    check="se >= 0",
+                    digits=2,
+                ),
                 number("ci_low", "Lower 95 % limit of change"),
                 number("ci_high", "Upper 95 % limit of change"),
                 number(

@@ -17,12 +17,13 @@ from rga.survey import benjamini_hochberg
 from rga.survey.changes import GAP, LEVEL, independent_change, inference
 from rga.survey.design import MISSING, SEX, TOTAL
 from rga.survey.gaps import variance_if_alike
+from rga.survey.intervals import mover
 from rga.survey.precision import to_digits, with_rounding
 from rga.survey.reliability import SUPPRESS_BELOW
 
 NUMBERS = ["earlier", "later", "change", "se", "ci_low", "ci_high", "p_value", "p_adjusted"]
 STATUSES = {"obs_status": ["A", "U", "Q"], "conf_status": ["F", "C"]}  # from the best to the worst
-SIDE = ["value", "se", "df", "n", "precision", "rounded_to", "bound", *STATUSES]
+SIDE = ["value", "se", "ci_low", "ci_high", "df", "n", "precision", "rounded_to", "bound", *STATUSES]
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,19 @@ def change_rows(
         [(code, breakdown, verdict.status, verdict.reason) for (code, breakdown), verdict in refused.items()],
         columns=["indicator", "breakdown", "comparability", "reason"],
     ).assign(measure=LEVEL, statistic="share", category=TOTAL, sample=sample, **dict.fromkeys(dimensions, TOTAL))
-    columns = [*keys, *NUMBERS, "df", "n_earlier", "n_later", "sample", "overlap", "comparability", "reason", "rounded_to", *STATUSES]
+    columns = [
+        *keys,
+        *NUMBERS,
+        "df",
+        "n_earlier",
+        "n_later",
+        "sample",
+        "overlap",
+        "comparability",
+        "reason",
+        "rounded_to",
+        *STATUSES,
+    ]
     frame = pd.concat([table, reasons]) if len(reasons) else table
     frame = frame.reindex(columns=columns).reset_index(drop=True)
     texts = dict.fromkeys([*keys, "sample", "comparability", "reason", *STATUSES], "string")
@@ -125,6 +138,11 @@ def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.D
     rows.loc[(rows["obs_status"] == "A") & (rows["df"] < 1), "obs_status"] = "U"
     for name, numbers in inference(*(rows[name].to_numpy(dtype=np.float64) for name in ("change", "se", "df"))).items():
         rows[name] = numbers
+    # No change between shares of nobody, or of everybody, has no error; the rounds' own limits say how much it may be.
+    both = [np.stack([rows[f"{name}_later"], rows[f"{name}_earlier"]], axis=-1) for name in ("ci_low", "ci_high")]
+    limits = mover(np.stack([rows["later"], rows["earlier"]], axis=-1), *both, np.array([1.0, -1.0]))
+    for name, limit in zip(("ci_low", "ci_high"), limits, strict=True):
+        rows[name] = rows[name].where(rows["se"] != 0, limit)
     shown = rows["obs_status"] != "Q"
     tests, adjusted = rows["p_value"].where(shown).to_numpy(dtype=np.float64), np.full(len(rows), np.nan)
     for place in rows.groupby(["measure", "breakdown"], sort=False).indices.values():
@@ -136,19 +154,20 @@ def _with_numbers(rows: pd.DataFrame, keys: list[str], sample: str, linked: pd.D
 
 def _at_bounds(rows: pd.DataFrame, independent: np.ndarray) -> np.ndarray:
     """Standard errors; where a share is that of nobody or everybody, whose own error is 0, at least what they would be if the
-    rounds were alike (`rga.survey.gaps.variance_if_alike`), and of the change of a gap of such a share at least those of
-    ``independent`` samples, in whose gaps that is."""
-    se = rows["se"].to_numpy(dtype=np.float64)
-    sides = [rows[f"{name}_{side}"].to_numpy(dtype=np.float64) for side in ("earlier", "later") for name in ("value", "se", "n")]
-    alike = 100 * np.sqrt(variance_if_alike(sides[0] / 100, sides[1] / 100, sides[2], sides[3] / 100, sides[4] / 100, sides[5]))
-    bound = (rows["bound_earlier"] | rows["bound_later"]).to_numpy(dtype=bool)
-    least = np.where((rows["measure"] == GAP).to_numpy(), independent, alike)
-    return np.where(bound & ~np.isnan(se), np.fmax(se, least), se)
+    rounds were alike (`rga.survey.gaps.variance_if_alike`). Of the change of a gap of such a share (a gap is no share: one of 0
+    says that women and men are alike) at least those of ``independent`` samples, in whose gaps that is."""
+    se, least = rows["se"].to_numpy(dtype=np.float64), independent.copy()
+    bound = (rows["bound_earlier"] | rows["bound_later"]).to_numpy(dtype=bool) & ~np.isnan(se)
+    of_shares = bound & (rows["measure"] == LEVEL).to_numpy()
+    sides = [rows.loc[of_shares, [f"{name}_{side}" for name in ("value", "se", "n")]] for side in ("earlier", "later")]
+    numbers = [array for side in sides for array in side.to_numpy(dtype=np.float64).T / [[100], [100], [1]]]
+    least[of_shares] = 100 * np.sqrt(variance_if_alike(*numbers))
+    return np.where(bound, np.fmax(se, least), se)
 
 
 def _as_rounded(rows: pd.DataFrame) -> np.ndarray:
-    """Standard errors of linked rounds, to two digits and with the error of the rounding in them (of a gap, that of both its shares):
-    the exact one would tell, with the shares, how many said yes in both rounds."""
+    """Standard errors of linked rounds, to two digits and with the error of the rounding in them (of a gap, that of both its
+    shares): the exact one would tell, with the shares, how many said yes in both rounds."""
     of_gap = np.sqrt(1 + (rows["measure"] == GAP).to_numpy())
     steps = [of_gap * np.fmax(rows[f"rounded_to_{side}"], rows[f"precision_{side}"]) for side in ("earlier", "later")]
     return to_digits(with_rounding(rows["se"].to_numpy(dtype=np.float64), *steps))

@@ -26,8 +26,8 @@ RANKING = View(
     SELECT round, indicator, title, country, country_name, {RANKS}, sign * gap AS disadvantage,
            CASE sign WHEN 1 THEN gap_low ELSE -gap_high END AS disadvantage_low,
            CASE sign WHEN 1 THEN gap_high ELSE -gap_low END AS disadvantage_high,
-           women, men, gap, verdict, direction, rounded_to, obs_status, survey_id, comparability, caution, survey_status, mode, sample_type,
-           simulated
+           women, men, gap, verdict, direction, rounded_to, obs_status, survey_id, comparability, caution, survey_status, mode,
+           sample_type, simulated
     FROM towards
     """,
     of="gender_gaps",
@@ -102,7 +102,8 @@ FURTHEST = View(
     """
     SELECT f.country, n.name AS country_name, f.round, f.indicator, i.title, f.rank, f.group_label, f.value, f.ci_low, f.ci_high,
            f.total, f.gap_to_total, f.gap_low, f.gap_high, f.worse_than_total, f.rank_low, f.rank_high, f.groups, f.n, f.population,
-           f.rounded_to, f.obs_status, f.comparability, s.caution, s.status AS survey_status, f.survey_id, s.mode, s.sample_type, f.simulated
+           f.rounded_to, f.obs_status, f.comparability, s.caution, s.status AS survey_status, f.survey_id, s.mode, s.sample_type,
+           f.simulated
     FROM furthest_behind f
     JOIN indicators i USING (indicator)
     JOIN surveys s USING (survey_id)

@@ -17,6 +17,12 @@ INPUTS = {
 }  # what a survey's numbers are made from, by kind
 
 
+SURVEY_STATUS = (
+    "current; stale: its newest input failed and these are the last good estimates; or held: a few respondents were corrected, and "
+    "these are the last published ones"
+)
+
+
 def descriptive_tables() -> list[Table]:
     return [
         Table(
@@ -32,6 +38,8 @@ def descriptive_tables() -> list[Table]:
                 count("indicators", "Number of indicators"),
                 count("estimates", "Number of rows of estimates"),
                 text("simulated", "all, some or none of the surveys are simulated"),
+                count("hidden_cells", "Hidden shares that the attack on the finished file tried to compute", nullable=True),
+                count("attack_unfinished", "Sums that it gave up as too much work", nullable=True),
             ],
             ["release_id"],
         ),
@@ -88,6 +96,10 @@ def descriptive_tables() -> list[Table]:
                     "are the respondents of its first round: of interviewing them again, not of all who were ever invited",
                 ),
                 number("response_rate_weighted", "The same of sampled, by weights before adjustment for nonresponse"),
+                text(
+                    "weighting",
+                    "Steps from base weight to published weight (table weighting); `equal`: said to be the same for everybody",
+                ),
                 number("weight_deff", "Kish design effect of the weights", digits=3),
                 number("weight_n_effective", "Respondents divided by weight_deff", digits=3),
                 number(
@@ -100,10 +112,8 @@ def descriptive_tables() -> list[Table]:
                 text("fingerprint", "Hash of all it was made from"),
                 *[text(f"{kind}_hash", f"Hash of {what}", nullable=True) for kind, what in INPUTS.items()],
                 Column("built", "TIMESTAMP", "When its estimates were computed, UTC"),
-                Column(
-                    "status", "survey_status", "current; or stale: its newest input failed and these are the last good estimates"
-                ),
-                text("status_note", "Why it is stale", nullable=True),
+                Column("status", "survey_status", SURVEY_STATUS),
+                text("status_note", "Why it is stale or held", nullable=True),
                 text("notes", "What makes it hard to compare"),
                 text("caution", "Why its estimates are to be read with care, whatever their errors say", nullable=True),
                 SIMULATED,

@@ -5,68 +5,60 @@ Belongs here: attacks on finished files, with nothing but what they publish. Not
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import duckdb
 import numpy as np
 import pandas as pd
 
-from rga.survey.margins import GROUP, SLACK, Cells, cells_of, narrowed
+from rga.survey.margins import GROUP
+from rga.warehouse.attack.findings import attack
+from rga.warehouse.attack.published import read
 from rga.warehouse.release_diff import SIDES, attached
 from rga.warehouse.schema import quoted
 
 ERROR = 1e-9  # of a share, relative to its base: what doubles and multiplications leave
 FEW = 4  # respondents, as `small_count` of publication_rules.yaml
 EQUAL = 1e-6  # of a respondent
-READ = [*GROUP, "breakdown", "n", "population", "value", "precision", "rounded_to", "obs_status"]
 
 
-def computable(connection: duckdb.DuckDBPyConnection, values: int = 2) -> pd.DataFrame:
-    """Cells of ``connection``'s `estimates` that are hidden, and yet are narrowed to fewer than ``values`` respondents' worth
-    by the sums between the cells that are shown."""
-    frame, breakdowns = _read(connection)
-    return _narrow(frame, breakdowns, *_limits(frame), values)
-
-
-def exposed_by(older: Path, newer: Path, values: int = 2) -> pd.DataFrame:
+def exposed_by(older: Path, newer: Path) -> pd.DataFrame:
     """Cells that ``newer`` hides and whoever kept ``older`` can still have: `shown_before`, or `narrowed` by the two together.
 
     A cell was shown before where the answers of as many to the same question were, whatever the weights, in a survey most of whose
     cells have the ``n`` they had; sums narrow those surveys that have the same data under the same weights. What was published
     cannot be taken back; this is for those who decide whether changing a rule is worth it.
     """
-    frames = []
+    releases = []
     for path in (older, newer):
         with duckdb.connect(str(path), read_only=True) as connection:
-            frames.append(_read(connection))
-    (old, _), (new, breakdowns) = frames
+            releases.append(read(connection))
+    before, after = releases
     with attached(older, newer) as connection:
         questions, weights = _same_questions(connection), _same_weights(connection)
-    dimensions = [name for name in dict.fromkeys(d for by in breakdowns for d in by) if name in old]
-    keys = [*GROUP, "breakdown", *dimensions]
-    both = new[new["indicator"].isin(questions)].merge(old, on=keys, how="left", suffixes=("", "_old"))
+    keys = [*GROUP, "breakdown", *(name for name in after.dimensions if name in before.cells)]
+    old = before.cells.rename(columns={name: f"{name}_old" for name in before.cells if name not in keys})
+    both = after.cells.merge(old, on=keys, how="left")
+    asked = both["indicator"].isin(questions)
     same_n = both["n"].eq(both["n_old"])
-    known = same_n & same_n.groupby(both["survey_id"]).transform("mean").gt(0.5)
-    shown = both["value"].isna() & both["value_old"].notna() & known
+    known = asked & same_n & same_n.groupby(both["survey_id"]).transform("mean").gt(0.5)
+    shown = both["hidden"] & both["value_old"].notna() & known
     direct = both.loc[shown, [*keys, "n"]].assign(how="shown_before")
-    same = same_n & np.isclose(both["population"], both["population_old"], rtol=1e-9) & both["survey_id"].isin(weights)
-    both = both[same.groupby(both["survey_id"]).transform("all")]
-    rest = _narrowed_together(both, breakdowns, values)[[*keys, "n"]].assign(how="narrowed")
-    return pd.concat([direct, rest[~rest.index.isin(direct.index)]]).reset_index(drop=True)
+    together = after.cells.assign(**_agreeing(both, (asked & same_n & both["survey_id"].isin(weights)).to_numpy()))
+    rest = attack(replace(after, cells=together)).cells[[*keys, "n"]].assign(how="narrowed")
+    return pd.concat([direct, rest]).drop_duplicates(keys).reset_index(drop=True)
 
 
-def _narrowed_together(both: pd.DataFrame, breakdowns: list[tuple[str, ...]], values: int) -> pd.DataFrame:
-    """Rows hidden in the newer of two releases that what they show together narrows too far."""
-    if both.empty:
-        return both
-    before = both[["n", "population"]].assign(
-        value=both["value_old"], rounded_to=both["rounded_to_old"], precision=both["precision_old"]
-    )
-    (low, high), (low_old, high_old) = _limits(both), _limits(before)
-    # Where the two contradict each other the numbers changed, and the older says nothing.
-    agree = np.maximum(low, low_old) <= np.minimum(high, high_old)
-    low, high = np.where(agree, np.maximum(low, low_old), low), np.where(agree, np.minimum(high, high_old), high)
-    return _narrow(both, breakdowns, low, high, values)
+def _agreeing(both: pd.DataFrame, same: np.ndarray) -> dict[str, np.ndarray]:
+    """Limits of the newer of two releases that lie within those of the older one too, of rows that are the ``same``. Where the two
+    contradict each other the numbers changed, and the older says nothing."""
+    found = {}
+    for low, high in (("low", "high"), ("population_low", "population_high")):
+        least, most = np.fmax(both[low], both[f"{low}_old"]).to_numpy(), np.fmin(both[high], both[f"{high}_old"]).to_numpy()
+        agree = same & (least <= most)
+        found |= {low: np.where(agree, least, both[low]), high: np.where(agree, most, both[high])}
+    return found
 
 
 def _same_questions(connection: duckdb.DuckDBPyConnection) -> list[str]:
@@ -76,16 +68,14 @@ def _same_questions(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def _same_weights(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Surveys whose weights have the same design effect in two `attached` releases: no other set of weights has."""
-    query = f"""SELECT survey_id FROM older.surveys o JOIN newer.surveys n USING (survey_id)
-                WHERE abs(o.weight_deff - n.weight_deff) <= {ERROR} * o.weight_deff"""
+    """Surveys that have, as far as two `attached` releases say, the same weights: made from the same file, specification and
+    benchmark, or else with the same design effect."""
+    inputs = ("data_hash", "specification_hash", "benchmark_hash")
+    has = [{name for name, *_ in connection.execute(f"DESCRIBE {side}.surveys").fetchall()} for side in SIDES]
+    compared = [f"o.{name} IS NOT DISTINCT FROM n.{name}" for name in inputs if name in has[0] & has[1]]
+    condition = " AND ".join(compared) or f"abs(o.weight_deff - n.weight_deff) <= {ERROR} * o.weight_deff"
+    query = f"SELECT survey_id FROM older.surveys o JOIN newer.surveys n USING (survey_id) WHERE {condition}"
     return [survey_id for (survey_id,) in connection.execute(query).fetchall()]
-
-
-def given_away(older: Path, newer: Path) -> tuple[int, dict[str, int]]:
-    """How many cells that ``newer`` hides can be had with ``older``, and by survey, how many cells differ by few respondents."""
-    few = differences_of_few(older, newer)
-    return len(exposed_by(older, newer)), dict(zip(few["survey_id"], few["cells"].astype(int), strict=True))
 
 
 def differences_of_few(older: Path, newer: Path) -> pd.DataFrame:
@@ -103,7 +93,7 @@ def differences_of_few(older: Path, newer: Path) -> pd.DataFrame:
         keys = [*GROUP, "breakdown", *dimensions]
 
         def cells(side: str, has: set[str], other: str) -> str:
-            exact = "value IS NOT NULL AND rounded_to IS NULL" if "rounded_to" in has else "value IS NOT NULL"
+            exact = " AND ".join(["value IS NOT NULL", *(f"{step} IS NULL" for step in ("precision", "rounded_to") if step in has)])
             chosen = ", ".join(f"CAST({quoted(name)} AS VARCHAR) AS {quoted(name)}" for name in keys)
             return f"""SELECT {chosen}, n, population,
                     CASE WHEN statistic = 'share' AND {exact} THEN value * n / 100 END AS numerator
@@ -128,39 +118,3 @@ def differences_of_few(older: Path, newer: Path) -> pd.DataFrame:
             FROM few JOIN older.surveys o USING (survey_id) JOIN newer.surveys n USING (survey_id) ORDER BY survey_id""",
             {"questions": questions, "weights": weights},
         ).df()
-
-
-def _read(connection: duckdb.DuckDBPyConnection) -> tuple[pd.DataFrame, list[tuple[str, ...]]]:
-    listed = connection.execute("SELECT dimensions FROM breakdowns").fetchall()
-    present = {name for name, *_ in connection.execute("DESCRIBE estimates").fetchall()}
-    crossed = [tuple(text.split(", ")) if text else () for (text,) in listed]
-    breakdowns = [by for by in crossed if present.issuperset(by)]
-    dimensions = list(dict.fromkeys(name for by in breakdowns for name in by))
-    columns = ", ".join(f'"{name}"' for name in [*READ, *dimensions] if name in present)
-    cells = connection.execute(f"SELECT {columns} FROM estimates WHERE statistic = 'share'").to_arrow_table()
-    frame = cells.to_pandas()  # by way of Arrow: read several times as fast
-    frame["value"] /= 100
-    for step in ("precision", "rounded_to"):
-        if step not in frame:
-            frame[step] = np.nan
-    texts = [*GROUP, "breakdown", *dimensions]
-    return frame.astype(dict.fromkeys(texts, "str")), breakdowns
-
-
-def _limits(frame: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
-    """Shares of 1 between which a reader knows each cell to be, before any sums."""
-    value = frame["value"].to_numpy(np.float64)
-    within = np.nan_to_num(np.fmax(frame["rounded_to"], frame["precision"]).to_numpy(np.float64)) / 200 + ERROR
-    return np.where(np.isnan(value), 0.0, value - within), np.where(np.isnan(value), 1.0, value + within)
-
-
-def _narrow(frame: pd.DataFrame, breakdowns: list[tuple[str, ...]], low: np.ndarray, high: np.ndarray, values: int) -> pd.DataFrame:
-    """Hidden rows of ``frame`` that sums narrow too far."""
-    cells: Cells = cells_of(frame.assign(numerator_n=0), breakdowns)
-    rows, weight = slice(0, cells.published), cells.weight
-    least, most = np.zeros(len(weight)), weight.copy()
-    least[rows], most[rows] = low * weight[rows], high * weight[rows]
-    least, most = narrowed(cells, least, most)
-    worth = np.divide(weight, cells.n, out=np.zeros(len(weight)), where=cells.n > 0)
-    need = np.minimum(values - 1, cells.n) * worth
-    return frame[frame["value"].isna().to_numpy() & (most - least < need - SLACK)[rows]]

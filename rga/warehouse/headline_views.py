@@ -56,8 +56,8 @@ def wide(indicators: Sequence[str]) -> View:
         f"""
     SELECT survey_id, country, round, year, sex, {columns}rounded_to, mode, sample_type, simulated
     FROM (
-        SELECT survey_id, country, round, year, sex, max(rounded_to) AS rounded_to, any_value(mode) AS mode, any_value(sample_type) AS sample_type,
-               bool_or(simulated) AS simulated, map(list(indicator), list(value)) AS found
+        SELECT survey_id, country, round, year, sex, max(rounded_to) AS rounded_to, any_value(mode) AS mode,
+               any_value(sample_type) AS sample_type, bool_or(simulated) AS simulated, map(list(indicator), list(value)) AS found
         FROM v_long GROUP BY survey_id, country, round, year, sex
     )
     """,

@@ -20,8 +20,8 @@ PUBLICATION_TYPES = {
 PRECISION = Column(
     "precision",
     "DOUBLE",
-    "Step that the value is printed to: at most a fifth of its standard error; percentage points for shares. Null: exact (0 and 100 "
-    "per cent), or hidden",
+    "Step that the value is printed to: at most a fifth of its standard error; percentage points for shares. Null: exact (0 and "
+    "100 per cent), or hidden",
     True,
     "precision > 0",
 )
@@ -50,8 +50,8 @@ RULES = [
         "nchs_rule",
         "nchs_rule",
         "Rule of NCHS 2017 that decides. Shown: narrow (interval to 5 points), passed. Suppressed: n_effective (under 30), wide "
-        "(30 points or more), relative (interval over 130 % of the share), interval (one of these two; its name would tell the count), undefined. not_judged: no share. Not told where "
-        "conf_status is C: it depends on the count",
+        "(30 points or more), relative (interval over 130 % of the share), interval (one of these two; its name would tell "
+        "the count), undefined. not_judged: no share. Not told where conf_status is C: it depends on the count",
         True,
     ),
     Column(

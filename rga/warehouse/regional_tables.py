@@ -32,7 +32,10 @@ COUNTRIES = [
     text("without_low_country", "The country whose absence gives the lowest value"),
     number("without_high", "Highest value when one country is left out", nullable=False),
     text("without_high_country", "The country whose absence gives the highest value"),
-    replace(ROUNDED_TO, comment="The countries' protective rounding, as a step of the mean: percentage points; null where none is rounded"),
+    replace(
+        ROUNDED_TO,
+        comment="The countries' protective rounding, as a step of the mean: percentage points; null where none is rounded",
+    ),
 ]
 
 

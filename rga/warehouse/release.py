@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from rga.errors import InputError, Problem, ReleaseError
 from rga.warehouse import change_tables
+from rga.warehouse.attack.findings import Findings, findings
 from rga.warehouse.publication_columns import PUBLICATION_TYPES
 from rga.warehouse.schema import Table, literal, quoted
 from rga.warehouse.staging import sync_folder
@@ -36,7 +37,7 @@ TYPES = {
     "verdict": ("women worse", "men worse", "women higher", "men higher", "no clear gap", "too few cases", "withheld"),
     **PUBLICATION_TYPES,
     "sample_type": ("probability", "non_probability"),
-    "survey_status": ("current", "stale"),
+    "survey_status": ("current", "stale", "held"),
     "coverage_status": ("asked", "not_asked", "altered"),
     **change_tables.TYPES,
     "adjustment_status": ("ok", "collinear", "too_few", "separation", "not_converged"),
@@ -69,7 +70,7 @@ def build_release(
     schema = tables(dimensions)
     try:
         rows = _write(temporary, schema, frames)
-        checks = verify(temporary, schema, rows)
+        checks = verify(temporary, schema, rows, _attacked(temporary))
         if failed := [check for check in checks if not check.passed]:
             raise ReleaseError("the release was not published: " + "; ".join(f"{c.name} ({c.detail})" for c in failed))
         with temporary.open("rb") as file:
@@ -97,6 +98,16 @@ def _write(path: Path, schema: list[Table], frames: Mapping[str, pd.DataFrame]) 
         connection.execute("USE memory").fetchall()
         connection.execute("DETACH release").fetchall()
     return rows
+
+
+def _attacked(path: Path) -> Findings:
+    """What an attacker who reads the file finds; how much he looked at is written into it."""
+    with duckdb.connect(str(path), read_only=True) as connection:
+        found = findings(connection)
+    with duckdb.connect(str(path)) as connection:
+        said = [found.hidden, found.unfinished]
+        connection.execute("UPDATE release SET hidden_cells = ?, attack_unfinished = ?", said).fetchall()
+    return found
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, schema: list[Table]) -> None:

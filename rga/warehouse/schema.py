@@ -13,7 +13,6 @@ import pandas as pd
 
 from rga.survey.precision import to_digits
 
-
 DIGITS = 4  # significant digits that a number is printed to, where its column does not say otherwise
 
 
@@ -50,7 +49,9 @@ class Table:
     def as_printed(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Rows of the table with no number of more digits than its column declares."""
         numbers = [column for column in self.columns if column.type == "DOUBLE" and column.name in frame]
-        return frame.assign(**{c.name: to_digits(frame[c.name].to_numpy(dtype=np.float64, na_value=np.nan), c.digits) for c in numbers})
+        return frame.assign(
+            **{c.name: to_digits(frame[c.name].to_numpy(dtype=np.float64, na_value=np.nan), c.digits) for c in numbers}
+        )
 
     def ddl(self) -> list[str]:
         """CREATE TABLE, without its key; then a COMMENT for the table and for each column."""

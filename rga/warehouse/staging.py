@@ -9,6 +9,7 @@ import fcntl
 import io
 import json
 import os
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,27 @@ class Staging:
         for folder in ("restricted", "staging"):
             for path in (self.warehouse / folder).glob("*/.*.parquet.*"):
                 path.unlink(missing_ok=True)
+        self.forget_pending()
         restricted.protect(self.warehouse / "restricted")
+
+    def pending(self) -> Staging:
+        """A place of the same shape for a survey that is yet to be judged; encrypted files keep their names, and so their keys."""
+        return Staging(self.warehouse / "pending")
+
+    def take_over(self, survey_id: str) -> None:
+        """Move what is pending of a survey to where it is read."""
+        pending = self.pending().warehouse
+        for path in sorted(pending.glob(f"*/*/{survey_id}.parquet")):
+            target = self.warehouse / path.relative_to(pending)
+            if target.is_relative_to(self.warehouse / "restricted"):
+                restricted.make_folders(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(path, target)
+            sync_folder(target.parent)
+
+    def forget_pending(self) -> None:
+        """Remove what is pending."""
+        shutil.rmtree(self.pending().warehouse, ignore_errors=True)
 
     def remove(self, survey_id: str) -> None:
         """Remove all that is staged of a survey, respondents included, and its entry of the manifest."""

@@ -83,7 +83,10 @@ def _estimates(dimensions: Sequence[str], others: Sequence[str]) -> list[Table]:
                     check="value IS NULL OR statistic <> 'share' OR value BETWEEN 0 AND 100",
                 ),
                 number(
-                    "se", "Standard error, unit of value (Taylor linearisation), that of the rounding included", check="se >= 0", digits=2
+                    "se",
+                    "Standard error, unit of value (Taylor linearisation), that of the rounding included",
+                    check="se >= 0",
+                    digits=2,
                 ),
                 number("ci_low", "Lower 95 % confidence limit, unit of value"),
                 number("ci_high", "Upper 95 % confidence limit, unit of value"),

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import duckdb
 
 from rga.warehouse.comparison_views import COMPARISONS
+from rga.warehouse.descriptive_tables import SURVEY_STATUS
 from rga.warehouse.headline_views import HEADLINE, LONG, wide
 from rga.warehouse.macros import MACROS
 from rga.warehouse.schema import Table, View, literal, quoted
@@ -33,7 +34,7 @@ ABOUT = {  # columns that mean the same in every view and macro
     "adjusted_high": "Upper 95 % limit of adjusted_gap",
     "adjusted_status": "obs_status of adjusted_gap: A normal, U low reliability, Q suppressed",
     "caution": "Why the survey's estimates are to be read with care, whatever their errors say; null where nothing is known",
-    "survey_status": "current; or stale: its newest input failed and these are the last good estimates",
+    "survey_status": SURVEY_STATUS,
 }
 
 

@@ -20,7 +20,7 @@ def weighting_tables() -> list[Table]:
             [
                 SURVEY_ID,
                 STEP,
-                text("action", "base, selection, multiplicity, nonresponse, calibrate, trim or normalise"),
+                text("action", "base, selection, multiplicity, nonresponse, calibrate, trim, normalise or equal"),
                 text("method", "Of base: given (with the file) or constant; otherwise the step's method", nullable=True),
                 text("why", "Why the survey has this step, in the words of its survey.yaml", nullable=True),
                 count("n", "Respondents of positive weight"),
@@ -36,7 +36,10 @@ def weighting_tables() -> list[Table]:
                 number("max_weight", "Largest weight, likewise", digits=1),
                 number("max_to_median", "Largest weight over the median", digits=2),
                 number(
-                    "top_1pct_share", "Share of the sum held by the largest 1 % of weights", check="top_1pct_share BETWEEN 0 AND 1", digits=2
+                    "top_1pct_share",
+                    "Share of the sum held by the largest 1 % of weights",
+                    check="top_1pct_share BETWEEN 0 AND 1",
+                    digits=2,
                 ),
                 count("n_sample", "Members of the sample whom a nonresponse step adjusts for", nullable=True),
                 number("response_rate", "Per cent of them who responded, weighted by the weights before the step"),
@@ -102,8 +105,16 @@ def weighting_tables() -> list[Table]:
                 text("category", "Codes joined by *; _U without a category; _T of a number"),
                 count("n", "Unweighted respondents"),
                 stepped("benchmark", "Persons in the benchmark, or the total of a number", nullable=False),
-                stepped("before", "Sum of weights before the calibration, scaled to the benchmark's population, to population_rounded_to of surveys", nullable=False),
-                stepped("after", "Sum of published weights, scaled likewise: the benchmark where it is met, else rounded as before", nullable=False),
+                stepped(
+                    "before",
+                    "Sum of weights before the calibration, scaled to the benchmark's population, to surveys.population_rounded_to",
+                    nullable=False,
+                ),
+                stepped(
+                    "after",
+                    "Sum of published weights, scaled likewise: the benchmark where it is met, else rounded as before",
+                    nullable=False,
+                ),
                 text("source", "Producer and year of the benchmark"),
                 number("scaled_by", "What brought the margin's own total to the population; null of shares"),
                 number("conflict", "Percentage points by which it was moved to agree with other margins on variables they share"),

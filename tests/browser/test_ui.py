@@ -4,73 +4,33 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
-import socket
 import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+import tempfile
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from pipelines.build import BuildOutcome
-from tests.pipeline.place import SURVEYS, Place, fresh
+from tests.browser.cross_site import EVIL, attack, attackers_page, names
+from tests.browser.rga_ui import RGA, Server, wait_for
+from tests.pipeline.place import SURVEYS, Place
 
-ARGUMENTS = [
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-BROKEN, DROPPED = "2020-r1_PAK", "2021-r2_NPL"
+BROKEN, DROPPED = "2020-r1_PAK", "2021-r2_WSM"
 ASSETS = ["respondents", "weights", "manifest", "estimates", "gender_gaps", "search_interest", "release", "survey_outcomes"]
-RGA = [sys.executable, "-c", "from pipelines.cli import main; main()"]
 RUNS = "locations/pipelines.definitions/jobs/build/runs"
-SERVER_STARTS, RUN_ENDS = 120, 240  # seconds
+RUN_ENDS = 240  # seconds
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def place(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Place:
-    return fresh(repository, tmp_path_factory.mktemp("ui"))
-
-
-@pytest.fixture(scope="module")
-def server(place: Place) -> Iterator[str]:
-    """`rga ui` on a free port, ended with all its processes."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    where = os.environ | {"RGA_RAW_DATA": str(place.raw_data), "RGA_WAREHOUSE": str(place.warehouse)}
-    command = [*RGA, "ui", "--port", str(port)]
-    log = place.folder / "server.log"
-    with log.open("w") as output:
-        process = subprocess.Popen(command, env=where, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
-    address = f"http://127.0.0.1:{port}"
-    try:
-        wait_for(lambda: answers(f"{address}/server_info"), SERVER_STARTS, lambda: log.read_text()[-3000:])
-        yield address
-    finally:
-        for sign in (signal.SIGTERM, signal.SIGKILL):
-            try:
-                os.killpg(process.pid, sign)
-                process.wait(timeout=10)
-            except (ProcessLookupError, subprocess.TimeoutExpired):
-                continue
-
-
-@pytest.fixture(scope="module")
-def person(server: str, place: Place) -> Iterator[Person]:
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("Chromium is not installed")
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=executable, args=ARGUMENTS)
-        yield Person(browser.new_page(viewport={"width": 1500, "height": 900}), server, place.folder)
-        browser.close()
+def person(server: Server, browser: Any, place: Place) -> Person:
+    page = browser.new_context(viewport={"width": 1500, "height": 900}).new_page()
+    page.goto(server.links[-1])
+    page.get_by_text("Overview").first.wait_for()
+    return Person(page, server.address, place.folder)
 
 
 class Person:
@@ -82,6 +42,12 @@ class Person:
 
     def opens(self, path: str) -> None:
         self.page.goto(f"{self.server}/{path}", wait_until="domcontentloaded")
+
+    def asks(self, query: str) -> dict[str, Any]:
+        """As the UI's own pages do."""
+        post = """query => fetch('/graphql', {method: 'POST', headers: {'content-type': 'application/json'},
+            body: JSON.stringify({query})}).then(answer => answer.json())"""
+        return dict(self.page.evaluate(post, query)["data"])
 
     def photographs(self, name: str) -> None:
         self.page.screenshot(path=self.screenshots / f"{name}.png")
@@ -128,19 +94,60 @@ def run_rga_build(place: Place) -> None:
     subprocess.run([*RGA, "build"], env=where, capture_output=True, timeout=RUN_ENDS, check=True)
 
 
-def answers(address: str) -> bool:
-    try:
-        with urllib.request.urlopen(address, timeout=5) as response:
-            return bool(response.status == 200)
-    except OSError:
-        return False
+def test_without_the_link_nothing_is_shown_and_the_link_works_once(server: Server, browser: Any, person: Person) -> None:
+    used, unused = server.links[0], server.links[-1]
+    assert used != unused, "the one that the person opened has been followed by another"
+    assert server.log.read_text().count(used) == 1, "it is announced, and not logged when it is used"
+    private = [
+        folder for folder in Path(tempfile.gettempdir()).glob("rga-ui-*") if any(file.is_socket() for file in folder.iterdir())
+    ]
+    assert private and all(folder.stat().st_mode & 0o077 == 0 for folder in private), "Dagster's own sockets"
+    stranger = browser.new_context()
+    page = stranger.new_page()
+    for path in ("", "assets", "graphql?query={version}", "favicon.png", "server_info", "enter", "logs/a.out"):
+        assert page.goto(f"{server.address}/{path}").status == 401, path
+    assert page.goto(used).status == 401 and stranger.cookies() == []
+    person.photographs("let-in")
+    page.screenshot(path=person.screenshots / "kept-out.png")
+    page.goto(unused)
+    page.get_by_text("Overview").first.wait_for()
+    (cookie,) = stranger.cookies()
+    assert cookie["httpOnly"] and cookie["sameSite"] == "Strict" and cookie["path"] == "/"
+    assert cookie["name"].endswith(server.address.rpartition(":")[2])
+    assert "key=" not in page.evaluate("document.referrer")
+    listen = "new Promise(done => { const s = new WebSocket('/graphql', 'graphql-ws'); s.onopen = s.onerror = e => done(e.type); })"
+    assert page.evaluate(listen) == "open"
+    with attackers_page() as port:  # whoever is led here by a page of another origin goes on with one click
+        page.goto(f"http://{EVIL}:{port}")
+        page.evaluate("at => { document.body.innerHTML = `<a href='${at}'>deep</a>` }", f"{server.address}/runs")
+        page.get_by_text("deep").click()
+        page.get_by_text("go on from here").click()
+        page.get_by_text("Launched by").first.wait_for()
+    stranger.close()
 
 
-def wait_for(condition: Callable[[], bool], seconds: float, said: Callable[[], str]) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, f"not after {seconds} s; last seen:\n{said()}"
-        time.sleep(1)
+@pytest.mark.parametrize("attacker", ["127.0.0.1", EVIL], ids=["from another port", "from another site"])
+def test_no_request_of_a_page_of_another_origin_is_accepted(attacker: str, server: Server, person: Person) -> None:
+    """In the browser of the person who is let in. Chromium itself stops one or two; the server refuses all that reach it."""
+    person.page.goto("about:blank")
+    page = person.page.context.new_page()
+    with attackers_page() as port:
+        page.goto(f"http://{attacker}:{port}")
+        attacks = names(page)
+        answers = attack(page, server.address, attacks)
+    assert len(attacks) >= 20 and len(answers) >= 15 and set(answers) <= {401, 403}, "of some, Chromium hides the answer"
+    assert page.goto(f"http://{EVIL}:{server.address.rpartition(':')[2]}/").status == 403, "DNS rebinding"
+    page.close()
+
+    person.opens("runs")
+    found = person.asks("""{
+        runsOrError { ... on Runs { results { tags { key } } } }
+        assetOrError(assetKey: {path: "release"}) { ... on Asset { assetMaterializations { runId } assetObservations { runId } } }
+    }""")
+    by = [{tag["key"] for tag in run["tags"]} for run in found["runsOrError"]["results"]]
+    assert all("dagster/sensor_name" in tags for tags in by), "no run but the sensor's was launched"
+    events = found["assetOrError"].get("assetMaterializations", []) + found["assetOrError"].get("assetObservations", [])
+    assert all(event["runId"] for event in events), "no event was reported from outside of a run"
 
 
 def test_the_graph_shows_every_asset_wide_and_narrow(person: Person) -> None:
@@ -188,7 +195,7 @@ def test_a_click_materializes_all_surveys_in_one_green_run(person: Person, place
 @pytest.mark.long
 def test_a_survey_dropped_while_the_ui_runs_is_published_without_restart_or_click(person: Person, place: Place) -> None:
     before = person.waits_for("Success", RUNS).count("raw_data")
-    shutil.copytree(place.survey_yaml("2021-r2_PAK").parent, place.survey_yaml(DROPPED).parent)
+    shutil.copytree(Path(__file__).resolve().parents[2] / "raw_data" / "2021-r2" / "WSM", place.survey_yaml(DROPPED).parent)
     published = f"SELECT count(*) AS n FROM estimates WHERE survey_id = '{DROPPED}'"
     wait_for(lambda: place.ask(published).n[0] > 100, RUN_ENDS, lambda: person.reads("automation"))
     person.opens("locations/pipelines.definitions/sensors/raw_data")

@@ -29,7 +29,8 @@ def place(tmp_path: Path, frame: pd.DataFrame | None = None, survey: str = SURVE
     root = data_root(tmp_path / "raw_data", frame, survey, file)
     sound = root.path / "2020-r1" / "PAK"
     sound.mkdir()
-    pd.concat([rows()] * 10, ignore_index=True).assign(ID=range(40)).to_csv(sound / "data.csv", index=False)
+    own = rows().assign(q3a=[2, 1, 1, None])
+    pd.concat([own] * 10, ignore_index=True).assign(ID=range(40)).to_csv(sound / "data.csv", index=False)
     (sound / "survey.yaml").write_text(SURVEY.replace("FILE", "data.csv"))
     return Place(tmp_path)
 

@@ -35,7 +35,8 @@ def rounds(data: str) -> list[pd.DataFrame]:
     if data == "calibrated":
         weights = pd.read_csv(GOLDEN / "changes_weights.csv")
         assert (weights["round"] == frame["round"]).all() and (weights["panel_id"] == frame["panel_id"]).all()
-        margins = {m: weights[m].str.split(" ").str[1] for m in ("margin_1", "margin_2")}
+        # R was given the total of those without a category: a category like others, not one that is held at the sample's share.
+        margins = {m: weights[m].str.split(" ").str[1].replace("_U", "unknown") for m in ("margin_1", "margin_2")}
         frame = frame.assign(weight_before_calibration=frame["weight"], **margins).assign(weight=weights["weight"])
     return [part.drop(columns="round") for _, part in frame.groupby("round")]
 

@@ -104,6 +104,11 @@ def test_results_in_domains_equal_r(run: str, rule: LonelyPsu) -> None:
     ours = ours.loc[theirs.index]
     for column in ("n", "df"):
         assert (ours[column] == theirs[column]).all(), column
+    # Where everybody is at or below a quantile R has no error, and both limits there: see `levels_at_the_top`.
+    top = theirs["result"].str.contains("_[159]0$") & (theirs["se"] == 0) & ours["se"].isna()
+    assert (theirs.loc[top, ["ci_low", "ci_high"]].nunique(axis=1) <= 1).all() and top.sum() < 8
+    columns = ["se", "ci_low", "ci_high"]
+    theirs.loc[top, columns] = ours.loc[top, columns]
     for column in ("se", "deff"):
         assert_equal(ours[column], theirs[column])
     if rule == "adjust":

@@ -35,7 +35,10 @@ cases = pytest.mark.parametrize(("run", "rule", "outcome", "domain"), CASES, ids
 @cache
 def read(name: str) -> pd.DataFrame:
     texts = ["stratum", "psu", "sex", "age", "education", "residence", "sex_age", "domain", "term", "what", "a", "b"]
-    return pd.read_csv(GOLDEN / f"regression_{name}.csv", dtype=dict.fromkeys(texts, "str"), keep_default_na=True)
+    frame = pd.read_csv(GOLDEN / f"regression_{name}.csv", dtype=dict.fromkeys(texts, "str"), keep_default_na=True)
+    if "sex_age" in frame:  # R was given the totals of those without an age: a category like others, not one that is held
+        frame["sex_age"] = frame["sex_age"].str.replace("_U", "unknown")
+    return frame
 
 
 def golden(table: str, run: str, rule: str, outcome: str, domain: str) -> pd.DataFrame:

@@ -130,16 +130,16 @@ def test_an_unexpected_error_in_one_survey_does_not_stop_the_others(built: Place
 def test_a_survey_that_was_written_in_part_is_built_again_even_where_its_input_is_as_before(
     built: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = Staging.write
+    take_over = Staging.take_over
 
-    def until_the_disk_is_full(staging: Staging, frame: pd.DataFrame, path: Path) -> None:
-        if path == staging.restricted("weights", PAK):
+    def until_the_disk_is_full(staging: Staging, survey_id: str) -> None:
+        if survey_id == PAK:
             raise OSError("No space left on device")
-        write(staging, frame, path)
+        take_over(staging, survey_id)
 
     good = built.survey_yaml(PAK).read_text(encoding="utf-8")
     built.edit(PAK, "^mode: sms", "mode: web")
-    monkeypatch.setattr(Staging, "write", until_the_disk_is_full)
+    monkeypatch.setattr(Staging, "take_over", until_the_disk_is_full)
     outcome = built.build()
     assert statuses(outcome) == dict.fromkeys(SURVEYS, "unchanged") | {PAK: "failed"} and outcome.release
     assert "No space left on device" in next(survey.message for survey in outcome.surveys if survey.survey_id == PAK)

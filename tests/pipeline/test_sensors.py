@@ -6,6 +6,7 @@ import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -19,7 +20,8 @@ from pipelines.schedules import nightly
 from pipelines.sensors import ASK_AGAIN, raw_data
 from tests.pipeline.place import SURVEYS, Place
 
-PAK, BGD, NEW = "2020-r1_PAK", "2021-r2_BGD", "2021-r2_NPL"
+PAK, BGD, NEW = "2020-r1_PAK", "2021-r2_BGD", "2021-r2_WSM"
+SOURCE = Path(__file__).resolve().parents[2] / "raw_data" / "2021-r2" / "WSM"  # a survey that no place has yet
 CODE = LoadableTargetOrigin(module_name="pipelines.definitions")
 SERVED = RemoteJobOrigin(RemoteRepositoryOrigin(InProcessCodeLocationOrigin(CODE), "__repository__"), "build")
 
@@ -60,7 +62,7 @@ class Watch:
         return self.place.ask("SELECT survey_id FROM surveys ORDER BY 1").survey_id.tolist()
 
     def drops_a_new_survey(self) -> None:
-        shutil.copytree(self.place.survey_yaml("2021-r2_PAK").parent, self.place.survey_yaml(NEW).parent)
+        shutil.copytree(SOURCE, self.place.survey_yaml(NEW).parent)
 
 
 def named(request: dg.RunRequest) -> list[str]:
@@ -105,10 +107,9 @@ def test_a_fresh_data_root_is_requested_as_one_run_of_all(unbuilt: Callable[...,
 
 def test_a_folder_that_is_still_being_copied_is_left_alone(watch: Watch) -> None:
     folder = watch.place.survey_yaml(NEW).parent
-    source = watch.place.survey_yaml("2021-r2_PAK").parent
     folder.mkdir()
-    for name in ("survey.yaml", "microdata.csv"):
-        content = (source / name).read_bytes()
+    for name in ("survey.yaml", "microdata.zsav"):
+        content = (SOURCE / name).read_bytes()
         for part in (content[: len(content) // 2], content):
             (folder / name).write_bytes(part)
             watch.skips(f"until the next look: {NEW}")

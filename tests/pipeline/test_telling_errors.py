@@ -27,7 +27,7 @@ def rules(repository: Path) -> PublicationRules:
     return load_publication_rules(repository / "raw_data" / "catalogue")
 
 
-def has_to_digits(values: pd.Series) -> bool:
+def has_two_digits(values: pd.Series) -> bool:
     return np.allclose(values, values.map("{:.1e}".format).astype(float), rtol=1e-9, atol=0)
 
 
@@ -119,7 +119,9 @@ def test_an_adjusted_gap_of_one_or_two_covariates_is_rounded(
     row = found.iloc[0]
     if step is None:
         assert np.isnan(row["rounded_to"]) and len(left) == 1
-        assert row["adjusted_gap"] == (5.5 if adjusted_for else 7.1), "to half a point, a fifth of the error of 3; without any, the gap"
+        assert row["adjusted_gap"] == (5.5 if adjusted_for else 7.1), (
+            "to half a point, a fifth of the error of 3; without any, the gap"
+        )
     else:
         assert row["adjusted_gap"] == 5.0 and row["rounded_to"] == step and left.empty, (
             "four of 600 women are two thirds of a point"

@@ -16,7 +16,7 @@ ALLOWED = {
     "rga.warehouse": {"rga.warehouse", "rga.survey", "rga.microdata"},
     "rga.survey": {"rga.survey"},
     "rga.microdata": {"rga.microdata"},
-    "rga.quality": {"rga.quality", "rga.survey", "rga.microdata"},
+    "rga.quality": {"rga.quality", "rga.survey", "rga.onboarding", "rga.microdata"},
     "rga.privacy": {"rga.privacy", "rga.survey", "rga.microdata"},
     "rga.simulate": {"rga.simulate", "rga.microdata"},
     "rga.onboarding": {"rga.onboarding", "rga.microdata"},

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -122,3 +125,46 @@ def test_the_columns_are_those_of_the_table_and_nothing_in_common_gives_reasons_
     empty = rows(survey(0), Round(survey(0).estimates.iloc[:0], survey(0).gaps.iloc[:0]))
     assert empty["indicator"].tolist() == ["C"] and list(empty) == list(found)
     assert (empty.dtypes == found.dtypes).all()
+
+
+def with_shares(value: float, gap: float, women: float, men: float) -> Round:
+    """Of few: Korn-Graubard limits where nobody or everybody says yes."""
+    one = survey(0, n=60)
+    bound = value in (0, 100)
+    limits = {"ci_low": 0.0 if value < 50 else 94.0, "ci_high": 6.0 if value < 50 else 100.0} if bound else {}
+    estimates = one.estimates.assign(value=value, se=0.0 if bound else 2.0, **limits)
+    of_gap = {"ci_low": -11.0, "ci_high": 12.0} if women == men and women in (0, 100) else {}
+    gaps = one.gaps.assign(gap=gap, women=women, men=men, se=0.0 if of_gap else 3.0, **of_gap)
+    return Round(estimates, gaps)
+
+
+def measure(found: pd.DataFrame, name: str) -> pd.Series:
+    return found[(found["indicator"] == "A") & (found["measure"] == name)].iloc[0]
+
+
+def test_shares_of_nobody_and_gaps_of_0_are_told_apart_and_no_number_is_made_of_nothing() -> None:
+    """A gap of 0, or below it, was read as a share of nobody, or less: a square root of a negative number, told at every build."""
+    shares = [
+        (0.0, -5.0, 0.0, 5.0),
+        (0.0, 0.0, 0.0, 0.0),
+        (100.0, 0.0, 100.0, 100.0),
+        (7.0, 3.0, 20.0, 17.0),
+        (8.0, -100.0, 0.0, 100.0),
+    ]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for one, other in itertools.product(shares, shares):
+            found = rows(with_shares(*one), with_shares(*other))
+            level, gap = measure(found, "level"), measure(found, "gap")
+            assert level["se"] > 0 or (one[0] == other[0] and one[0] in (0, 100))
+            of_gaps = [0.0 if women == men and women in (0, 100) else 3.0 for *_, women, men in (one, other)]
+            assert gap["se"] == pytest.approx(np.hypot(*of_gaps))
+            assert found.loc[found["comparable"], ["ci_low", "ci_high"]].notna().all(axis=None)
+
+
+def test_no_change_between_shares_of_nobody_is_as_far_off_as_either_round_may_be() -> None:
+    nobody = rows(with_shares(0.0, 0.0, 0.0, 0.0), with_shares(0.0, 0.0, 0.0, 0.0))
+    for name, low, high in (("level", -6.0, 6.0), ("gap", -np.hypot(11, 12), np.hypot(11, 12))):
+        found = measure(nobody, name)
+        assert found["change"] == found["se"] == 0 and np.isnan(found["p_value"])
+        assert (found["ci_low"], found["ci_high"]) == (pytest.approx(low), pytest.approx(high))

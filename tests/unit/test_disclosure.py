@@ -102,7 +102,9 @@ def test_a_count_of_five_hidden_for_precision_is_no_secret_and_costs_its_neighbo
     assert few.secret.tolist() == [False, False, True] and (few.rounded_to > 0).any()
 
 
-@pytest.mark.parametrize(("n", "count", "secret"), [(12, 6, True), (13, 6, False), (13, 4, True), (300, 5, False), (300, 296, True), (300, 0, False)])
+@pytest.mark.parametrize(
+    ("n", "count", "secret"), [(12, 6, True), (13, 6, False), (13, 4, True), (300, 5, False), (300, 296, True), (300, 0, False)]
+)
 def test_a_hidden_count_is_a_secret_where_it_or_what_it_leaves_is_small_or_its_base_is(n: int, count: int, secret: bool) -> None:
     values = values_of(*(np.array([x]) for x in (float(count), float(n), True, True)), RULES)
     assert values.secret.tolist() == [secret]

@@ -8,7 +8,8 @@ import duckdb
 import pandas as pd
 import pytest
 
-from rga.warehouse.disclosure_audit import computable, differences_of_few, exposed_by
+from rga.warehouse.attack.findings import findings
+from rga.warehouse.disclosure_audit import differences_of_few, exposed_by
 
 COUNTS = {"_T": (1000, 400), "F": (480, 200), "M": (500, 190), "_O": (20, 10)}
 
@@ -30,14 +31,19 @@ def release(
         value = None if sex in hidden else round(share / step) * step if step else share
         n = n_of_men if sex == "M" else n
         row = {"breakdown": "total" if sex == "_T" else "sex", "sex": sex, "n": n, "population": float(n), "value": value}
-        rows.append(row | {"rounded_to": step, "obs_status": "Q" if sex in hidden else "A"})
+        rows.append(row | {"rounded_to": step, "obs_status": "Q" if sex in hidden else "A", "conf_status": "F"})
     facts = {"survey_id": "2020-r1_AAA", "indicator": "I", "statistic": "share", "category": "_T"}
     estimates = pd.DataFrame(rows).assign(**facts).astype({"value": "float64", "rounded_to": "float64"})
     breakdowns = pd.DataFrame({"breakdown": ["total", "sex"], "dimensions": ["", "sex"]})
     with duckdb.connect(str(path)) as connection:
         surveys = pd.DataFrame({"survey_id": ["2020-r1_AAA"], "n": [500 + n_of_men], "weight_deff": [weight_deff]})
         indicators = pd.DataFrame({"indicator": ["I"], "universe": ["TRUE"], "numerator": [numerator]})
-        tables = {"estimates": estimates, "breakdowns": breakdowns, "surveys": surveys, "indicators": indicators}
+        weighting = pd.DataFrame(
+            {"survey_id": ["2020-r1_AAA"], "step": 0, "n": 500 + n_of_men, "sum_of_weights": 500.0 + n_of_men, "action": "base"}
+            | {"min_weight": 1.0, "max_weight": 1.0, "method": "given", "note": ""}
+        )
+        margins = pd.DataFrame({"survey_id": ["-"], "margin": "sex", "category": "F", "n": 1, "benchmark": 1.0, "after": 1.0})
+        tables = {"weighting": weighting, "margins": margins, "estimates": estimates, "breakdowns": breakdowns, "surveys": surveys, "indicators": indicators}
         for name, frame in tables.items():
             connection.register("frame", frame)
             connection.execute(f"CREATE TABLE {name} AS FROM frame").fetchall()
@@ -46,7 +52,7 @@ def release(
 
 def found(path: Path) -> list[str]:
     with duckdb.connect(str(path), read_only=True) as connection:
-        return computable(connection, 4)["sex"].tolist()
+        return findings(connection).cells["sex"].tolist()
 
 
 def test_a_hidden_share_is_had_by_subtraction(tmp_path: Path) -> None:
@@ -62,30 +68,30 @@ def test_a_second_hidden_share_protects_it_and_so_does_a_rounded_total(tmp_path:
 def test_two_releases_that_hide_different_cells_give_both_away(tmp_path: Path) -> None:
     older, newer = release(tmp_path / "a", {"_O", "M"}), release(tmp_path / "b", {"_O", "F"})
     assert not found(older) and not found(newer)
-    both = exposed_by(older, newer, 4)
+    both = exposed_by(older, newer)
     assert dict(zip(both["sex"], both["how"], strict=True)) == {"F": "shown_before", "_O": "narrowed"}
 
 
 def test_two_roundings_of_a_total_narrow_it_together(tmp_path: Path) -> None:
     older, newer = release(tmp_path / "a", {"_O"}, {"_T": 1.0}), release(tmp_path / "b", {"_O"}, {"_T": 0.1})
-    assert exposed_by(older, newer, 4)["how"].tolist() == ["narrowed"]
+    assert exposed_by(older, newer)["how"].tolist() == ["narrowed"]
 
 
 @pytest.mark.parametrize("hidden", [{"_O", "M"}, {"_O", "F", "_T"}])
 def test_the_same_pattern_again_gives_nothing_away(tmp_path: Path, hidden: set[str]) -> None:
-    assert exposed_by(release(tmp_path / "a", hidden), release(tmp_path / "b", hidden), 4).empty
+    assert exposed_by(release(tmp_path / "a", hidden), release(tmp_path / "b", hidden)).empty
 
 
 def test_of_other_data_or_other_weights_only_what_was_shown_before_is_known(tmp_path: Path) -> None:
     older = release(tmp_path / "a", {"_O", "M"})
     for number, other in enumerate([{"n_of_men": 499}, {"weight_deff": 1.1}]):
-        both = exposed_by(older, release(tmp_path / str(number), {"_O", "F"}, **other), 4)
+        both = exposed_by(older, release(tmp_path / str(number), {"_O", "F"}, **other))
         assert dict(zip(both["sex"], both["how"], strict=True)) == {"F": "shown_before"}, other
 
 
 def test_an_indicator_that_asks_something_else_is_not_what_was_shown_before(tmp_path: Path) -> None:
     older, newer = release(tmp_path / "a", {"_O", "M"}), release(tmp_path / "b", {"_O", "F"}, numerator="no")
-    assert exposed_by(older, newer, 4).empty
+    assert exposed_by(older, newer).empty
 
 
 @pytest.mark.parametrize("other", [{"weight_deff": 1.1}, {"numerator": "no"}])

@@ -9,7 +9,7 @@ import pandas as pd
 from rga.microdata.catalogue import Variable
 from rga.onboarding.batteries import groups, several
 from rga.onboarding.codes import by_order, conventional, match_codes, match_numbers
-from rga.onboarding.file_facts import Column, _counted
+from rga.onboarding.file_facts import Column, counted
 
 SEX = {"F": ["women", "female"], "M": ["men", "male"], "O": ["other"]}
 CHANGE = {"increased": ["increased"], "same": ["unchanged"], "decreased": ["decreased"], "not_done": ["does not usually do it"]}
@@ -18,7 +18,7 @@ YES_NO = {"yes": ["yes"], "no": ["no"]}
 
 def column(values: list, labels: dict[str, str] | None = None, name: str = "q1") -> Column:
     series = pd.Series(values, dtype=object)
-    return replace(_counted(Column(name, "respondents", 0, "", labels or {}, {}), series), rows=len(series))
+    return replace(counted(Column(name, "respondents", 0, "", labels or {}, {}), series), rows=len(series))
 
 
 def test_labels_decide_whatever_the_numbers() -> None:

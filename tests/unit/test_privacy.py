@@ -6,14 +6,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from assets.research_files import _of_nothing_hidden
 from rga.errors import InputError
-from rga.microdata.catalogue import Catalogue, Variable
+from rga.microdata.catalogue import Catalogue, Indicator, Variable
+from rga.privacy.accuracy import refuse_inaccurate
 from rga.privacy.anonymise import Column, anonymise
 from rga.privacy.anonymity import class_sizes, suppress
+from rga.privacy.headlines import Answers, answers, compared
 from rga.privacy.replicate_weights import replicate_weights
 from rga.privacy.risk import diversity, individual_risk, risk
 from rga.privacy.rules import Numeric, PrivacyRules, Recode
-from rga.privacy.shown_weights import largest_difference, shown_margins, shown_weights
+from rga.privacy.shown_weights import dummies, largest_difference, shown_margins, shown_weights
+from rga.privacy.soft_calibration import calibrated_softly
 from rga.privacy.variance_groups import variance_groups
 
 CATALOGUE = Catalogue(
@@ -132,16 +136,158 @@ def released(size: int = 900) -> tuple[dict[str, Column], np.ndarray]:
     return columns, pd.Series(true).map({"none": 3.0, "some": 1.0, "much": 0.4}).to_numpy() * np.where(sex == "F", 1.5, 1.0)
 
 
+OPINION = Catalogue(
+    variables={name: CATALOGUE.variables[name] for name in ("sex", "opinion")},
+    indicators={"YES": Indicator(title="Says yes", module="m", numerator="opinion = 'yes'")},
+    breakdowns=[(), ("sex",)],
+)
+
+
+def opinions(columns: dict[str, Column], weight: np.ndarray) -> tuple[Answers, pd.DataFrame]:
+    """Who says yes, by the columns; and the shares and the gap that ``weight`` gives, with plausible standard errors."""
+    given = answers(columns, pd.DataFrame({name: column.values for name, column in columns.items()}), OPINION)
+    share = {of: float(given.shares(of, weight)[0]) for of in ("_T", "F", "M")}
+    rows = [("YES", of, share[of], se, 0.0) for of, se in (("_T", 0.02), ("F", 0.03), ("M", 0.035))]
+    rows.append(("YES", "gap", share["F"] - share["M"], 0.045, 0.0))
+    return given, pd.DataFrame(rows, columns=["indicator", "of", "value", "se", "step"])
+
+
+def made(columns: dict[str, Column], weight: np.ndarray) -> np.ndarray:
+    return shown_weights(weight, columns, sums_of(columns), 5, *opinions(columns, weight))
+
+
+def sums_of(columns: dict[str, Column]) -> dict[str, np.ndarray | None]:
+    return dict.fromkeys(["sex*school", *columns])
+
+
 def test_respondents_with_the_same_columns_have_the_same_weight_and_shares_stay_as_published() -> None:
     columns, published = released()
-    shown = shown_weights(published, columns, ["sex*school"], 5, "s")
+    shown = made(columns, published)
     look = pd.DataFrame({name: column.values for name, column in columns.items()}).groupby(list(columns), dropna=False).ngroup()
     assert pd.Series(published).groupby(look).nunique().max() > 1
     assert (pd.Series(shown).groupby(look).max() - pd.Series(shown).groupby(look).min()).max() < 1e-9
     assert shown.sum() == pytest.approx(published.sum()) and largest_difference(columns, published, published).points == 0
-    yes = (columns["opinion"].values == "yes").to_numpy(dtype=bool)
-    assert np.average(yes, weights=shown) == pytest.approx(np.average(yes, weights=published), abs=1e-6)
+    given, figures = opinions(columns, published)
+    equal, found = (compared(figures, given, w, np.column_stack([w, w])) for w in (np.ones(len(published)), shown))
+    assert equal["error"].abs().max() > 1 and found["error"].abs().max() < 0.05
     assert largest_difference(columns, published, np.ones(len(published))).points > 1
+
+
+def test_weights_that_add_up_to_the_same_rounded_sums_give_the_same_file() -> None:
+    """Nothing of a published weight gets into the file but what the published shares and sums of categories say: other weights with
+    the same sums, but one, make the same file; and so do weights of which one is a little different."""
+    columns, published = released()
+    parts = [dummies(shown_margins(columns, [name], 5))[0] for name in ("sex*school", *columns)]
+    free = published < published.max()
+    fixed, noise = np.hstack(parts)[free], np.random.default_rng(5).normal(size=int(free.sum()))
+    noise -= fixed @ np.linalg.lstsq(fixed, noise, rcond=None)[0]
+    other = published.copy()
+    other[free] += 0.3 * noise / np.abs(noise).max()
+    two = opinions(columns, published)
+    first, second = (shown_weights(w, columns, sums_of(columns), 5, *two) for w in (published, other))
+    assert np.abs(other - published).max() > 0.2 and np.allclose(first, second, rtol=1e-6)
+    sums = {round(float(first[columns["school"].values.isna()].sum()), 3)}
+    for place in np.flatnonzero(columns["school"].values.isna()):
+        less = published.copy()
+        less[place] *= 0.9
+        again = shown_weights(less * published.sum() / less.sum(), columns, sums_of(columns), 5, *two)
+        sums.add(round(float(again[columns["school"].values.isna()].sum()), 3))
+    assert len(sums) <= 2
+
+
+def test_where_sums_of_a_crossing_are_published_the_file_adds_up_to_what_a_reader_could_work_out() -> None:
+    """The difference from a published sum would be the weight of who lost an answer: it is the published mean."""
+    columns, published = released()
+    mean = pd.Series(published).groupby(columns["sex"].values.to_numpy()).transform("mean").to_numpy()
+    shown = shown_weights(published, columns, {"sex": mean}, 5, *opinions(columns, published))
+    women = (columns["sex"].values == "F").to_numpy(dtype=bool)
+    assert shown[women].sum() == pytest.approx(published[women].sum(), rel=1e-3)
+
+
+def test_a_figure_that_is_rounded_or_contradicts_others_does_not_make_weights_extreme() -> None:
+    columns, published = released()
+    given, figures = opinions(columns, published)
+    wrong = figures.assign(value=[figures["value"][0] + 0.02, *figures["value"][1:]], step=[0.02, 0.0, 0.0, 0.0])
+    shown = shown_weights(published, columns, sums_of(columns), 5, given, wrong)
+    found = compared(wrong, given, shown, np.column_stack([shown, shown])).set_index("of")["error"].abs()
+    assert shown.max() / shown.min() < 60 and found["F"] < 0.2 and found["M"] < 0.2
+
+
+def test_calibration_with_tolerances_minimises_what_it_says() -> None:
+    rng = np.random.default_rng(2)
+    base, columns = rng.uniform(0.5, 2, 60), rng.normal(size=(60, 4))
+    targets, tolerance = columns.T @ base + [1.0, -2.0, 0.5, 0.0], np.array([0.1, 1.0, 3.0, 1e-4])
+
+    def cost(w: np.ndarray) -> float:
+        return float((w * np.log(w / base) - w + base).sum() + (((columns.T @ w - targets) / tolerance) ** 2).sum() / 2)
+
+    best = calibrated_softly(base, columns, targets, tolerance)
+    for _ in range(50):
+        assert cost(best * np.exp(rng.normal(0, 1e-3, 60))) > cost(best)
+        assert cost(best * np.exp(1e-3 * columns @ rng.normal(size=4))) > cost(best)
+    twice = calibrated_softly(base, columns[:, [0, 0]], targets[[0, 0]] + [0, 50.0], np.array([0.1, 0.1]))
+    assert np.isfinite(twice).all() and twice.min() > 0
+
+
+def test_an_indicator_of_a_coarsened_or_top_coded_column_is_not_computed_from_the_file() -> None:
+    frame = people()
+    indicators = {
+        "OLD": Indicator(title="Old", module="m", numerator="age_group = 'old'"),
+        "SCHOOLED": Indicator(title="Some schooling", module="m", numerator="school = 'some'"),
+        "MANY": Indicator(title="Many children", module="m", numerator="n_children >= 4"),
+        "SEVEN": Indicator(title="Seven children", module="m", numerator="n_children = 4"),
+        "RICH": Indicator(title="Rich", module="m", universe="opinion = 'yes'", numerator="income > 3000"),
+    }
+    catalogue = CATALOGUE.model_copy(update={"indicators": indicators})
+    done = anonymise(people(rare=0.1, size=60), catalogue, RULES, 3, "s")
+    assert done.recoded
+    given = answers(done.columns, people(rare=0.1, size=60), catalogue)
+    assert given.indicators == ["OLD", "MANY"] and given.left_out == ["SCHOOLED", "SEVEN", "RICH"]
+    done = anonymise(frame, catalogue, RULES, 3, "s")
+    given = answers(done.columns, frame, catalogue)
+    kept = done.columns["age_group"].values.notna().to_numpy()
+    assert given.known[:, 0].tolist() == kept.astype(float).tolist()
+    assert given.yes[kept, 0].tolist() == (frame["age_group"][kept] == "old").astype(float).tolist()
+
+
+def test_a_file_too_far_from_its_published_figures_is_refused_with_indicators_and_amounts() -> None:
+    columns, published = released()
+    given, figures = opinions(columns, published)
+    equal = np.ones(len(published))
+    spread = equal[:, None] * np.random.default_rng(1).gamma(1, 1, (len(equal), 100))
+    with pytest.raises(InputError) as caught:
+        refuse_inaccurate(compared(figures, given, equal, spread), {"YES": ["opinion"]}, "2020-r1_AAA")
+    said = str(caught.value)
+    assert "2020-r1_AAA" in said and "YES" in said and "made of opinion" in said and "drop" in said
+    assert "standard errors away" in said and "published (se 3.00)" in said
+    weight = made(columns, published)
+    replicates = replicate_weights(weight, None, shown_margins(columns, ["sex*school"], 5), 60, 1, given, figures)
+    found = compared(figures, given, weight, replicates)
+    refuse_inaccurate(found, {"YES": ["opinion"]}, "s")
+    for bad in (found.assign(ratio=0.7), found.assign(ratio=1.3), found.assign(error=-0.6), found.assign(ratio=np.nan)):
+        with pytest.raises(InputError):
+            refuse_inaccurate(bad, {"YES": ["opinion"]}, "s")
+
+
+@pytest.mark.parametrize("groups", [None, 12])
+def test_replicates_vary_as_the_published_standard_errors_say(groups: int | None) -> None:
+    columns, published = released()
+    given, figures = opinions(columns, published)
+    weight = made(columns, published)
+    group = None if groups is None else np.arange(len(weight)) % groups
+    replicates = replicate_weights(weight, group, shown_margins(columns, ["sex*school"], 5), 100, 1, given, figures)
+    assert (replicates > 0).all()
+    found = compared(figures, given, weight, replicates).set_index("of")
+    assert found.loc[["F", "M"], "ratio"].sub(1).abs().max() < 0.03 and found["ratio"].sub(1).abs().max() < 0.2
+
+
+def test_where_no_figure_is_printed_weights_and_replicates_are_made_all_the_same() -> None:
+    columns, published = released()
+    given, figures = opinions(columns, published)
+    weight = shown_weights(published, columns, sums_of(columns), 5, given, figures.iloc[:0])
+    replicates = replicate_weights(weight, None, shown_margins(columns, [], 5), 20, 1, given, figures.iloc[:0])
+    assert replicates.shape == (len(weight), 20) and np.isfinite(replicates).all()
+    assert np.corrcoef(replicates.mean(axis=1), weight)[0, 1] > 0.5
 
 
 def test_no_total_of_few_weights_can_be_read_off_the_margins() -> None:
@@ -154,13 +300,19 @@ def test_no_total_of_few_weights_can_be_read_off_the_margins() -> None:
 def test_replicates_show_the_variance_group_and_the_margins_as_released_only() -> None:
     columns, published = released()
     margins = shown_margins(columns, ["sex*school"], 5)
-    weight = shown_weights(published, columns, ["sex*school"], 5, "s")
+    given, figures = opinions(columns, published)
+    weight = made(columns, published)
     group = np.arange(len(weight)) % 15
-    made, _ = replicate_weights(weight, group, margins, 20, 1)
-    alike = pd.Series(group.astype(str)) + margins.iloc[:, 0]
-    spread = pd.DataFrame(made / weight[:, None]).groupby(alike)
+    replicates = replicate_weights(weight, group, margins, 20, 1, given, figures)
+    alike = (
+        pd.Series(group.astype(str))
+        + margins.iloc[:, 0]
+        + columns["sex"].values.astype(str)
+        + columns["opinion"].values.astype(str)
+    )
+    spread = pd.DataFrame(replicates / weight[:, None]).groupby(alike)
     assert float((spread.max() - spread.min()).max(axis=None)) < 1e-9
-    assert np.allclose(pd.DataFrame(made).groupby(margins.iloc[:, 0]).sum().std(axis=1), 0, atol=1e-3)
+    assert np.allclose(pd.DataFrame(replicates).groupby(margins.iloc[:, 0]).sum().std(axis=1), 0, atol=1e-3)
 
 
 def design(strata: int, psus: int, people_each: int = 5) -> pd.DataFrame:
@@ -190,3 +342,11 @@ def test_a_design_without_strata_or_psus_needs_no_groups_and_one_that_cannot_be_
     assert only is not None and len(np.unique(only)) == 50
     with pytest.raises(InputError, match="too few, or too much alike"):
         variance_groups(design(2, 2), design(2, 2)[["residence"]], 1, "s")
+
+
+def test_sums_of_a_variable_that_would_tell_a_hidden_total_are_not_used() -> None:
+    reads = {"YES": ["opinion"], "BOTH": ["opinion", "school"], "NEVER": ["school", "income"]}
+    figures = pd.DataFrame({"indicator": ["YES", "NEVER", "NEVER"], "of": ["_T", "F", "_T"]})
+    assert _of_nothing_hidden(["sex", "opinion", "school", "income"], reads, figures) == ["sex", "income"]
+    women_only = figures[figures["of"] == "F"]
+    assert _of_nothing_hidden(["sex", "opinion", "school", "income"], reads, women_only) == ["sex"]

@@ -170,12 +170,31 @@ def test_a_category_that_is_no_text_has_one_name(people: pd.DataFrame, column: o
     assert by_value == by_text == 40 or isinstance(value, np.floating)
 
 
-def test_a_share_of_numbers_is_of_those_that_are_not_zero(people: pd.DataFrame) -> None:
-    data, share = people.assign(y=2 * people["y"]), Share("s", "", "y")
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("answer", [2, -98, 0.5, np.inf])
+def test_a_share_of_numbers_other_than_0_and_1_names_them(people: pd.DataFrame, way: str, answer: float) -> None:
+    data = people.assign(y=people["y"].astype(float).where(people.index % 40 != 3, answer))
+    for share in (Share("s", "", "y"), Share("s", "y", "income > 0")):
+        with pytest.raises(InputError, match=rf"variable s.*`y` is .*\({(data['y'] == answer).sum()} rows\)"):
+            tabulate(data, WAYS[way][0], [share])
+    assert tabulate(data, WAYS[way][0], [Share("s", "y IN (0, 1)", "y")])["n"].item() == data["y"].isin([0, 1]).sum()
+
+
+@pytest.mark.parametrize("yes_and_no", [(1, 0), (1.0, 0.0), (True, False), ("1", "0"), ("TRUE", "false")])
+def test_a_share_of_numbers_or_text_is_of_those_that_say_yes(people: pd.DataFrame, yes_and_no: tuple[object, object]) -> None:
+    yes = people["y"] == 1
+    data, share = people.assign(y=pd.Series(np.where(yes, *yes_and_no), people.index)), Share("s", "", "y")
     expected = tabulate(people, DESIGN, [SHARE])
     pd.testing.assert_frame_equal(tabulate(data, DESIGN, [share]), expected)
     assert jointly(data, DESIGN, [Result(share)]).table["value"].iloc[0] == pytest.approx(expected["value"][0], rel=1e-12)
     assert tabulate(data, REPLICATED, [share])["value"][0] == pytest.approx(expected["value"][0], rel=1e-12)
+
+
+def test_answers_that_are_neither_yes_nor_no_are_not_printed_where_they_may_name_somebody(people: pd.DataFrame) -> None:
+    data = people.assign(y=np.where(people.index % 2 == 0, "Maria Perez", "true"))
+    with pytest.raises(InputError, match="not shown") as raised:
+        tabulate(data, DESIGN, [Share("s", "", "y")])
+    assert "Maria" not in str(raised.value)
 
 
 def test_a_category_called_as_everybody_is_refused(people: pd.DataFrame) -> None:

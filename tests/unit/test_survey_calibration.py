@@ -179,8 +179,15 @@ def test_weight_diagnostics_follow_kish() -> None:
     assert found.top_share == pytest.approx(np.sort(positive)[-3:].sum() / positive.sum())
     equal = diagnose(np.full(10, 7.0))
     assert equal.kish_deff == pytest.approx(1) and equal.top_share == pytest.approx(0.1)
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(ValueError, match="add up to 0 or less"):
         diagnose(np.zeros(3))
+
+
+def test_negative_weights_are_counted_and_take_part() -> None:
+    weights = np.array([3.0, 2.0, -1.0, 4.0, 0.0, np.nan])
+    found = diagnose(weights)
+    assert (found.n, found.negative, found.zero, found.missing, found.minimum) == (4, 1, 1, 1, -1)
+    assert found.total == 8 and found.kish_deff == pytest.approx(1 + (weights[:4].std() / 2) ** 2)
 
 
 def test_the_answer_is_a_plain_record() -> None:

@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 from statsmodels.stats.multitest import multipletests
 
-from rga.survey import Share, Sums, aggregate, benjamini_hochberg, estimate, gender_gaps
+from rga.survey import Design, Result, Share, Sums, aggregate, benjamini_hochberg, estimate, gender_gaps, jointly
 from rga.survey.gaps import verdicts
 
 KEYS = ["survey_id", "indicator", "breakdown", "age_group"]
+BY_SEX = [("sex",)]
 BREAKDOWNS: list[tuple[str, ...]] = [(), ("sex",), ("age_group",), ("sex", "age_group")]
 
 
@@ -100,7 +101,7 @@ def test_what_is_not_defined_is_null() -> None:
     assert none[["ratio", "ratio_low", "ratio_high"]].isna().all()
     frame["i1"] = "no"
     alike = gender_gaps(sums(frame), [("sex",)]).iloc[1]
-    assert alike.gap == alike.se == 0 and alike[["ratio", "ci_low", "ci_high", "p_value"]].isna().all()
+    assert alike.gap == alike.se == 0 and alike[["ratio", "p_value"]].isna().all() and alike.ci_low < 0 < alike.ci_high
     one_psu = gender_gaps(sums(survey(4).assign(psu="1")), [("sex",)])
     assert (one_psu.df == 0).all() and one_psu[["se", "ci_low", "p_value"]].isna().all(axis=None)
 
@@ -125,6 +126,42 @@ def test_nobody_of_a_few_women_is_no_evidence_against_chance() -> None:
     common = row["men"] * men / (women + men)
     pearson = row["gap"] ** 2 / (common * (1 - common) * (1 / women + 1 / men))
     assert (row["gap"] / row["se"]) ** 2 == pytest.approx(pearson, rel=0.01)
+
+
+def test_nobody_against_nobody_is_as_far_off_as_either_may_be_by_its_own() -> None:
+    frame = survey(4, clustered=False).assign(i0="no", weight=1.0)
+    sides = upper_limits(frame)
+    gap = gender_gaps(sums(frame), [("sex",)]).iloc[0]
+    assert (gap.ci_low, gap.ci_high) == (pytest.approx(-sides["M"]), pytest.approx(sides["F"]))
+    joint = jointly(frame, Design("weight"), [Result(Share("i0", "", "i0 = 'yes'"), {"sex": sex}) for sex in "FM"])
+    contrast = joint.contrast({0: 1, 1: -1}).iloc[0]
+    assert (contrast.ci_low, contrast.ci_high) == (pytest.approx(gap.ci_low), pytest.approx(gap.ci_high))
+    of_women = joint.contrast({0: 2}).iloc[0]
+    assert (of_women.ci_low, of_women.ci_high) == (0, pytest.approx(2 * sides["F"]))
+    frame["i0"] = "yes"
+    everybody = gender_gaps(sums(frame), [("sex",)]).iloc[0]
+    assert (everybody.ci_low, everybody.ci_high) == (pytest.approx(-sides["F"]), pytest.approx(sides["M"]))
+
+
+def upper_limits(frame: pd.DataFrame) -> dict[str, float]:
+    """Upper limits of Clopper and Pearson's for nobody."""
+    return {str(sex): 1 - 0.025 ** (1 / n) for sex, n in frame[frame["i0"].notna()].groupby("sex").size().items()}
+
+
+@pytest.mark.parametrize(("of_women", "of_men"), [(0.02, 0.02), (0.085, 0.0), (0.0, 0.06), (0.08, 0.01)])
+def test_limits_of_nobody_against_nobody_miss_the_truth_in_few_samples(of_women: float, of_men: float) -> None:
+    """Of 40 women and 60 men; without limits such samples said that there is no gap at all."""
+    rng, draws = np.random.default_rng(8), 1500
+    sex = np.tile(np.repeat(["F", "M"], [40, 60]), draws)
+    frame = pd.DataFrame({"sex": sex, "survey_id": np.repeat(np.arange(draws), 100).astype(str), "weight": 1.0})
+    frame["y"] = rng.random(len(frame)) < np.where(sex == "F", of_women, of_men)
+    with duckdb.connect() as con:
+        con.register("people", frame)
+        found = gender_gaps(aggregate(con, "people", [Share("y", "", "y")], BY_SEX, Design("weight")), BY_SEX)
+    nobody = found[(found["women"] == 0) & (found["men"] == 0)]
+    assert len(nobody) > 10 and nobody["ci_low"].notna().all()
+    missed = (nobody["ci_low"] > of_women - of_men) | (nobody["ci_high"] < of_women - of_men)
+    assert missed.sum() <= draws * 0.025 + 3 * np.sqrt(draws * 0.025 * 0.975)
 
 
 def test_small_groups_stay_out_of_the_adjustment() -> None:

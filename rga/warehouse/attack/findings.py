@@ -60,8 +60,12 @@ def findings(
     work: Work | None = None,
 ) -> Findings:
     """Attack the release of ``connection`` (read-only), or ``surveys`` of it, with what it publishes and what is ``told``."""
+    return attack(read(connection, surveys), told, work)
+
+
+def attack(release: Release, told: HandedOver | None = None, work: Work | None = None) -> Findings:
+    """The same of a ``release`` that was read."""
     told, work = told or HandedOver(), work or Work()
-    release = read(connection, surveys)
     everything = _Attack.of(release, told)
     found = [everything.limits_only()]
     for survey_id, rows in release.cells.groupby("survey_id", sort=False).indices.items():
