@@ -1,4 +1,4 @@
-"""What only the data team knows, handed over to the attacker of a release: which hidden counts are secrets, and the true weights."""
+"""What only the data team knows, handed over to the attacker of a release: which hidden counts are secrets, and the weights."""
 
 from __future__ import annotations
 
@@ -67,3 +67,39 @@ def weights_by_cell(root: DataRoot, staging: Staging, survey_id: str) -> pd.Data
     for name in catalogue.dimensions:
         found[name] = found[name].fillna(TOTAL).replace(catalogue.columns[name].sdmx)
     return found
+
+
+def printed_to_all_digits(
+    release: duckdb.DuckDBPyConnection, root: DataRoot, staging: Staging, survey_id: str
+) -> tuple[duckdb.DuckDBPyConnection, pd.DataFrame]:
+    """The survey as releases were until numbers were rounded: what ``release`` hides is hidden, all else printed as it was
+    computed. And the true counts."""
+    dimensions = root.catalogue().dimensions
+    keys = [*KEY, *dimensions]
+    shown = release.execute("SELECT * FROM estimates WHERE survey_id = ? AND statistic = 'share'", [survey_id]).df()
+    exact = counts(root, staging, survey_id)[[*keys, "numerator_n", "value", "population"]]
+    shown = shown.astype(dict.fromkeys(keys, "str")).drop(columns=["population", "precision", "rounded_to"])
+    both = shown.rename(columns={"value": "printed"}).merge(exact, on=keys, validate="one_to_one")
+    estimates = both.assign(value=(100 * both["value"]).where(both["printed"].notna()))
+    margins, steps = (
+        release.execute(f"SELECT * FROM {table} WHERE survey_id = ? ORDER BY ALL", [survey_id]).df()
+        for table in ("margins", "weighting")
+    )
+    with duckdb.connect() as connection:
+        weighted_respondents(connection, staging, [survey_id])
+        found = connection.execute("SELECT weight, margin_1, margin_2 FROM weighted").df()
+    last = steps.index[-1]
+    steps.loc[last, ["sum_of_weights", "min_weight", "max_weight"]] = [found["weight"].agg(how) for how in ("sum", "min", "max")]
+    after = {
+        name: found.groupby(side)["weight"].sum()
+        for name, side in zip(margins["margin"].unique(), ("margin_1", "margin_2"), strict=True)
+    }
+    margins["after"] = [after[row.margin][row.category] for row in margins.itertuples()]
+    tables = {"estimates": estimates.drop(columns=["printed", "numerator_n"]), "margins": margins, "weighting": steps}
+    tables["breakdowns"] = release.execute("FROM breakdowns").df()
+    tables["surveys"] = pd.DataFrame({"survey_id": [survey_id]})
+    connection = duckdb.connect()
+    for name, frame in tables.items():
+        connection.register("frame", frame)
+        connection.execute(f"CREATE TABLE {name} AS FROM frame").fetchall()
+    return connection, estimates

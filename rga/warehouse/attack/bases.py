@@ -16,8 +16,9 @@ Made = tuple[np.ndarray, np.ndarray]  # weights by class, and number of responde
 
 @dataclass(frozen=True)
 class Bases:
-    """By cell: ``n`` respondents who weigh ``low`` to ``high`` together, each ``lightest`` to ``heaviest``. ``known`` cells are known
-    by class: ``light`` and ``heavy`` are, one cell after the other from ``start`` on, what their 0 to n lightest and heaviest weigh.
+    """By cell: ``n`` respondents who weigh ``low`` to ``high`` together, each ``lightest`` to ``heaviest``. ``known`` cells are
+    known by class: ``light`` and ``heavy`` are, one cell after the other from ``start`` on, what their 0 to n lightest and heaviest
+    weigh.
     """
 
     n: np.ndarray

@@ -27,8 +27,8 @@ AROUND = 0.05  # of the lightest and heaviest weight, where these are printed to
 
 @dataclass(frozen=True)
 class HandedOver:
-    """What an attacker may be told besides, by cell of `estimates` (columns survey_id, indicator, statistic, category, breakdown and
-    the dimensions).
+    """What an attacker may be told besides, by cell of `estimates` (columns survey_id, indicator, statistic, category, breakdown
+    and the dimensions).
 
     ``secrets`` has the columns secret and labelled: which hidden cells are secrets, and which are known to be, being hidden for
     confidentiality alone; and numerator_n, of which no more is used than which indicators count the same. Who judges the attack
@@ -43,8 +43,8 @@ class HandedOver:
 
 @dataclass(frozen=True)
 class Findings:
-    """``cells``: hidden cells of which too few values are left: key columns of `estimates`, n, obs_status, conf_status, how many are
-    ``left``, ``lowest``, ``highest``, and the ``route``: limits, or sums of whole numbers. ``hidden``: how many cells are hidden.
+    """``cells``: hidden cells of which too few values are left: key columns of `estimates`, n, obs_status, conf_status, how many
+    are ``left``, ``lowest``, ``highest``, and the ``route``: limits, or sums of whole numbers. ``hidden``: how many cells are.
     ``unfinished``: how many sums were given up as too much work. ``surveys``: those whose weights were found out."""
 
     cells: pd.DataFrame
@@ -56,23 +56,26 @@ class Findings:
 def findings(
     connection: duckdb.DuckDBPyConnection,
     surveys: list[str] | None = None,
-    told: HandedOver = HandedOver(),  # noqa: B008 - frozen
-    work: Work = Work(),  # noqa: B008 - frozen
+    told: HandedOver | None = None,
+    work: Work | None = None,
 ) -> Findings:
-    """Attack the release of ``connection`` (read-only will do), or ``surveys`` of it, with what it publishes and what is ``told``."""
+    """Attack the release of ``connection`` (read-only), or ``surveys`` of it, with what it publishes and what is ``told``."""
     return attack(read(connection, surveys), told, work)
 
 
-def attack(release: Release, told: HandedOver = HandedOver(), work: Work = Work()) -> Findings:
+def attack(release: Release, told: HandedOver | None = None, work: Work | None = None) -> Findings:
     """The same of a ``release`` that was read."""
+    told, work = told or HandedOver(), work or Work()
     everything = _Attack.of(release, told)
     found = [everything.limits_only()]
     for survey_id, rows in release.cells.groupby("survey_id", sort=False).indices.items():
-        part = release.part(str(survey_id), rows)
+        part = release.part(str(survey_id), np.asarray(rows))
         classes = {}
         if survey_id in release.exact:
             classes = learned(part.cells, part.margins, part.steps, work.vectors)
         weights = None if told.weights is None else told.weights[told.weights["survey_id"] == survey_id]
+        if weights is not None and len(weights):
+            part = part.with_populations(weights)
         if classes or (weights is not None and len(weights)):
             found.append(_Attack.of(part, told).with_weights(classes, weights, work))
     return _together(found)

@@ -18,7 +18,7 @@ import pandas as pd
 
 from rga.survey.calibration_methods import Distance, Method, distance_of
 from rga.warehouse.attack.observed import differences
-from rga.warehouse.attack.offsets import Offsets, fitted
+from rga.warehouse.attack.offsets import fitted
 from rga.warehouse.attack.published import DOUBLE
 from rga.warehouse.attack.sums import compositions
 
@@ -121,7 +121,7 @@ def _of_sex(
     work: int,
 ) -> Classes | None:
     inverse = [{name: _finite(curve.inverse(values / scale)) for name, values in side.items()} for side in seen]
-    for offsets in fitted(*inverse, [len(side) for side in sides]):
+    for offsets in fitted(inverse[0], inverse[1], (len(sides[0]), len(sides[1]))):
         v = np.array([value for _, value in offsets.columns])
         guesses = [
             np.array([offsets.rows[name]]) if name in offsets.rows
@@ -146,7 +146,8 @@ def _agreeing(
     column); the margin names those columns that have no name."""
     rows, columns = (list(side.index) for side in sides)
     n = sides[1]["n"].to_numpy()
-    largest = np.array([sides[1].loc[name, "n"] if name in columns else n.max() for name in names]).astype(np.int64)
+    sizes = dict(zip(columns, n.tolist(), strict=True))
+    largest = np.array([sizes.get(str(name), n.max()) for name in names]).astype(np.int64)
     tables = np.zeros((1, 0, 2, len(names)))
     for (size, after), lines in zip(sides[0][["n", "after"]].itertuples(index=False), weights, strict=True):
         error, options = (DOUBLE + ERROR) * after, []
@@ -162,10 +163,10 @@ def _agreeing(
         grown = np.tile(np.array(options), (len(tables), 1, 1))[:, None]
         tables = np.concatenate([np.repeat(tables, len(options), axis=0), grown], axis=1)
         tables = tables[(tables[:, :, 0].sum(axis=1) <= largest).all(axis=1)]
-    found = [(table, order) for table in tables if (order := _columns(table, names, sides[1]))]
-    if len(found) != 1:
+    right = [(table, order) for table in tables if (order := _columns(table, names, sides[1]))]
+    if len(right) != 1:
         return None
-    table, order = found[0]
+    table, order = right[0]
     place = [order.index(name) for name in columns]
     return Classes(dimensions, rows, columns, table[:, 1][:, place], table[:, 0][:, place].astype(np.int64))
 

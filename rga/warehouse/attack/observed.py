@@ -21,7 +21,8 @@ def differences(survey: pd.DataFrame, dimension: str, sex: str, lightest: float,
         dimensions = [name for name in str(breakdown).split("*") if name != "sex"]
         if dimension in dimensions:
             for key, cell in rows.groupby(dimensions):
-                found.setdefault(key[dimensions.index(dimension)], []).append(_of_cell(cell, lightest, heaviest))
+                category = str(dict(zip(dimensions, key, strict=True))[dimension])
+                found.setdefault(category, []).append(_of_cell(cell, lightest, heaviest))
     return {category: _distinct(np.concatenate(several), heaviest) for category, several in found.items()}
 
 

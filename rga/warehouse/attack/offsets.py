@@ -7,7 +7,7 @@ and v agree with so many that it cannot be chance. Not here: where candidates co
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,15 +21,13 @@ Seen = dict[str, np.ndarray]
 
 @dataclass
 class Offsets:
-    """``rows``: u by category; ``columns``: pairs of category (None where no candidate says which) and v; ``votes``: candidates that
-    agree."""
+    """``rows``: u by category; ``columns``: pairs of category (None where no candidate says which) and v."""
 
     rows: dict[str, float]
     columns: list[tuple[str | None, float]]
-    votes: int = field(default=0)
 
 
-def fitted(rows: Seen, columns: Seen, sizes: list[int]) -> Iterator[Offsets]:
+def fitted(rows: Seen, columns: Seen, sizes: tuple[int, int]) -> Iterator[Offsets]:
     """Offsets of all categories, or nearly, that agree with candidates enough; ``sizes`` is how many the two margins have."""
     values = np.concatenate([*rows.values(), *columns.values(), np.zeros(0)])
     if not len(values):
@@ -50,10 +48,10 @@ def _seeds(rows: Seen, columns: Seen, close: float) -> Iterator[Offsets]:
     names = list(rows)
     for at, a in enumerate(names):
         for b in names[at + 1 :]:
-            shift = np.subtract.outer(rows[b], rows[a]).ravel()
-            count = np.array([_hits(rows[b], rows[a] + one, close).sum() for one in shift])
+            between = np.subtract.outer(rows[b], rows[a]).ravel()
+            count = np.array([_hits(rows[b], rows[a] + one, close).sum() for one in between])
             if len(count) and count.max() >= AGREE:
-                best = float(shift[count.argmax()])
+                best = float(between[count.argmax()])
                 shifts.append((int(count.max()), a, b, best))
     for _, a, b, shift in sorted(shifts, reverse=True)[:SEEDS]:
         common = rows[a][_hits(rows[b], rows[a] + shift, close)]
@@ -61,7 +59,7 @@ def _seeds(rows: Seen, columns: Seen, close: float) -> Iterator[Offsets]:
         yield Offsets({a: 0.0, b: shift}, [(None, float(v)) for v in distinct])
 
 
-def grown(offsets: Offsets, rows: Seen, columns: Seen, sizes: list[int], close: float) -> Offsets:
+def grown(offsets: Offsets, rows: Seen, columns: Seen, sizes: tuple[int, int], close: float) -> Offsets:
     """``offsets`` with every other category whose own `AGREE` candidates, or more, put it in one place: the surest first."""
     while True:
         _name(offsets, columns, close)
@@ -141,4 +139,4 @@ def _refined(offsets: Offsets, rows: Seen, columns: Seen, close: float) -> Offse
                     values.append(seen[np.abs(seen - u - v).argmin()])
     solved = np.linalg.lstsq(np.array(equations), np.array(values), rcond=None)[0]
     kept = [(b, float(v)) for (b, _), v in zip(offsets.columns, solved[len(names) :], strict=True)]
-    return Offsets(dict(zip(names, solved[: len(names)].tolist(), strict=True)), kept, len(equations))
+    return Offsets(dict(zip(names, solved[: len(names)].tolist(), strict=True)), kept)

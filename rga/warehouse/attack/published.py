@@ -5,7 +5,7 @@ Belongs here: reading `estimates`, `margins`, `weighting` and `surveys` of eithe
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import duckdb
 import numpy as np
@@ -40,6 +40,20 @@ class Release:
         """One survey, ``rows`` being its cells."""
         margins, steps = (table[table["survey_id"] == survey_id] for table in (self.margins, self.steps))
         return Release(self.cells.iloc[rows].reset_index(drop=True), self.breakdowns, margins, steps, self.exact & {survey_id})
+
+    def with_populations(self, weights: pd.DataFrame) -> Release:
+        """The same to who knows the weights in every base (``weights`` by cell: weight, respondents), and so what it weighs."""
+        keys = [*GROUP, "breakdown", *self.dimensions]
+        total = (
+            weights[keys].astype("str").assign(total=weights["weight"] * weights["respondents"]).groupby(keys, as_index=False).sum()
+        )
+        known = self.cells[keys].merge(total, on=keys, how="left", validate="one_to_one")["total"].to_numpy()
+        frame = self.cells.assign(population=np.where(np.isnan(known), self.cells["population"], known))
+        exact = with_intervals(frame, np.zeros(len(frame)))
+        columns = ["population", "population_low", "population_high", "low", "high"]
+        cells = self.cells.copy()
+        cells.loc[~np.isnan(known), columns] = exact.loc[~np.isnan(known), columns]
+        return replace(self, cells=cells)
 
 
 def read(connection: duckdb.DuckDBPyConnection, surveys: list[str] | None = None) -> Release:

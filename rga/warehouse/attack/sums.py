@@ -48,11 +48,11 @@ def compositions(weights: np.ndarray, most: np.ndarray, n: int, low: float, high
 
 def _few(most: np.ndarray, n: int, work: int) -> bool:
     """Whether vectors of counts, at most ``most`` and ``n`` together, are no more than ``work``, or may be."""
-    if np.prod(most + 1.0) <= work:
+    if float(np.prod(most + 1.0)) <= work:
         return True
     # Of classes whose `most` is no limit there are (n + k over k); the others only add to these.
     free = int((most >= n).sum())
-    return comb(n + free, free) <= work and np.prod(most + 1.0) <= 100.0 * work
+    return bool(comb(n + free, free) <= work and np.prod(most + 1.0) <= 100.0 * work)
 
 
 def parts(weights: np.ndarray, most: np.ndarray, size: int, high: float, work: int) -> tuple[np.ndarray, np.ndarray] | None:
