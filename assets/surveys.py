@@ -174,15 +174,19 @@ def _bring_up_to_date(
     for key, found in zip(due, each(partial(stage_survey, root, staging, reviewed), due), strict=True):
         progress.step(key)
         version = versions[key]
-        staged = not isinstance(found, Exception) and LAST in found  # and not held
-        if staged and (twins := copies_of(staging, key, others, root.catalogue(), thresholds(root))):
+        held = not isinstance(found, Exception) and LAST not in found
+        if (
+            not isinstance(found, Exception)
+            and not held
+            and (twins := copies_of(staging, key, others, root.catalogue(), thresholds(root)))
+        ):
             rows = found["respondents"]["rows"]
             for twin in [twin for twin in twins if twin in outcomes and outcomes[twin].status == "built"]:
                 # Nobody knows which of two is the wrong one. This one was taken over a moment ago: no earlier one of it is left.
                 error = InputError(twice(twin, key, rows))
                 outcomes[twin] = Outcome("failed", message=failed(staging, twin, STAGE, error, log, fingerprint=""))
-            found, staged = InputError([twice(key, twin, rows) for twin in twins]), False
-        if staged:
+            found = InputError([twice(key, twin, rows) for twin in twins])
+        if not isinstance(found, Exception) and not held:
             try:
                 staging.table(LAST, key).unlink(missing_ok=True)
                 staging.take_over(key)
@@ -195,7 +199,7 @@ def _bring_up_to_date(
             others |= sizes(staging, [key])  # its last good ones
             continue
         entry, correction = before.get(key, NEVER_BUILT), found[CORRECTION]["conflict"]
-        if LAST not in found:
+        if held:
             log.warning(f"{key}: held; it keeps its last published numbers, as 1 to 4 respondents differ from them")
             succeeded(staging, key, STAGE, tried=version, **{HELD: held_fact(entry, version, correction)})
             outcomes[key] = Outcome("held", version=entry["fingerprint"])

@@ -53,11 +53,12 @@ def exposed_by(older: Path, newer: Path) -> pd.DataFrame:
 def _agreeing(both: pd.DataFrame, same: np.ndarray) -> dict[str, np.ndarray]:
     """Limits of the newer of two releases that lie within those of the older one too, of rows that are the ``same``. Where the two
     contradict each other the numbers changed, and the older says nothing."""
-    found = {}
+    found: dict[str, np.ndarray] = {}
     for low, high in (("low", "high"), ("population_low", "population_high")):
-        least, most = np.fmax(both[low], both[f"{low}_old"]).to_numpy(), np.fmin(both[high], both[f"{high}_old"]).to_numpy()
+        sides = {name: both[name].to_numpy(np.float64) for name in (low, high, f"{low}_old", f"{high}_old")}
+        least, most = np.fmax(sides[low], sides[f"{low}_old"]), np.fmin(sides[high], sides[f"{high}_old"])
         agree = same & (least <= most)
-        found |= {low: np.where(agree, least, both[low]), high: np.where(agree, most, both[high])}
+        found |= {low: np.where(agree, least, sides[low]), high: np.where(agree, most, sides[high])}
     return found
 
 

@@ -24,8 +24,8 @@ class Check:
 
 
 def verify(path: Path, tables: list[Table], rows: dict[str, int], attacked: Findings | None = None) -> list[Check]:
-    """Open ``path`` read-only and check it; ``rows`` is how many rows each table was given, ``attacked`` what the attack found, if it
-    was attacked already."""
+    """Open ``path`` read-only and check it; ``rows`` is how many rows each table was given, ``attacked`` what the attack found
+    already."""
     with duckdb.connect(str(path), read_only=True) as connection:
 
         def column(query: str) -> list[str]:

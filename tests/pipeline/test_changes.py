@@ -161,7 +161,8 @@ def test_a_pair_that_fails_is_named_and_tried_again_and_holds_nothing_back(built
     monkeypatch.setattr(processes, "processors", lambda: 1)  # other processes have it as it is
     outcome = built.build()
     assert outcome.error is None and outcome.new_release
-    assert outcome.other_problems == {"2021-r2_BGD since 2020-r1_BGD": "ZeroDivisionError: nobody"}
+    (pair, told), *others = outcome.other_problems.items()
+    assert pair == "2021-r2_BGD since 2020-r1_BGD" and "ZeroDivisionError" in told and "nobody" not in told and not others
     assert set(built.ask("SELECT DISTINCT country FROM changes")["country"]) == {"PAK"}
     monkeypatch.undo()
     assert built.build().other_problems == {}
