@@ -16,7 +16,7 @@ import pandas as pd
 from assets.estimates import weighted_respondents
 from assets.metadata import of_table
 from assets.processes import each
-from assets.publication import adjusted_as_published
+from assets.publication_beside import adjusted_as_published
 from assets.workspace import ESTIMATES, Progress, Workspace, begun, failed, succeeded
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.data_root import DataRoot

@@ -6,7 +6,7 @@ tables made beside them. Not here: the rules (``rga.survey.reliability``, ``rga.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,13 @@ from scipy.special import stdtr
 from rga.microdata.catalogue import Catalogue
 from rga.microdata.publication_rules import PublicationRules
 from rga.survey import benjamini_hochberg, logit_interval, t_interval, t_quantile
-from rga.survey.design import MEN, MISSING, OTHER, SEX, TOTAL, WOMEN
-from rga.survey.disclosure import DisclosureThresholds, Protection, coarsest_step, protect
+from rga.survey.design import MEN, MISSING, OTHER, SEX, WOMEN
+from rga.survey.disclosure import Protection, coarsest_step, protect
 from rga.survey.gaps import verdicts as in_words
 from rga.survey.grouping import keys
 from rga.survey.margins import GROUP, cells_of
 from rga.survey.precision import OF_ERROR, of_printed_share, outward, step_below, to_digits, to_step, with_rounding
-from rga.survey.reliability import nchs, unnamed
+from rga.survey.reliability import nchs, told_by_name
 
 HIDDEN = {
     "estimates": ["value", "se", "ci_low", "ci_high", "se_from_total", "deff", "n_effective", "cv"],
@@ -30,13 +30,8 @@ HIDDEN = {
     ],
 }
 STEPS = ["precision", "rounded_to"]  # percentage points; of what is hidden there is neither
-ADJUSTED = [
-    *("gap", "adjusted_gap", "se", "ci_low", "ci_high", "p_value", "p_adjusted"),
-    *("composition", "composition_se", "composition_low", "composition_high"),
-]
 THREE = 3
 VERDICTS = ["dhs_rule", "nchs_rule", "nchs_review", "precision", "rounded_to", "obs_status", "conf_status", "reason"]
-CODEBOOK = 0.3  # step of a count of answers, in square roots of the respondents: a fifth of the largest standard error, and more
 LIMIT_DIGITS, P_DIGITS, RATIO_DIGITS = 4, 3, 3  # of numbers that follow from printed ones
 
 
@@ -94,14 +89,15 @@ def _unknown(frame: pd.DataFrame, dimensions: list[str]) -> pd.Series:
 
 def judged(estimates: pd.DataFrame, rules: PublicationRules) -> pd.DataFrame:
     """What the rules on precision say of each estimate: `dhs_rule`, `nchs_rule`, `nchs_review`; hence `obs_status`, `reason`; and
-    the step (`precision`, unit of the printed value) that says no more than the sample knows, 0 at 0 and 100 %."""
+    the step (`precision`, unit of the printed value) that says no more than the sample knows, 0 at 0 and 100 %. Shares whose count
+    the rules would give away are `told`: they are treated as small ones."""
     n, se = estimates["n"].to_numpy(), estimates["se"].to_numpy()
     share = (estimates["statistic"] == "share").to_numpy()
     verdict = nchs(np.where(share, estimates["value"], np.nan), se, n, estimates["df"].to_numpy(), rules.nchs)
     few, some = n < rules.dhs.suppress_below, n < rules.dhs.flag_below
     no_variance = np.isnan(se) | (share & (verdict.step == "undefined"))
-    step = np.where(unnamed(verdict.step, n, rules.nchs, rules.disclosure.possible_values), "interval", verdict.step)
-    step = np.where(share, step, "not_judged")
+    unnamed, told = told_by_name(verdict.step, n, rules.nchs, rules.disclosure.possible_values)
+    step = np.where(share, np.where(unnamed, "interval", verdict.step), "not_judged")
     reviews = {"complement": verdict.complement, "df": verdict.few_df, "bound": verdict.bound}
     number = sum(2**k * (share & flag) for k, flag in enumerate(reviews.values()))
     words = [",".join(name for k, name in enumerate(reviews) if some >> k & 1) for some in range(2 ** len(reviews))]
@@ -115,6 +111,7 @@ def judged(estimates: pd.DataFrame, rules: PublicationRules) -> pd.DataFrame:
             "nchs_rule": step,
             "nchs_review": pd.Series(np.array(words)[number], dtype="string").where(~suppressed & (number > 0)),
             "precision": step_below(OF_ERROR * se * np.where(share, 100, 1)),
+            "told": share & told,
             "obs_status": np.select([suppressed, flagged], ["Q", "U"], default="A"),
             "reason": np.select([*suppress, *flags], [*reasons, "under_50_cases", "nchs_review"], default="none"),
         }
@@ -127,7 +124,7 @@ def protected(estimates: pd.DataFrame, verdicts: pd.DataFrame, catalogue: Catalo
     of them, and are not published where they would (``exposed``)."""
     few = [by for by in catalogue.breakdowns if len(by) < THREE]
     withheld = (verdicts["obs_status"] == "Q").to_numpy()
-    precision = np.array(np.where(withheld, 0.0, verdicts["precision"]))
+    told, precision = verdicts["told"].to_numpy(), np.array(np.where(withheld, 0.0, verdicts["precision"]))
     small = np.array(estimates["n"] <= rules.disclosure.small_count)
     nothing = np.zeros(len(estimates))
     made = Protection(np.zeros(len(estimates), dtype=bool), withheld | small, nothing, np.zeros(len(estimates), dtype=bool))
@@ -141,7 +138,7 @@ def protected(estimates: pd.DataFrame, verdicts: pd.DataFrame, catalogue: Catalo
             if settled.any():  # their sums have cycles, of which a reader could make more than is seen
                 fine = np.where(settled[rows], fine, np.maximum(fine, coarsest_step(cells, 100 * se, rules.disclosure)))
             before = Protection(*(array[rows] for array in vars(made).values()))
-            found = protect(cells, withheld[rows], se, rules.disclosure, fine, before, settled[rows])
+            found = protect(cells, withheld[rows], se, rules.disclosure, fine, told[rows], before, settled[rows])
             step = np.where(fine > precision[rows], np.maximum(fine, found.rounded_to), found.rounded_to)
             for array, part in zip(vars(made).values(), (found.secret, found.hidden, step, found.exposed), strict=True):
                 array[rows] = part
@@ -152,7 +149,7 @@ def protected(estimates: pd.DataFrame, verdicts: pd.DataFrame, catalogue: Catalo
 def _with_protection(verdicts: pd.DataFrame, protection: Protection) -> pd.DataFrame:
     """A cell that precision hid already says nothing of its count: whether it is small as well must not be told. Nor, of the
     others, which are hidden for their own sake and which for another's, nor what the rule on precision made of the count."""
-    newly = protection.hidden & (verdicts["obs_status"].to_numpy() != "Q")
+    newly = verdicts["told"].to_numpy() | (protection.hidden & (verdicts["obs_status"].to_numpy() != "Q"))
     rounded = (protection.rounded_to > 0) & ~protection.hidden
     reason = np.where(newly, "confidential", np.where(rounded & (verdicts["reason"] == "none"), "rounded", verdicts["reason"]))
     return verdicts.assign(
@@ -252,7 +249,7 @@ def _gaps(frame: pd.DataFrame, women: pd.DataFrame, men: pd.DataFrame, se_women:
         low, high = (np.where(se > 0, gap + sign * t * se, 100 * frame[name]) for sign, name in ((-1, "ci_low"), (1, "ci_high")))
         low, high = outward(low, high, LIMIT_DIGITS)  # where both are nobody's, or everybody's, the library's: of n alone
         fewest, most = outward(times / factor, times * factor, RATIO_DIGITS)
-    numbers = [*sides, gap, se, low, high, to_digits(_p_value(gap, se, df), P_DIGITS), np.full(len(gap), np.nan)]
+    numbers = [*sides, gap, se, low, high, to_digits(p_value(gap, se, df), P_DIGITS), np.full(len(gap), np.nan)]
     frame[HIDDEN["gender_gaps"]] = np.column_stack([*numbers, to_digits(times, RATIO_DIGITS), fewest, most])
     frame.loc[~shown, [*HIDDEN["gender_gaps"], *STEPS]] = np.nan
     p, adjusted = frame["p_value"].to_numpy(), np.full(len(frame), np.nan)
@@ -283,144 +280,6 @@ def _numbered(one: pd.DataFrame, other: pd.DataFrame, names: list[str]) -> tuple
     return number[: len(one)], number[len(one) :]
 
 
-def under_other_weights(frame: pd.DataFrame, estimates: pd.DataFrame, sides: Mapping[str, str]) -> pd.DataFrame:
-    """Shares of women, men and everybody under other weights, as far as they do not lead back to what `estimates` (as published)
-    hides or rounds. ``sides``: by column, the sex that it is of; `gap` goes with either side.
-
-    A share has the step of the published one. Where the sum of women, men and the others has a hidden part, that step is at least
-    half the published standard error, and everybody's is not shown: under each set of weights the three would narrow it anew.
-    """
-    by_sex = estimates[estimates["breakdown"].isin(["total", SEX]) & estimates["category"].eq(TOTAL)]
-    key = ["survey_id", "indicator"]
-    hidden = pd.MultiIndex.from_frame(by_sex.loc[by_sex["obs_status"] == "Q", key]).unique()
-    shown = by_sex[by_sex["obs_status"] != "Q"].set_index([*key, SEX])[["se", *STEPS]]
-    open_ = pd.MultiIndex.from_frame(frame[key]).isin(hidden)
-    frame, rounded = frame.copy(), np.full(len(frame), np.nan)
-    for column, sex in sides.items():
-        of = frame[SEX].astype(str) if sex == SEX else pd.Series(sex, frame.index)
-        own = shown.reindex(pd.MultiIndex.from_arrays([frame["survey_id"], frame["indicator"], of]))
-        protective = np.fmax(
-            own["rounded_to"].to_numpy(np.float64), np.where(open_, step_below(own["se"].to_numpy(np.float64)), np.nan)
-        )
-        value = to_step(
-            frame[column].to_numpy(np.float64), np.fmax(protective, np.nan_to_num(own["precision"].to_numpy(np.float64)))
-        )
-        gone = own["se"].isna().to_numpy() | (open_ & (of == TOTAL).to_numpy())
-        frame[column] = np.where(gone, np.nan, value)
-        rounded = np.fmax(rounded, np.where(gone, np.nan, protective))
-    if "gap" in frame:
-        frame["gap"] = np.round(frame["women"] - frame["men"], 10)
-    return frame.assign(rounded_to=np.where(rounded > 0, rounded, np.nan))
-
-
-def adjusted_as_published(
-    adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame, rules: DisclosureThresholds
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """`adjusted_gaps` and `gap_decomposition` with the gap that `gender_gaps` shows: hidden with it, and rounded with it, so that
-    nothing leads back to the exact gap. P-values are adjusted within the survey, over what is shown.
-
-    Of one or two covariates the numbers of respondents by sex and category are published, so that the adjusted gap is an equation
-    for the hidden ones among their shares: it is rounded as well. Which category all or nobody has an outcome in is not said.
-    """
-    if adjusted.empty:
-        return adjusted, parts
-    shown, adjusted = _gaps_of(adjusted, gaps), adjusted.reset_index(drop=True)
-    protective = np.fmax(shown["rounded_to"].to_numpy(np.float64), _step_of_few_covariates(adjusted, rules))
-    computed = (adjusted["obs_status"] != "Q").to_numpy()
-    hidden = computed & ((shown["obs_status"].fillna("Q") == "Q").to_numpy() | np.isinf(protective))
-    at = computed & ~hidden
-    inexact = at & ~np.isnan(protective)
-    step = np.fmax(protective, step_below(OF_ERROR * adjusted["se"].to_numpy(np.float64)))
-    gap = shown["gap"].to_numpy(np.float64)
-    adjusted.loc[at, ADJUSTED] = _rounded(adjusted[at], gap[at], step[at])
-    adjusted["rounded_to"] = np.where(inexact, protective, np.nan)
-    adjusted.loc[adjusted["status"] == "separation", "reason"] = "all or nobody of some category: a regression has no estimate"
-    adjusted.loc[hidden, "conf_status"] = shown["conf_status"].fillna("F").to_numpy()[hidden]
-    why = "the gap is not shown: " + shown["reason"].fillna("no gap").astype(str).to_numpy()
-    why[np.isinf(protective)] = "of one or two covariates, and publication_rules.yaml has no step to round it to"
-    adjusted = _without(adjusted, hidden, why)
-    return adjusted, _parts_of(parts, adjusted[~(hidden | inexact)])
-
-
-def _step_of_few_covariates(adjusted: pd.DataFrame, rules: DisclosureThresholds) -> np.ndarray:
-    """Percentage points to which adjusted gaps of one or two covariates are rounded: what so many respondents of the sex that fewer
-    answered are worth as a hidden count must be able to be, at least; NaN of others."""
-    few = (adjusted["adjusted_for"] != "") & (adjusted["adjusted_for"].str.count(", ") < 2)
-    worth = 100 * rules.possible_values / adjusted[["n_women", "n_men"]].min(axis=1).clip(lower=1).to_numpy(np.float64)
-    steps = np.array(sorted(rules.round_to) or [np.inf])
-    return np.where(few, steps[np.minimum(np.searchsorted(steps, worth), len(steps) - 1)], np.nan)
-
-
-def of_published_gaps(adjusted: pd.DataFrame, parts: pd.DataFrame, gaps: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Both tables, as they were when they were made, without the numbers that go with other gaps than are published now: those of a
-    survey whose regressions failed since."""
-    if adjusted.empty:
-        return adjusted, parts
-    shown, adjusted = _gaps_of(adjusted, gaps), adjusted.reset_index(drop=True)
-    other = adjusted["gap"].notna().to_numpy() & ~np.isclose(adjusted["gap"], shown["gap"].to_numpy(np.float64), rtol=0, atol=1e-6)
-    if not other.any():
-        return adjusted, parts
-    adjusted = _without(adjusted, other, np.full(len(adjusted), "the regression is of estimates before these"))
-    return adjusted, _parts_of(parts, adjusted[~other])
-
-
-def _gaps_of(adjusted: pd.DataFrame, gaps: pd.DataFrame) -> pd.DataFrame:
-    """What `gender_gaps` shows of women and men, for each row of `adjusted_gaps`."""
-    key, facts = ["survey_id", "indicator"], ["gap", "rounded_to", "obs_status", "conf_status", "reason"]
-    if gaps.empty:  # of a catalogue without a breakdown by sex: what no gap is published of has no adjusted one
-        gaps = pd.DataFrame(columns=[*key, "breakdown", "category", *facts])
-    of_sex = gaps[(gaps["breakdown"] == SEX) & (gaps["category"] == TOTAL)].set_index(key)[facts]
-    return of_sex.reindex(pd.MultiIndex.from_frame(adjusted[key]))
-
-
-def _without(adjusted: pd.DataFrame, hidden: np.ndarray, why: np.ndarray) -> pd.DataFrame:
-    """`adjusted_gaps` with the numbers of ``hidden`` rows taken out, and p-values adjusted over what remains."""
-    unsaid = hidden & adjusted["reason"].isna().to_numpy()
-    adjusted.loc[hidden, ADJUSTED] = np.nan
-    adjusted.loc[hidden, "obs_status"] = "Q"
-    adjusted.loc[unsaid, "reason"] = why[unsaid]
-    adjusted["p_adjusted"] = adjusted.groupby("survey_id")["p_value"].transform(lambda p: benjamini_hochberg(p.to_numpy()))
-    return adjusted
-
-
-def _parts_of(parts: pd.DataFrame, adjusted: pd.DataFrame) -> pd.DataFrame:
-    """Rows of `gap_decomposition` that belong to rows of ``adjusted``."""
-    if parts.empty:
-        return parts
-    key = ["survey_id", "indicator"]
-    return parts[pd.MultiIndex.from_frame(parts[key]).isin(pd.MultiIndex.from_frame(adjusted[key]))].reset_index(drop=True)
-
-
-def _rounded(adjusted: pd.DataFrame, gap: np.ndarray, step: np.ndarray) -> np.ndarray:
-    """Columns `ADJUSTED` of rows with the published ``gap``: the adjusted gap is rounded to ``step``, and tested as it is
-    printed; the composition is what then remains, in which there are up to three roundings. Without covariates the adjusted gap
-    is the gap."""
-    rest = np.where(adjusted["adjusted_for"] == "", gap, to_step(adjusted["adjusted_gap"].to_numpy(np.float64), step))
-    exact = {name: adjusted[name].to_numpy(np.float64) for name in ("se", "composition_se", "df")}
-    se, t = to_digits(with_rounding(exact["se"], step)), t_quantile(exact["df"])
-    of_composition = to_digits(with_rounding(exact["composition_se"], step, step, step))
-    composition, reach = np.round(gap - rest, 10), t * of_composition
-    tests = [rest - t * se, rest + t * se, _p_value(rest, se, exact["df"]), np.full(len(gap), np.nan)]
-    return np.column_stack([gap, rest, se, *tests, composition, of_composition, composition - reach, composition + reach])
-
-
-def codebook_as_published(codebook: pd.DataFrame, estimates: pd.DataFrame, uses: Mapping[str, Collection[str]]) -> pd.DataFrame:
-    """`codebook` with counts of answers as coarse as the shares made of them, and without those to questions of which an
-    indicator is hidden or rounded for everybody, women, men or others: they would give it away. ``uses``: the harmonised columns
-    that each indicator is made of; a column that no indicator uses keeps its counts."""
-    if codebook.empty or estimates.empty:
-        return codebook
-    by_sex = estimates[estimates["breakdown"].isin(["total", SEX])]
-    open_ = by_sex.loc[(by_sex["obs_status"] == "Q") | by_sex["rounded_to"].notna(), ["survey_id", "indicator"]].drop_duplicates()
-    taken = {(survey, column) for survey, code in zip(open_["survey_id"], open_["indicator"], strict=True) for column in uses[code]}
-    gone = np.array([pair in taken for pair in zip(codebook["survey_id"], codebook["variable"], strict=True)], dtype=bool)
-    answered = (codebook["kind"] == "answered").to_numpy()
-    base = codebook.groupby(["survey_id", "variable"])["n"].transform("sum").to_numpy(np.float64, na_value=np.nan)
-    n = codebook["n"].to_numpy(np.float64, na_value=np.nan)
-    counts = np.where(answered, to_step(n, step_below(CODEBOOK * np.sqrt(base))), n)
-    return codebook.assign(n=pd.array(counts, dtype="Float64")).assign(n=lambda f: f["n"].mask(gone & answered).astype("Int64"))
-
-
-def _p_value(gap: np.ndarray, se: np.ndarray, df: np.ndarray) -> np.ndarray:
+def p_value(gap: np.ndarray, se: np.ndarray, df: np.ndarray) -> np.ndarray:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.where((df > 0) & (se > 0), 2 * stdtr(np.maximum(df, 1), -np.abs(gap / se)), np.nan)

@@ -20,7 +20,7 @@ import pandas as pd
 from assets import corrections, regional
 from assets.evidence import ALL, staged_search_interest
 from assets.metadata import preview
-from assets.publication import codebook_as_published, of_published_gaps, under_other_weights
+from assets.publication_beside import codebook_as_published, of_published_gaps, under_other_weights
 from assets.quality import staged_findings
 from assets.workspace import RELEASE, Progress, Workspace, code_of
 from rga.errors import ReleaseError

@@ -88,19 +88,20 @@ def protect(
     se: np.ndarray,
     rules: DisclosureThresholds,
     precision: np.ndarray | None = None,
+    told: np.ndarray | None = None,
     settled: Protection | None = None,
     is_settled: np.ndarray | None = None,
 ) -> Protection:
     """Hide small counts, and hide or round what gives a secret of ``cells`` away.
 
     By published cell: ``withheld`` are hidden already; ``precision`` is the step (percentage points) that each share is printed
-    to at least, ``se`` its standard error (of 1). Cells that ``is_settled`` stay as they are in ``settled``. The reader is
-    thought to know the count of every cell shown, as with equal weights, and its weighted sum, both within its step. He must not
-    be able to exclude all but three values of a secret. Cells that give one away are rounded, to a step of at most their own
-    standard error, where that suffices; otherwise some are hidden, small ones first. No more is given up than is needed, and of
-    women and men least. Where sums have cycles (three-way crossings), a reader may know more than is seen here:
-    `exact.unprotected` tells, but takes minutes."""
-    problem = _Problem.of(cells, withheld, se, rules, precision, settled, is_settled)
+    to at least, ``se`` its standard error (of 1); ``told`` are secrets as the name of their rule gives them away. Cells that
+    ``is_settled`` stay as they are in ``settled``. The reader is thought to know the count of every cell shown, as with equal
+    weights, and its weighted sum, both within its step. He must not be able to exclude all but three values of a secret. Cells
+    that give one away are rounded, to a step of at most their own standard error, where that suffices; otherwise some are hidden,
+    small ones first. No more is given up than is needed, and of women and men least. Where sums have cycles (three-way
+    crossings), a reader may know more than is seen here: `exact.unprotected` tells, but takes minutes."""
+    problem = _Problem.of(cells, withheld, se, rules, precision, told, settled, is_settled)
     problem.solve()
     problem.take_back()
     shown = slice(0, cells.published)
@@ -126,7 +127,7 @@ class _Problem:
     @classmethod
     def of(
         cls, cells: Cells, withheld: np.ndarray, se: np.ndarray, rules: DisclosureThresholds, precision: np.ndarray | None,
-        settled: Protection | None, is_settled: np.ndarray | None,
+        told: np.ndarray | None, settled: Protection | None, is_settled: np.ndarray | None,
     ) -> _Problem:  # fmt: skip
         size, shown = len(cells.n), slice(0, cells.published)
 
@@ -138,7 +139,7 @@ class _Problem:
 
         published = np.arange(size) < cells.published
         thin, fixed = whole(withheld, bool), whole(is_settled, bool)
-        values = values_of(cells.count, cells.n, thin, published, rules)
+        values = values_of(cells.count, cells.n, thin, published, rules, whole(told, bool))
         own = thin | (published & small_counts(cells.count, cells.n, rules.small_count))
         fine = whole(precision, float)
         hidden, step = own.copy(), fine.copy()

@@ -67,19 +67,22 @@ class Nchs:
         return self.complement | self.few_df | self.bound
 
 
-def unnamed(step: np.ndarray, n: np.ndarray, rules: NchsThresholds, values: int) -> np.ndarray:
-    """Where a share of ``n`` respondents is hidden by one of the rules on the interval and must not be said to be hidden by which.
+def told_by_name(step: np.ndarray, n: np.ndarray, rules: NchsThresholds, values: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where the name of the rule on the interval that hides a share of ``n`` respondents would leave fewer than ``values``
+    counts, if all weigh alike; and where both names together would.
 
-    If all weigh alike, the name of the rule can leave fewer than ``values`` counts: of 260 respondents, 10 is too wide for its
-    size, 9 and 11 are not. Of such ``n`` neither name is told; both together leave counts enough."""
-    found = np.zeros(np.shape(n), dtype=bool)
+    Of 260 respondents, 10 is too wide for its size, 9 and 11 are not; of 228, only 8, 9 and 10 are hidden by the interval at all.
+    """
+    unnamed, known = np.zeros((2, *np.shape(n)), dtype=bool)
     interval = np.isin(step, INTERVAL)
     for size in np.unique(np.asarray(n)[interval & (n <= _LARGEST_EDGE)]).astype(int):
         p, degrees = np.arange(1, size) / size, np.full(size - 1, size - 1)
         of_count = nchs(p, np.sqrt(p * (1 - p) / size), np.full(size - 1, size), degrees, rules).step
-        if any(0 < (of_count == name).sum() < values for name in INTERVAL):
-            found |= interval & (n == size)
-    return found
+        counts = [(of_count == name).sum() for name in INTERVAL]
+        here = interval & (n == size)
+        unnamed |= here & any(0 < count < values for count in counts)
+        known |= here & (sum(counts) < values)
+    return unnamed & ~known, known
 
 
 def nchs(p: np.ndarray, se: np.ndarray, n: np.ndarray, df: np.ndarray, rules: NchsThresholds) -> Nchs:

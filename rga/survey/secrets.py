@@ -80,12 +80,20 @@ def small_counts(count: np.ndarray, n: np.ndarray, small: int) -> np.ndarray:
     return ((count >= 1) & (count <= small)) | ((n - count >= 1) & (n - count <= small))
 
 
-def values_of(count: np.ndarray, n: np.ndarray, withheld: np.ndarray, published: np.ndarray, rules: SecrecyThresholds) -> Values:
+def values_of(
+    count: np.ndarray,
+    n: np.ndarray,
+    withheld: np.ndarray,
+    published: np.ndarray,
+    rules: SecrecyThresholds,
+    told: np.ndarray | bool = False,
+) -> Values:
     """What is promised of each ``count`` of ``n``, and known of it, where it is hidden. ``withheld`` are those that the rules on
-    precision hide; of cells that are not ``published`` nothing is promised."""
+    precision hide; of cells that are not ``published`` nothing is promised. ``told``: secrets as the rule that hid them gives
+    them away."""
     small, values = rules.small_count, rules.possible_values
     few = small_counts(count, n, small)
-    secret = published & (few | (withheld & (n > 0) & (n < 2 * small + 1 + values)))
+    secret = published & (few | told | (withheld & (n > 0) & (n < 2 * small + 1 + values)))
     wanted = np.minimum(values, n + 1)
     return Values(n, secret, published & few & ~withheld, wanted, np.full(len(n), small + 1.0), small)
 

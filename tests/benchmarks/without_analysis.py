@@ -26,7 +26,9 @@ def only_estimates(sums: Sums, breakdowns: Sequence[tuple[str, ...]], lonely_psu
     return estimate(sums, breakdowns, lonely_psu), pd.DataFrame({"survey_id": [], "indicator": []}, dtype="str")
 
 
-def only_counted(frame: pd.DataFrame, gaps: pd.DataFrame, catalogue: Catalogue, rules: PublicationRules) -> dict[str, pd.DataFrame]:
+def only_counted(
+    frame: pd.DataFrame, gaps: pd.DataFrame, catalogue: Catalogue, rules: PublicationRules, *_: Any
+) -> dict[str, pd.DataFrame]:
     few = (frame["n"] < rules.dhs.suppress_below).to_numpy()
     unjudged = {"dhs_rule": "show", "nchs_rule": "not_judged", "nchs_review": None, "rounded_to": np.nan, "conf_status": "F"}
     shown = frame.drop(columns="numerator_n").assign(
@@ -63,7 +65,7 @@ def take_out() -> None:
         (adjusted_gaps, "is_due", lambda *_: False),
         (changes, "bring_up_to_date", lambda *_: []),
         (regional, "regional_rows", lambda *_: {name: pd.DataFrame() for name in regional.TABLES}),
-        (release, "without_given_away", as_it_is),
+        (release, "under_other_weights", as_it_is),
         (release, "codebook_as_published", as_it_is),
         (verify, "_hidden", lambda _: verify.Check("not asked", True)),
         (verify, "_gaps_disagree", lambda _: "SELECT 1 WHERE FALSE"),
