@@ -91,5 +91,5 @@ def _clean(values: np.ndarray, places: np.ndarray) -> np.ndarray:
     found = np.array(values)
     for place in np.unique(places):
         at = places == place
-        found[at] = np.round(values[at], int(np.clip(place, -15, 15)))
+        found[at] = np.round(values[at], int(np.clip(place, -300, 300)))
     return found

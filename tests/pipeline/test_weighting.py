@@ -203,9 +203,9 @@ def test_each_step_says_what_it_did_to_the_headlines(weighted: Place) -> None:
     last = effects[(effects["step"] == 6)].set_index("sex")["value"]
     where = f"survey_id = '{LISTED}' AND indicator = 'HLT_MENTAL' AND breakdown IN ('sex', 'total')"
     published = weighted.ask(f"SELECT sex, value FROM estimates WHERE {where}").set_index("sex")["value"]
-    step = effects[(effects["step"] == 6)].set_index("sex")["rounded_to"]
+    coarse = effects[(effects["step"] == 6)].set_index("sex")["rounded_to"]
     for sex in ("F", "M"):
-        assert abs(last[sex] - published[sex]) <= step[sex], "rounded, as few are neither women nor men"
+        assert abs(last[sex] - published[sex]) <= coarse[sex], "rounded, as few are neither women nor men"
     assert effects.loc[effects["sex"] == "_T", "value"].isna().all(), "other weights would narrow what total less both leaves"
     gaps = weighted.ask("SELECT * FROM weighting_sensitivity WHERE indicator = 'HLT_MENTAL'").set_index(["survey_id", "variant"])
     assert set(gaps.loc[LISTED].index) == {
@@ -227,7 +227,7 @@ def test_each_step_says_what_it_did_to_the_headlines(weighted: Place) -> None:
     frame = sample(0)
     adult = frame[(frame["disposition"] == 1) & (frame["q2"] >= 18)]
     plain = 100 * (adult["q4"] == 1).groupby(adult["q1"]).mean()
-    assert gaps.loc[(LISTED, "unweighted"), "gap"] == pytest.approx(float(plain[1] - plain[2]), abs=step["F"] + step["M"])
+    assert gaps.loc[(LISTED, "unweighted"), "gap"] == pytest.approx(float(plain[1] - plain[2]), abs=coarse["F"] + coarse["M"])
 
 
 def test_who_did_not_answer_is_staged_nowhere_and_auxiliary_variables_with_nobody(weighted: Place) -> None:
