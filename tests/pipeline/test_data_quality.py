@@ -33,6 +33,7 @@ def test_flags_are_published_with_their_survey_and_are_what_check_says(
         assert told in (tmp_path / f"{row.survey_id}.html").read_text(encoding="utf-8"), row.message
 
 
+@pytest.mark.filterwarnings("ignore:Function `EventMethods.get_event_records`")  # nothing else gives evaluations of checks
 def test_the_ui_warns_of_flags_and_marks_a_survey_that_failed_and_the_release_says_so(built: Place) -> None:
     built.drop_a_code("2020-r1_PAK")
     built.build()
