@@ -42,10 +42,12 @@ def _versions(warehouse: Path, release_id: str) -> list[tuple[str, str]]:
 
 
 def counted_tables(path: Path, survey_id: str) -> dict[str, pd.DataFrame]:
-    """A survey's rows of the tables of exact counts, from a release's file."""
+    """A survey's rows of the tables of counts, from a release's file, without the counts of answers, which are rounded there."""
     with duckdb.connect(str(path), read_only=True) as connection:
         query = "SELECT * FROM {} WHERE survey_id = ?"
-        return {name: connection.execute(query.format(quoted(name)), [survey_id]).df() for name in COUNTED}
+        found = {name: connection.execute(query.format(quoted(name)), [survey_id]).df() for name in COUNTED}
+    codebook = found["codebook"]
+    return found | {"codebook": codebook.assign(n=codebook["n"].mask(codebook["kind"] == "answered"))}
 
 
 def differ_by_few(

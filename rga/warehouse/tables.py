@@ -185,7 +185,7 @@ def _diagnostics() -> list[Table]:
                 text("variable", "Harmonised variable"),
                 text("kind", "answered, dont_know, refused, not_applicable, missing, blank or (by plan) not_asked"),
                 count("n", "Unweighted respondents"),
-                number("share", "Per cent of the survey's respondents", nullable=False, digits=3),
+                number("share", "Per cent of the survey's respondents", nullable=False),
                 SIMULATED,
             ],
             ["survey_id", "variable", "kind"],
