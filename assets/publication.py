@@ -32,6 +32,7 @@ HIDDEN = {
 STEPS = ["precision", "rounded_to"]  # percentage points; of what is hidden there is neither
 THREE = 3
 VERDICTS = ["dhs_rule", "nchs_rule", "nchs_review", "precision", "rounded_to", "obs_status", "conf_status", "reason"]
+ALIKE = 0.05  # a design effect nearer to 1 than this is as good as that of equal weights
 LIMIT_DIGITS, P_DIGITS, RATIO_DIGITS = 4, 3, 3  # of numbers that follow from printed ones
 
 
@@ -96,7 +97,8 @@ def judged(estimates: pd.DataFrame, rules: PublicationRules) -> pd.DataFrame:
     verdict = nchs(np.where(share, estimates["value"], np.nan), se, n, estimates["df"].to_numpy(), rules.nchs)
     few, some = n < rules.dhs.suppress_below, n < rules.dhs.flag_below
     no_variance = np.isnan(se) | (share & (verdict.step == "undefined"))
-    unnamed, told = told_by_name(verdict.step, n, rules.nchs, rules.disclosure.possible_values)
+    alike = (np.abs(estimates["deff"].to_numpy(np.float64) - 1) < ALIKE).astype(bool)  # of others no reader knows the effective n
+    unnamed, told = (alike & mask for mask in told_by_name(verdict.step, n, rules.nchs, rules.disclosure.possible_values))
     step = np.where(share, np.where(unnamed, "interval", verdict.step), "not_judged")
     reviews = {"complement": verdict.complement, "df": verdict.few_df, "bound": verdict.bound}
     number = sum(2**k * (share & flag) for k, flag in enumerate(reviews.values()))
