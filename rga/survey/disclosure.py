@@ -3,8 +3,8 @@
 Belongs here: the cells hidden or rounded to keep secrets. Not here: which counts are secrets (``secrets``), the sums between cells
 (``margins``), rules on precision (``reliability``, ``precision``), tables.
 
-What is decided here follows from what is printed and from which hidden counts are secrets, and from nothing else: a reader who
-knows both can follow every decision, and learns nothing from it (Kenthapadi, Mishra and Nissim 2005: simulatable auditing).
+Decisions rest on rounded shares and on which hidden counts are secrets. They tell a reader something all the same: a share stays
+rounded only where its precision would not do, and who follows every decision can learn from that (docs/publication-rules.md).
 """
 
 from __future__ import annotations
@@ -284,9 +284,15 @@ def _known(part: np.ndarray, base: np.ndarray, hidden: np.ndarray, step: np.ndar
     return low, high
 
 
+def _per_cent(cells: Cells) -> np.ndarray:
+    """The share of each cell; 0 where nobody has a weight."""
+    found: np.ndarray = 100 * np.divide(cells.weighted, cells.weight, out=np.zeros(len(cells.n)), where=cells.weight > 0)
+    return found
+
+
 def coarsest_step(cells: Cells, error: np.ndarray, rules: DisclosureThresholds) -> np.ndarray:
     """The largest step (percentage points) that each published cell can be rounded to: at most its standard ``error``; 0: none."""
-    share = 100 * np.divide(cells.weighted, cells.weight, out=np.zeros(len(cells.n)), where=cells.weight > 0)[: cells.published]
+    share = _per_cent(cells)[: cells.published]
     found = np.zeros(len(share))
     for step in sorted(rules.round_to):
         found[(share > step) & (share < 100 - step) & (step <= error)] = step
@@ -296,7 +302,7 @@ def coarsest_step(cells: Cells, error: np.ndarray, rules: DisclosureThresholds) 
 def _next_step(cells: Cells, now: np.ndarray, error: np.ndarray, rules: DisclosureThresholds) -> np.ndarray:
     """To what percentage points each cell would be rounded next: more than ``now``, at most its ``error``; 0 where nothing fits."""
     found = np.zeros(len(cells.n))
-    share = 100 * np.divide(cells.weighted, cells.weight, out=np.zeros(len(cells.n)), where=cells.weight > 0)
+    share = _per_cent(cells)
     for step in sorted(rules.round_to, reverse=True):
         inside = (share > step) & (share < 100 - step) & (cells.n * step >= 100)
         found[inside & (step > now) & (step <= error)] = step
